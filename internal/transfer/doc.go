@@ -1,0 +1,94 @@
+// Package transfer holds the words that every stage speaks: what is carried
+// (Ref, Item, Plan, Object), what WeChat and COS hand back (Ticket, Receipt),
+// how a file ended (Outcome, Error), and the three seams between the stages
+// (Source, Desk, Poster). It imports nothing else of ours.
+package transfer
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// MaxSize is the largest file that one POST Object may carry: 5 GiB
+// (wire.md B.1; COS writes "5 GB").
+const MaxSize = 5 << 30
+
+// An Item is one file that an event names. Size is -1 when the event does not
+// say. Reason is set when the event itself says that there is nothing to carry,
+// Err when the item could not be read: such an item is answered, never carried.
+type Item struct {
+	ID     string    // what the reply must name: an SQS message or Batch task; "" elsewhere
+	Group  string    // items of one group are carried in order and stop at the first failure; "" has no order
+	Ref    Ref       // where the file is
+	AltKey string    // a second spelling of the key, tried once when Ref.Key is not found
+	Size   int64     // bytes, as the event says; -1 unknown
+	ETag   string    // without quotes, as the event says; "" unknown
+	Order  string    // the event's sequencer: greater is newer, for one key; "" unknown
+	Time   time.Time // when the event happened, UTC; zero unknown
+	Reason Reason
+	Err    *Error
+}
+
+// A Dest says where a file goes: the app whose credentials ask for the ticket,
+// the CloudBase environment ID and the cloud path.
+type Dest struct {
+	App  string // names a token source of the configuration; "" is the single one
+	Env  string
+	Path string
+}
+
+// A Plan is an Item with its destination.
+type Plan struct {
+	Item Item
+	Dest Dest
+}
+
+// An Object is an open source. Body yields exactly Size bytes and then io.EOF,
+// or an error; the owner closes it. ETag identifies the content (no quotes) and
+// is empty when the source has no way to say that it changed. MD5 (lower-case
+// hex) and CRC64 (CRC-64/ECMA, unsigned decimal) are set only where the source
+// states them.
+type Object struct {
+	Body        io.ReadCloser
+	Size        int64
+	ETag        string
+	MD5         string
+	CRC64       string
+	ContentType string     // "" when the source has none worth keeping
+	Resumes     func() int // how often the body was reopened; nil means never
+}
+
+// A Source opens files. Errors are *Error: NotFound when the file does not
+// exist, Denied when we may not read it.
+type Source interface {
+	// Open starts reading the newest content of ref.
+	Open(ctx context.Context, ref Ref) (*Object, error)
+	// Stat returns the ETag of the newest content of ref, as Object.ETag has it.
+	Stat(ctx context.Context, ref Ref) (etag string, err error)
+}
+
+// A Desk hands out upload tickets, each for one upload.
+type Desk interface {
+	Ticket(ctx context.Context, d Dest) (Ticket, error)
+}
+
+// A Poster sends one object with one ticket as one multipart POST and returns
+// what COS answered, or an *Error. It does not touch obj.Body after it returns.
+type Poster interface {
+	Post(ctx context.Context, t Ticket, obj *Object) (Receipt, error)
+}
+
+// A Settler does what was asked for after a verified delivery (ON_DELIVERED).
+// etag names the delivered content.
+type Settler interface {
+	Settle(ctx context.Context, ref Ref, etag string, o *Outcome) error
+}
+
+// A Receipt is what COS answered to a POST that it accepted (wire.md B.2).
+type Receipt struct {
+	Status    int
+	ETag      string // without quotes; the MD5 of a plain object
+	CRC64     string // x-cos-hash-crc64ecma, unsigned decimal; "" when absent
+	RequestID string
+}

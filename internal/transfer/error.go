@@ -1,0 +1,79 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind says what to do about an error. Act on the Kind, never on the message.
+type Kind string
+
+const (
+	Malformed   Kind = "Malformed"   // cannot be understood
+	Refused     Kind = "Refused"     // against policy: path rules, size, not allowed
+	NotFound    Kind = "NotFound"    // the source object is gone
+	Denied      Kind = "Denied"      // no good until a person acts
+	Stale       Kind = "Stale"       // token or ticket ran out: renew once
+	Throttled   Kind = "Throttled"   // wait, then again
+	Unavailable Kind = "Unavailable" // network, 5xx, a gateway: wait, then again
+	Corrupt     Kind = "Corrupt"     // size or checksum mismatch: again, from Open
+	OutOfTime   Kind = "OutOfTime"   // the deadline less a reserve
+)
+
+// Retryable reports whether a later invocation may succeed where this one failed
+// without anybody doing anything about it.
+func (k Kind) Retryable() bool {
+	switch k {
+	case Stale, Throttled, Unavailable, Corrupt, OutOfTime:
+		return true
+	}
+	return false
+}
+
+// A Stage says where an error came from.
+type Stage string
+
+const (
+	Decode Stage = "decode"
+	Route  Stage = "route"
+	Open   Stage = "open"
+	Desks  Stage = "ticket"
+	Post   Stage = "post"
+	Check  Stage = "check"
+)
+
+// Error is the one error type of the project. It never wraps another error, so
+// that no secret inside one can be printed: What is plain English, says what to
+// do next and is safe to show to anybody.
+type Error struct {
+	Stage Stage
+	Kind  Kind
+	Code  string // WeChat's errcode, COS's or S3's Code; "" when the fault is ours to name
+	What  string
+	After time.Duration // how long the other side asked us to wait; 0 when it did not
+}
+
+func (e *Error) Error() string { return string(e.Stage) + ": " + e.What }
+
+// Label is the code that answers and metrics show: the other side's where there
+// is one, else the Kind.
+func (e *Error) Label() string {
+	if e.Code != "" {
+		return e.Code
+	}
+	return string(e.Kind)
+}
+
+// AsError returns err as an *Error. The context comes first: once ctx is done,
+// every error is OutOfTime. Anything unknown becomes Unavailable, described by
+// Cause alone, for its own text may hold a URL with a token in it.
+func AsError(ctx context.Context, stage Stage, err error) *Error {
+	if ctx.Err() != nil {
+		return &Error{Stage: stage, Kind: OutOfTime, What: "ran out of time; give the function a longer timeout or send smaller files"}
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Stage: stage, Kind: Unavailable, What: "the connection failed (" + Cause(err) + "); try again later"}
+}

@@ -1,0 +1,114 @@
+package transfer
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Reason says why a file was skipped.
+type Reason string
+
+const (
+	Folder     Reason = "folder"
+	Excluded   Reason = "excluded"
+	NoRoute    Reason = "no-route"
+	Gone       Reason = "gone"
+	TestEvent  Reason = "test-event"
+	NotCreated Reason = "not-created"
+)
+
+// Comparisons that Outcome.Verified may list.
+const (
+	VerifiedSize  = "size"
+	VerifiedMD5   = "md5"
+	VerifiedCRC64 = "crc64"
+)
+
+// An Outcome is how one file ended: failed when Err is set, skipped when Reason
+// is, delivered otherwise.
+type Outcome struct {
+	Plan     Plan
+	Reason   Reason
+	Err      *Error
+	FileID   string
+	Size     int64
+	ETag     string // what COS reported
+	CRC64    string // what COS reported
+	Verified []string
+	Warning  string
+	Attempts int // uploads to COS
+	Resumes  int // reopenings of a source that broke off
+	Tickets  int // tickets asked for
+	Took     time.Duration
+}
+
+// Statuses of an Outcome.
+const (
+	Delivered = "delivered"
+	Skipped   = "skipped"
+	Failed    = "failed"
+)
+
+// Status is Delivered, Skipped or Failed.
+func (o *Outcome) Status() string {
+	switch {
+	case o.Err != nil:
+		return Failed
+	case o.Reason != "":
+		return Skipped
+	}
+	return Delivered
+}
+
+// Proved reports whether the delivery was verified by a checksum, not by size alone.
+func (o *Outcome) Proved() bool {
+	for _, v := range o.Verified {
+		if v == VerifiedMD5 || v == VerifiedCRC64 {
+			return o.Status() == Delivered
+		}
+	}
+	return false
+}
+
+// MarshalJSON writes the entry that answers show for a file.
+func (o *Outcome) MarshalJSON() ([]byte, error) {
+	type fault struct {
+		Code      string `json:"code"`
+		Message   string `json:"message"`
+		Retryable bool   `json:"retryable"`
+	}
+	entry := struct {
+		Source     string   `json:"source,omitempty"`
+		Status     string   `json:"status"`
+		Reason     Reason   `json:"reason,omitempty"`
+		Path       string   `json:"path,omitempty"`
+		FileID     string   `json:"fileId,omitempty"`
+		Size       *int64   `json:"size,omitempty"`
+		ETag       string   `json:"etag,omitempty"`
+		CRC64      string   `json:"crc64,omitempty"`
+		Attempts   *int     `json:"attempts,omitempty"`
+		DurationMs *int64   `json:"durationMs,omitempty"`
+		Verified   []string `json:"verified,omitempty"`
+		Warning    string   `json:"warning,omitempty"`
+		Error      *fault   `json:"error,omitempty"`
+	}{
+		Status:  o.Status(),
+		Reason:  o.Reason,
+		Path:    o.Plan.Dest.Path,
+		Warning: o.Warning,
+	}
+	if o.Plan.Item.Ref != (Ref{}) {
+		entry.Source = o.Plan.Item.Ref.String()
+	}
+	if entry.Status != Skipped {
+		ms := o.Took.Milliseconds()
+		entry.Attempts, entry.DurationMs = &o.Attempts, &ms
+	}
+	switch entry.Status {
+	case Delivered:
+		entry.FileID, entry.Size, entry.ETag, entry.CRC64, entry.Verified = o.FileID, &o.Size, o.ETag, o.CRC64, o.Verified
+	case Failed:
+		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
+	}
+	return json.Marshal(entry)
+}

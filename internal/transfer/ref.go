@@ -1,0 +1,62 @@
+package transfer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Schemes of a Ref.
+const (
+	S3    = "s3"
+	COS   = "cos"
+	HTTPS = "https"
+)
+
+// A Ref names a file. Key is as the store knows it, never percent-encoded. For
+// https, Bucket is the host (with its port, if any) and Key is the rest of the
+// URL after its first slash, kept as written. Region is a hint that s3
+// references do not spell.
+type Ref struct {
+	Scheme, Region, Bucket, Key string
+}
+
+const regionMark = "?region="
+
+// Parse reads s3://bucket/key, cos://bucket-appid/key?region=ap-shanghai or
+// https://host/path. Nothing is percent-decoded, and ?region= counts only at the
+// end of a cos reference. The key may be empty.
+func Parse(s string) (Ref, error) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok || scheme != S3 && scheme != COS && scheme != HTTPS {
+		return Ref{}, fmt.Errorf("%q is not a reference: write s3://bucket/key, cos://bucket-appid/key?region=ap-shanghai or https://host/path", s)
+	}
+	r := Ref{Scheme: scheme}
+	if scheme == COS {
+		if i := strings.LastIndex(rest, regionMark); i >= 0 && isRegion(rest[i+len(regionMark):]) {
+			rest, r.Region = rest[:i], rest[i+len(regionMark):]
+		}
+	}
+	r.Bucket, r.Key, ok = strings.Cut(rest, "/")
+	if !ok || r.Bucket == "" {
+		return Ref{}, fmt.Errorf("%q names no bucket and key: write %s://bucket/key", s, scheme)
+	}
+	return r, nil
+}
+
+// String is the inverse of Parse, save for the region of an s3 reference.
+func (r Ref) String() string {
+	s := r.Scheme + "://" + r.Bucket + "/" + r.Key
+	if r.Scheme != COS {
+		return s
+	}
+	if i := strings.LastIndex(s, regionMark); r.Region != "" || i >= 0 && isRegion(s[i+len(regionMark):]) {
+		s += regionMark + r.Region
+	}
+	return s
+}
+
+// isRegion tells a region's name, the empty one included, from a key that
+// happens to hold the mark.
+func isRegion(s string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
