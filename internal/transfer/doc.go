@@ -38,10 +38,13 @@ type Dest struct {
 	Path string
 }
 
-// A Plan is an Item with its destination.
+// A Plan is an Item with its destination. Alt, if any, is the plan for the
+// other spelling of the key (Item.AltKey): it stands in when the first is not
+// found.
 type Plan struct {
 	Item Item
 	Dest Dest
+	Alt  *Plan
 }
 
 // An Object is an open source. Body yields exactly Size bytes and then io.EOF,

@@ -1,0 +1,69 @@
+// Package route is stage 2: it says where a file goes. A Table turns an item
+// into a plan (which app, CloudBase environment and cloud path), a reason to
+// skip it, or a refusal. It does no I/O.
+package route
+
+import (
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A Route sends the files of one place to one destination. A From without a
+// bucket takes every file.
+type Route struct {
+	From transfer.Ref // bucket equal, Key a prefix of the key
+	App  string
+	Env  string
+	Path Template
+}
+
+// A Table is the routes in order, first match wins, behind the filters.
+type Table struct {
+	Include, Exclude Globs // an empty Include takes all; Exclude wins
+	Routes           []Route
+}
+
+// Plan routes one item. A non-empty reason means that it is to be skipped; an
+// error that the cloud path it would get is refused.
+func (t *Table) Plan(item transfer.Item) (transfer.Plan, transfer.Reason, *transfer.Error) {
+	p, reason, err := t.plan(item)
+	if item.AltKey == "" {
+		return p, reason, err
+	}
+	alt := item
+	alt.Ref.Key, alt.AltKey = item.AltKey, ""
+	if ap, areason, aerr := t.plan(alt); areason == "" && aerr == nil {
+		if reason != "" || err != nil { // the first spelling has no plan of its own
+			return ap, "", nil
+		}
+		p.Alt = &ap
+	}
+	return p, reason, err
+}
+
+func (t *Table) plan(item transfer.Item) (transfer.Plan, transfer.Reason, *transfer.Error) {
+	p := transfer.Plan{Item: item}
+	key := item.Ref.Key
+	if strings.HasSuffix(key, "/") {
+		return p, transfer.Folder, nil
+	}
+	if len(t.Include) > 0 && !t.Include.Match(key) || t.Exclude.Match(key) {
+		return p, transfer.Excluded, nil
+	}
+	for _, r := range t.Routes {
+		if !r.takes(item.Ref) {
+			continue
+		}
+		p.Dest = transfer.Dest{App: r.App, Env: r.Env, Path: r.Path.Expand(item.Ref, item.Time)}
+		return p, "", CheckPath(p.Dest.Path)
+	}
+	return p, transfer.NoRoute, nil
+}
+
+func (r *Route) takes(ref transfer.Ref) bool {
+	f := r.From
+	return f.Bucket == "" || f.Scheme == ref.Scheme && f.Bucket == ref.Bucket &&
+		(f.Region == "" || ref.Region == "" || f.Region == ref.Region) &&
+		strings.HasPrefix(ref.Key, f.Key)
+}

@@ -1,0 +1,180 @@
+package route_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+func TestCheckPath(t *testing.T) {
+	for _, tc := range []struct{ path, why string }{
+		{"a.png", ""},
+		{"in/a b+c%20&=.png", ""},
+		{"红花/日本.jpg", ""},
+		{"..a/b..", ""},
+		{"a\x1fb", ""},
+		{strings.Repeat("x", 850), ""},
+		{strings.Repeat("红", 283), ""},
+		{"", "empty"},
+		{"/a", "begins with /"},
+		{"a/", "ends with /"},
+		{"/", "begins with /"},
+		{"a//b", "//"},
+		{"./a", "segment"},
+		{"a/../b", "segment"},
+		{"a/..", "segment"},
+		{".", "segment"},
+		{`a\b`, `\`},
+		{"a\x18", "control"}, {"a\x19b", "control"}, {"\x1a", "control"}, {"x\x1b", "control"},
+		{"a\xffb", "UTF-8"},
+		{"x/${filename}", "${filename}"},
+		{strings.Repeat("x", 851), "850"},
+		{strings.Repeat("红", 284), "850"},
+	} {
+		err := route.CheckPath(tc.path)
+		if tc.why == "" {
+			if err != nil {
+				t.Errorf("CheckPath(%q) = %v, want nil", tc.path, err)
+			}
+			continue
+		}
+		if err == nil || err.Kind != transfer.Refused || !strings.Contains(err.What, tc.why) {
+			t.Errorf("CheckPath(%q) = %v, want a refusal that says %q", tc.path, err, tc.why)
+		}
+	}
+}
+
+func TestTemplate(t *testing.T) {
+	day := time.Date(2026, 3, 9, 23, 30, 0, 0, time.FixedZone("", -3600))
+	for _, tc := range []struct{ tpl, key, want string }{
+		{"{key}", "in/a b.png", "in/a b.png"},
+		{"media/{dir}/{name}", "x/y/a.png", "media/x/y/a.png"},
+		{"media/{dir}/{name}", "a.png", "media/a.png"},
+		{"{dir}/{name}", "a.png", "a.png"},
+		{"{dir}{name}", "a.png", "a.png"},
+		{"{dir}-{name}", "a.png", "-a.png"},
+		{"{stem}-{yyyy}{mm}{dd}{ext}", "x/a.tar.gz", "a.tar-20260310.gz"},
+		{"{bucket}/{stem}{ext}", "x/.profile", "b/.profile"},
+		{"{stem}|{ext}", "x/noext", "noext|"},
+		{"plain", "x", "plain"},
+	} {
+		tpl, err := route.ParseTemplate(tc.tpl)
+		if err != nil {
+			t.Errorf("ParseTemplate(%q): %v", tc.tpl, err)
+			continue
+		}
+		ref := transfer.Ref{Scheme: "s3", Bucket: "b", Key: tc.key}
+		if got := tpl.Expand(ref, day); got != tc.want {
+			t.Errorf("%q of %q = %q, want %q", tc.tpl, tc.key, got, tc.want)
+		}
+	}
+	for _, bad := range []string{"{Key}", "{}", "{key", "a}b", "{key}}", "{ key}", "{key} {nope}", "{key} {dir}{"} {
+		if _, err := route.ParseTemplate(bad); err == nil {
+			t.Errorf("ParseTemplate(%q) succeeded", bad)
+		}
+	}
+}
+
+func TestGlobs(t *testing.T) {
+	for _, tc := range []struct {
+		glob, key string
+		want      bool
+	}{
+		{"*.jpg", "a.jpg", true},
+		{"*.jpg", "x/a.jpg", false},
+		{"**.jpg", "x/y/a.jpg", true},
+		{"**/*.jpg", "a.jpg", true},
+		{"**/*.jpg", "x/y/a.jpg", true},
+		{"in/**", "in/x/y", true},
+		{"in/**", "input", false},
+		{"in/**/z", "in/z", true},
+		{"in/**/z", "in/x/y/z", true},
+		{"foo**/bar", "foobar", false},
+		{"a?c", "abc", true},
+		{"a?c", "a/c", false},
+		{"a+(b)[c].txt", "a+(b)[c].txt", true},
+		{"红*", "红花.jpg", true},
+		{"*", "new\nline", true},
+		{" *.a , *.b ", "x.b", true},
+	} {
+		gs, err := route.ParseGlobs(tc.glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := gs.Match(tc.key); got != tc.want {
+			t.Errorf("%q matches %q: %v, want %v", tc.glob, tc.key, got, tc.want)
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	tpl := func(s string) route.Template {
+		tpl, err := route.ParseTemplate(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tpl
+	}
+	exclude, _ := route.ParseGlobs("**/*.tmp")
+	table := &route.Table{Exclude: exclude, Routes: []route.Route{
+		{From: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "in/"}, Env: "e1", Path: tpl("one/{key}")},
+		{From: transfer.Ref{Scheme: "s3", Bucket: "b"}, Env: "e2", Path: tpl("{dir}//{name}")},
+		{From: transfer.Ref{Scheme: "cos", Bucket: "c-1"}, Env: "e3", App: "wx3", Path: tpl("{key}")},
+	}}
+	for _, tc := range []struct {
+		ref, alt string
+		want     string // env app path, reason, or Kind
+	}{
+		{ref: "s3://b/in/a", want: "e1  one/in/a"},
+		{ref: "s3://b/input", want: "Refused"},
+		{ref: "s3://bb/in/a", want: "no-route"},
+		{ref: "cos://b/in/a", want: "no-route"},
+		{ref: "s3://b/in/", want: "folder"},
+		{ref: "s3://b/x.tmp", want: "excluded"},
+		{ref: "cos://c-1/k?region=ap-shanghai", want: "e3 wx3 k"},
+		{ref: "cos://c-1/a%20b?region=ap-shanghai", alt: "a b", want: "e3 wx3 a%20b or e3 wx3 a b"},
+	} {
+		ref, err := transfer.Parse(tc.ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, reason, refused := table.Plan(transfer.Item{Ref: ref, AltKey: tc.alt})
+		got := string(reason)
+		switch {
+		case refused != nil:
+			got = string(refused.Kind)
+		case reason == "":
+			got = p.Dest.Env + " " + p.Dest.App + " " + p.Dest.Path
+			if p.Alt != nil {
+				got += " or " + p.Alt.Dest.Env + " " + p.Alt.Dest.App + " " + p.Alt.Dest.Path
+			}
+		}
+		if got != tc.want {
+			t.Errorf("Plan(%s) = %q, want %q", tc.ref, got, tc.want)
+		}
+	}
+}
+
+func FuzzCheckPath(f *testing.F) {
+	for _, s := range []string{"a", "/a", "a//b", "a/../b", "a\\b", "${filename}", "\x1a", "\xff", "红/花"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if route.CheckPath(path) != nil {
+			return
+		}
+		// What is accepted survives as one file in one place: nothing a server would clean up.
+		segments := strings.Split(path, "/")
+		for _, s := range segments {
+			if s == "" || s == "." || s == ".." {
+				t.Errorf("accepted %q with segment %q", path, s)
+			}
+		}
+		if len(path) > 850 || strings.ContainsAny(path, "\\\x18\x19\x1a\x1b") || strings.ToValidUTF8(path, "?") != path {
+			t.Errorf("accepted %q", path)
+		}
+	})
+}
