@@ -1,0 +1,169 @@
+// Package config turns the environment into a Config. It does no I/O, and it
+// reports all mistakes at once, each with the name of its variable.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// What ON_DELIVERED may be.
+const (
+	Keep   = "keep"
+	Tag    = "tag"
+	Delete = "delete"
+)
+
+// DefaultAPI is where the WeChat API lives.
+const DefaultAPI = "https://api.weixin.qq.com"
+
+// A Config is everything that the environment says. Secrets in it may still be
+// references (see package secret).
+type Config struct {
+	Env         string      // CLOUDBASE_ENV; "" when ROUTES gives every environment
+	Table       route.Table // where files go
+	Apps        map[string]Tokens
+	API         []string // WECHAT_API_URL
+	PlainHTTP   bool     // a ticket URL on plain http is accepted: WECHAT_API_URL is set
+	OnDelivered string   // Keep, Tag or Delete
+	COSEndpoint string   // COS_ENDPOINT_URL
+	AWS         bool     // AWS credentials are configured
+	Partial     bool     // SQS_PARTIAL_BATCH
+	LogLevel    slog.Level
+	HTTP        HTTP
+}
+
+// HTTP is what only the HTTP functions read; package httpapi knows the syntax.
+type HTTP struct{ Keys, Auth, Sources, Origins string }
+
+// Tokens describe one source of access tokens. Exactly one of AppID, Fixed,
+// TokenFile, Broker and CloudBaseFile is set.
+type Tokens struct {
+	AppID         string
+	Secret        transfer.Secret // with AppID: the value or a reference
+	SecretFrom    string          // the variable that Secret comes from
+	Fixed         transfer.Secret
+	TokenFile     string
+	Broker        transfer.Secret // a URL, which may hold a key
+	CloudBaseFile string
+}
+
+// Load reads the configuration of an event function.
+func Load(getenv func(string) string) (Config, error) {
+	l := &loader{getenv: getenv}
+	c := l.common()
+	if c.Env == "" && l.get("ROUTES") == "" {
+		l.fail("CLOUDBASE_ENV", "is not set; set it to the ID of the CloudBase environment, or set ROUTES")
+	}
+	return c, errors.Join(l.errs...)
+}
+
+// LoadHTTP reads the configuration of an HTTP function, to which ROUTES and
+// CLOUDBASE_PATH do not apply.
+func LoadHTTP(getenv func(string) string) (Config, error) {
+	l := &loader{getenv: func(name string) string {
+		switch name {
+		case "ROUTES", "CLOUDBASE_PATH", "INCLUDE", "EXCLUDE":
+			return ""
+		}
+		return getenv(name)
+	}}
+	c := l.common()
+	if c.Env == "" {
+		l.fail("CLOUDBASE_ENV", "is not set; set it to the ID of the CloudBase environment")
+	}
+	c.HTTP = HTTP{l.get("HTTP_KEYS"), l.oneOf("HTTP_AUTH", "keys", "iam"), l.get("HTTP_SOURCES"), l.get("HTTP_CORS_ORIGINS")}
+	switch {
+	case c.HTTP.Auth == "iam" && c.HTTP.Keys != "":
+		l.fail("HTTP_AUTH", "is iam and HTTP_KEYS is set as well; choose one")
+	case c.HTTP.Auth == "keys" && c.HTTP.Keys == "":
+		l.fail("HTTP_KEYS", "is not set; set it to name:SHA256HEX, or say HTTP_AUTH=iam if the platform authenticates callers")
+	}
+	return c, errors.Join(l.errs...)
+}
+
+// A loader reads variables and collects what is wrong with them.
+type loader struct {
+	getenv func(string) string
+	errs   []error
+}
+
+func (l *loader) get(name string) string { return strings.TrimSpace(l.getenv(name)) }
+
+func (l *loader) fail(name, format string, args ...any) {
+	l.errs = append(l.errs, errors.New(name+" "+fmt.Sprintf(format, args...)))
+}
+
+// oneOf reads a variable with a closed set of values, the first being the default.
+func (l *loader) oneOf(name string, values ...string) string {
+	v := l.get(name)
+	if v == "" {
+		return values[0]
+	}
+	for _, ok := range values {
+		if v == ok {
+			return v
+		}
+	}
+	l.fail(name, "is %q; it may be %s", v, strings.Join(values, ", "))
+	return values[0]
+}
+
+func (l *loader) globs(name string) route.Globs {
+	gs, err := route.ParseGlobs(l.get(name))
+	if err != nil {
+		l.fail(name, "cannot be read: %v", err)
+	}
+	return gs
+}
+
+// address checks a URL without printing it: it may hold a key.
+func (l *loader) address(name, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		l.fail(name, "holds something that is not an http or https URL; write https://host")
+	}
+}
+
+func (l *loader) common() Config {
+	c := Config{
+		Env:         l.get("CLOUDBASE_ENV"),
+		API:         []string{DefaultAPI},
+		OnDelivered: l.oneOf("ON_DELIVERED", Keep, Tag, Delete),
+		COSEndpoint: l.get("COS_ENDPOINT_URL"),
+		Apps:        map[string]Tokens{},
+	}
+	c.Partial, _ = strconv.ParseBool(l.oneOf("SQS_PARTIAL_BATCH", "true", "false"))
+	c.LogLevel.UnmarshalText([]byte(l.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
+	if list := l.get("WECHAT_API_URL"); list != "" {
+		c.API, c.PlainHTTP = nil, true
+		for base := range strings.SplitSeq(list, ",") {
+			base = strings.TrimRight(strings.TrimSpace(base), "/")
+			l.address("WECHAT_API_URL", base)
+			c.API = append(c.API, base)
+		}
+	}
+	if c.COSEndpoint != "" {
+		l.address("COS_ENDPOINT_URL", c.COSEndpoint)
+	}
+	for _, name := range awsCredentials {
+		c.AWS = c.AWS || l.get(name) != ""
+	}
+	c.Table.Include, c.Table.Exclude = l.globs("INCLUDE"), l.globs("EXCLUDE")
+	l.destinations(&c)
+	return c
+}
+
+// awsCredentials are the variables by which the SDK finds credentials without
+// asking the network of the machine for them.
+var awsCredentials = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+}

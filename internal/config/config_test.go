@@ -1,0 +1,122 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+)
+
+// env returns a getenv over NAME=value lines.
+func env(lines string) func(string) string {
+	vars := map[string]string{}
+	for line := range strings.Lines(lines) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		vars[name] = value
+	}
+	return func(name string) string { return vars[name] }
+}
+
+const single = `
+	CLOUDBASE_ENV=env-1
+	WECHAT_APP_ID=wx1
+	WECHAT_APP_SECRET=s3cr3t`
+
+func TestMistakes(t *testing.T) {
+	for _, tc := range []struct {
+		name, env string
+		want      []string // what the message must say; none means that the start succeeds
+	}{
+		{"smallest", single, nil},
+		{"nothing", ``, []string{"CLOUDBASE_ENV is not set", "WECHAT_APP_ID and WECHAT_APP_SECRET are not set"}},
+		{"no secret", "CLOUDBASE_ENV=e\nWECHAT_APP_ID=wx", []string{"WECHAT_APP_SECRET is not set, but WECHAT_APP_ID is"}},
+		{"no ID", "CLOUDBASE_ENV=e\nWECHAT_APP_SECRET=x", []string{"WECHAT_APP_ID is not set, but WECHAT_APP_SECRET is"}},
+		{"two sources", single + "\nWECHAT_ACCESS_TOKEN=tok", []string{"contradicts", "WECHAT_ACCESS_TOKEN"}},
+		{"three sources", "CLOUDBASE_ENV=e\nWECHAT_ACCESS_TOKEN=t\nWECHAT_TOKEN_URL=https://h/\nWECHAT_CLOUDBASE_TOKEN_FILE=/x",
+			[]string{"WECHAT_ACCESS_TOKEN contradicts", "WECHAT_TOKEN_URL", "WECHAT_CLOUDBASE_TOKEN_FILE"}},
+		{"fixed", "CLOUDBASE_ENV=e\nWECHAT_ACCESS_TOKEN=t", nil},
+		{"broker", "CLOUDBASE_ENV=e\nWECHAT_TOKEN_URL=http://127.0.0.1:9/t", nil},
+		{"bad broker", "CLOUDBASE_ENV=e\nWECHAT_TOKEN_URL=ftp://h/?key=TOPSECRET", []string{"WECHAT_TOKEN_URL holds"}},
+		{"cloudbase", "CLOUDBASE_ENV=e\nWECHAT_CLOUDBASE_TOKEN_FILE=/x", nil},
+		{"blank is unset", single + "\nWECHAT_ACCESS_TOKEN=  ", nil},
+		{"placeholder", single + "\nCLOUDBASE_PATH=x/{nope}", []string{"CLOUDBASE_PATH", "{nope}"}},
+		{"on delivered", single + "\nON_DELIVERED=move", []string{"ON_DELIVERED", "keep, tag, delete"}},
+		{"level", single + "\nLOG_LEVEL=loud", []string{"LOG_LEVEL"}},
+		{"partial", single + "\nSQS_PARTIAL_BATCH=maybe", []string{"SQS_PARTIAL_BATCH"}},
+		{"api", single + "\nWECHAT_API_URL=https://a,nonsense", []string{"WECHAT_API_URL"}},
+		{"cos", single + "\nCOS_ENDPOINT_URL=cos.example", []string{"COS_ENDPOINT_URL"}},
+		{"all at once", "ON_DELIVERED=x\nLOG_LEVEL=y\nCLOUDBASE_PATH={z}",
+			[]string{"ON_DELIVERED", "LOG_LEVEL", "CLOUDBASE_PATH", "CLOUDBASE_ENV", "WECHAT_APP_ID"}},
+		{"routes", `ROUTES=[{"from":"s3://b/in/","env":"e","appId":"wx","appSecret":"s"}]`, nil},
+		{"routes fall back", single + "\n" + `ROUTES=[{"from":"s3://b/"},{"from":"cos://b-1/x"}]`, nil},
+		{"routes not JSON", single + "\nROUTES={", []string{"ROUTES cannot be read"}},
+		{"routes empty", single + "\nROUTES=[]", []string{"ROUTES cannot be read"}},
+		{"routes typo", single + "\n" + `ROUTES=[{"form":"s3://b/"}]`, []string{"ROUTES cannot be read"}},
+		{"routes from", single + "\n" + `ROUTES=[{"from":"b/in"}]`, []string{"ROUTES entry 1: from"}},
+		{"routes env", "WECHAT_APP_ID=a\nWECHAT_APP_SECRET=b\n" + `ROUTES=[{"from":"s3://b/"}]`, []string{"entry 1 has no env"}},
+		{"routes half an app", `ROUTES=[{"from":"s3://b/","env":"e","appId":"wx"}]`, []string{"entry 1 has only one of appId"}},
+		{"routes two secrets", `ROUTES=[{"from":"s3://b/","env":"e","appId":"wx","appSecret":"TOPSECRET1"},{"from":"s3://c/","env":"e","appId":"wx","appSecret":"TOPSECRET2"}]`,
+			[]string{"entry 2 gives app wx another secret"}},
+		{"routes placeholder", single + "\n" + `ROUTES=[{"from":"s3://b/","path":"{x}"}]`, []string{"ROUTES", "{x}"}},
+		{"routes no app", `ROUTES=[{"from":"s3://b/","env":"e"}]`, []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := config.Load(env(tc.env))
+			if (err == nil) != (tc.want == nil) {
+				t.Fatalf("Load: %v", err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "TOPSECRET") {
+				t.Errorf("the message shows a secret: %q", err)
+			}
+		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	c, err := config.Load(env(single + `
+		WECHAT_API_URL=https://one/, http://two:8080
+		ON_DELIVERED=tag
+		SQS_PARTIAL_BATCH=false
+		AWS_ACCESS_KEY_ID=AKID
+		ROUTES=[{"from":"s3://b/x/","path":"{name}"},{"from":"cos://c-1/","env":"e2","appId":"wx2","appSecret":"ssm:/x"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.API, c.PlainHTTP, c.OnDelivered, c.Partial, c.AWS, len(c.Apps), c.Apps["wx2"].SecretFrom,
+		c.Table.Routes[0].Env, c.Table.Routes[1].Env, c.Table.Routes[1].App)
+	const want = "[https://one http://two:8080] true tag false true 2 ROUTES env-1 e2 wx2"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if all := fmt.Sprintf("%+v %#v", c, c.Apps); strings.Contains(all, "s3cr3t") || strings.Contains(all, "ssm:/x") {
+		t.Errorf("a Config prints its secrets: %s", all)
+	}
+	if c.Apps[""].Secret.Reveal() != "s3cr3t" {
+		t.Error("the secret is lost")
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	for _, tc := range []struct{ name, env, want string }{
+		{"keys", single + "\nHTTP_KEYS=a:00", ""},
+		{"iam", single + "\nHTTP_AUTH=iam", ""},
+		{"neither", single, "HTTP_KEYS is not set"},
+		{"both", single + "\nHTTP_AUTH=iam\nHTTP_KEYS=a:00", "choose one"},
+		{"unknown", single + "\nHTTP_AUTH=none", "HTTP_AUTH"},
+		{"routes do not count", "WECHAT_ACCESS_TOKEN=t\nHTTP_AUTH=iam\n" + `ROUTES=[{"from":"s3://b/","env":"e"}]`, "CLOUDBASE_ENV is not set"},
+		{"routes are not read", single + "\nHTTP_AUTH=iam\nROUTES=nonsense\nCLOUDBASE_PATH={nope}", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := config.LoadHTTP(env(tc.env))
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("LoadHTTP: %v, want %q", err, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// single is the key in Config.Apps of the single-destination token source. It
+// can be no app's ID.
+const single = ""
+
+// destinations reads the routes, the single destination and their token sources.
+func (l *loader) destinations(c *Config) {
+	path := l.get("CLOUDBASE_PATH")
+	if path == "" {
+		path = "{key}"
+	}
+	tpl := l.template("CLOUDBASE_PATH", path)
+	routes := l.get("ROUTES")
+	if routes == "" {
+		c.Apps[single] = l.tokens()
+		c.Table.Routes = []route.Route{{Env: c.Env, Path: tpl}}
+		return
+	}
+	var specs []spec
+	dec := json.NewDecoder(strings.NewReader(routes))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&specs); err != nil || dec.More() || len(specs) == 0 {
+		l.fail("ROUTES", `cannot be read; write a JSON array like [{"from":"s3://bucket/prefix","env":"...","path":"{key}"}] with the fields from, env, path, appId and appSecret`)
+		return
+	}
+	for i, s := range specs {
+		l.route(c, i+1, s, tpl)
+	}
+}
+
+// A spec is one entry of ROUTES.
+type spec struct {
+	From      string `json:"from"`
+	Env       string `json:"env"`
+	Path      string `json:"path"`
+	AppID     string `json:"appId"`
+	AppSecret string `json:"appSecret"`
+}
+
+func (l *loader) route(c *Config, n int, s spec, tpl route.Template) {
+	r := route.Route{Env: s.Env, Path: tpl}
+	var err error
+	if r.From, err = transfer.Parse(s.From); err != nil || r.From.Scheme == transfer.HTTPS {
+		l.fail("ROUTES", "entry %d: from is %q; write s3://bucket/prefix or cos://bucket-appid/prefix", n, s.From)
+	}
+	if r.Env == "" {
+		if r.Env = c.Env; r.Env == "" {
+			l.fail("ROUTES", "entry %d has no env, and CLOUDBASE_ENV is not set either; set one", n)
+		}
+	}
+	if s.Path != "" {
+		r.Path = l.template("ROUTES", s.Path)
+	}
+	r.App = l.app(c, n, s.AppID, s.AppSecret)
+	c.Table.Routes = append(c.Table.Routes, r)
+}
+
+// app finds or adds the token source of a route and returns its key. What the
+// route leaves out comes from the single-destination variables.
+func (l *loader) app(c *Config, n int, id, secret string) string {
+	if id == "" && secret == "" {
+		if _, ok := c.Apps[single]; !ok {
+			c.Apps[single] = l.tokens()
+		}
+		return single
+	}
+	from := "ROUTES"
+	if id == "" {
+		id = l.get("WECHAT_APP_ID")
+	}
+	if secret == "" {
+		secret, from = l.get("WECHAT_APP_SECRET"), "WECHAT_APP_SECRET"
+	}
+	if id == "" || secret == "" {
+		l.fail("ROUTES", "entry %d has only one of appId and appSecret, and WECHAT_APP_ID and WECHAT_APP_SECRET do not complete it; give both", n)
+	}
+	if old, ok := c.Apps[id]; ok && old.Secret.Reveal() != secret {
+		l.fail("ROUTES", "entry %d gives app %s another secret than an entry before it; use one", n, id)
+	}
+	c.Apps[id] = Tokens{AppID: id, Secret: transfer.Secret(secret), SecretFrom: from}
+	return id
+}
+
+// tokens reads the single-destination token source: exactly one of four kinds.
+func (l *loader) tokens() Tokens {
+	id, secret := l.get("WECHAT_APP_ID"), l.get("WECHAT_APP_SECRET")
+	fixed, broker, file := l.get("WECHAT_ACCESS_TOKEN"), l.get("WECHAT_TOKEN_URL"), l.get("WECHAT_CLOUDBASE_TOKEN_FILE")
+	var given []string
+	for _, kind := range []struct {
+		name string
+		set  bool
+	}{
+		{"WECHAT_APP_ID with WECHAT_APP_SECRET", id != "" || secret != ""},
+		{"WECHAT_ACCESS_TOKEN", fixed != ""},
+		{"WECHAT_TOKEN_URL", broker != ""},
+		{"WECHAT_CLOUDBASE_TOKEN_FILE", file != ""},
+	} {
+		if kind.set {
+			given = append(given, kind.name)
+		}
+	}
+	switch {
+	case len(given) == 0:
+		l.fail("WECHAT_APP_ID", "and WECHAT_APP_SECRET are not set; set both, or one of WECHAT_ACCESS_TOKEN, WECHAT_TOKEN_URL, WECHAT_CLOUDBASE_TOKEN_FILE")
+	case len(given) > 1:
+		l.fail(strings.Fields(given[0])[0], "contradicts the others: %s are set; keep one source of access tokens", strings.Join(given, ", "))
+	case id == "" && secret != "":
+		l.fail("WECHAT_APP_ID", "is not set, but WECHAT_APP_SECRET is; set both")
+	case id != "" && secret == "":
+		l.fail("WECHAT_APP_SECRET", "is not set, but WECHAT_APP_ID is; set both")
+	}
+	if broker != "" && !isReference(broker) {
+		l.address("WECHAT_TOKEN_URL", broker)
+	}
+	if path, ok := strings.CutPrefix(fixed, "file:"); ok {
+		return Tokens{TokenFile: path}
+	}
+	return Tokens{AppID: id, Secret: transfer.Secret(secret), SecretFrom: "WECHAT_APP_SECRET",
+		Fixed: transfer.Secret(fixed), Broker: transfer.Secret(broker), CloudBaseFile: file}
+}
+
+// isReference tells a secret's reference from its value; see package secret.
+func isReference(s string) bool {
+	return strings.HasPrefix(s, "ssm:") || strings.HasPrefix(s, "secretsmanager:") || strings.HasPrefix(s, "file:")
+}
+
+func (l *loader) template(name, s string) route.Template {
+	tpl, err := route.ParseTemplate(s)
+	if err != nil {
+		l.fail(name, "%q %v", s, err)
+	}
+	return tpl
+}
