@@ -88,9 +88,9 @@ func TestValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(c.API, c.PlainHTTP, c.OnDelivered, c.Partial, c.AWS, len(c.Apps), c.Apps["wx2"].SecretFrom,
+	got := fmt.Sprintln(c.API, c.PlainHTTP, c.OnDelivered, c.Partial, c.AWS, len(c.Apps), c.Apps["wx2"].SecretFrom,
 		c.Table.Routes[0].Env, c.Table.Routes[1].Env, c.Table.Routes[1].App)
-	const want = "[https://one http://two:8080] true tag false true 2 ROUTES env-1 e2 wx2"
+	const want = "[https://one http://two:8080] true tag false true 2 ROUTES env-1 e2 wx2\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
