@@ -1,0 +1,77 @@
+package courier
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// AtOnce is how many files of one envelope are carried side by side.
+const AtOnce = 8
+
+// Fleet carries the items of one envelope, at most AtOnce at a time, and returns
+// one outcome for each. Items of one group go in order, and after a failure the
+// rest of the group is not tried. An item whose leader is another item shares
+// that one's outcome, so that each file is carried once. carry is called with
+// the index of a leader; a panic in it becomes that item's failure.
+func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
+	outs := make([]transfer.Outcome, len(items))
+	once := make([]func() transfer.Outcome, len(items))
+	for i := range items {
+		once[i] = sync.OnceValue(func() transfer.Outcome { return guarded(ctx, items[i], i, carry) })
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, AtOnce)
+	for _, lane := range lanes(items) {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			failed := false
+			for _, i := range lane {
+				if failed {
+					outs[i] = transfer.Outcome{Plan: transfer.Plan{Item: items[i]}, Err: notTried}
+					continue
+				}
+				outs[i] = once[leader[i]]()
+				failed = outs[i].Err != nil
+			}
+		})
+	}
+	wg.Wait()
+	return outs
+}
+
+var notTried = &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "NotTried",
+	What: "not tried, for an earlier message of its group failed; it comes again in its turn"}
+
+// lanes splits the items into runs that must go in order, in order of first
+// appearance: one lane for each group, one for each item without a group.
+func lanes(items []transfer.Item) [][]int {
+	var all [][]int
+	at := map[string]int{}
+	for i, item := range items {
+		n, ok := at[item.Group]
+		if !ok || item.Group == "" {
+			n = len(all)
+			at[item.Group] = n
+			all = append(all, nil)
+		}
+		all[n] = append(all[n], i)
+	}
+	return all
+}
+
+func guarded(ctx context.Context, item transfer.Item, i int, carry func(context.Context, int) transfer.Outcome) (o transfer.Outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			slog.ErrorContext(ctx, "panic", "source", item.Ref.String(), "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			o = transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable,
+				Code: "Panic", What: "tcbferry itself failed on this file; the log has the stack, please report it"}}
+		}
+	}()
+	return carry(ctx, i)
+}
