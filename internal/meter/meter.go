@@ -1,0 +1,94 @@
+// Package meter watches a file on its way from the source to COS: it counts and
+// hashes what passes, stops an upload whose source does not end where it should,
+// and afterwards compares what was sent with what COS says it stored.
+package meter
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/crc64"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A Meter is the body of an object, measured. It is for one reader and one pass.
+type Meter struct {
+	obj *transfer.Object
+	n   int64
+	crc uint64
+	err error // sticky; io.EOF once the source has ended where it should
+}
+
+// New measures obj.Body. The caller reads the Meter in its place.
+func New(obj *transfer.Object) *Meter { return &Meter{obj: obj} }
+
+// Read passes the source on. It returns io.EOF only after exactly obj.Size bytes
+// and the source's own io.EOF, and a Corrupt *transfer.Error when the source is
+// shorter or longer: a form whose end waits for that io.EOF is never closed
+// around a file of the wrong length. Other errors are the source's, unchanged.
+func (m *Meter) Read(p []byte) (int, error) {
+	if m.err != nil {
+		return 0, m.err
+	}
+	n, err := m.obj.Body.Read(p)
+	m.n += int64(n)
+	switch {
+	case m.n > m.obj.Size:
+		m.err = corrupt("the source holds more than the %d bytes it announced; it probably changed while it was read, so try again", m.obj.Size)
+		return 0, m.err
+	case err == io.EOF && m.n < m.obj.Size:
+		err = corrupt("the source ended after %d of %d bytes; it broke off or changed while it was read, so try again", m.n, m.obj.Size)
+	}
+	m.crc = crc64.Update(m.crc, p[:n])
+	m.err = err
+	return n, err
+}
+
+// Close closes the source.
+func (m *Meter) Close() error { return m.obj.Body.Close() }
+
+// Check compares what passed with the receipt and with what the source said of
+// itself. It returns the comparisons with the receipt that were made and held, in
+// the order of the transfer.Verified constants, or a Corrupt *transfer.Error that
+// names the first one that failed.
+func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
+	if m.err != io.EOF {
+		return nil, corrupt("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
+	}
+	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
+	if m.obj.CRC64 != "" && !m.is(m.obj.CRC64) {
+		return nil, corrupt("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
+	}
+	if isMD5(m.obj.MD5) && isMD5(r.ETag) {
+		if !strings.EqualFold(m.obj.MD5, r.ETag) {
+			return nil, corrupt("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
+		}
+		verified = append(verified, transfer.VerifiedMD5)
+	}
+	if r.CRC64 != "" {
+		if !m.is(r.CRC64) {
+			return nil, corrupt("COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, m.crc)
+		}
+		verified = append(verified, transfer.VerifiedCRC64)
+	}
+	return verified, nil
+}
+
+// is compares numbers, not text: leading zeros do not make a difference.
+func (m *Meter) is(decimal string) bool {
+	crc, err := strconv.ParseUint(decimal, 10, 64)
+	return err == nil && crc == m.crc
+}
+
+// isMD5 tells an MD5 from the other things that an ETag may be (wire.md B.2).
+func isMD5(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && len(s) == 32
+}
+
+func corrupt(format string, args ...any) *transfer.Error {
+	return &transfer.Error{Stage: transfer.Check, Kind: transfer.Corrupt, What: fmt.Sprintf(format, args...)}
+}
