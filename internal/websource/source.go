@@ -1,0 +1,199 @@
+package websource
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+const (
+	stall        = 15 * time.Second // a connection that moves no byte for so long is given up
+	maxRedirects = 5
+)
+
+// A Resolver looks a host name up; *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Options are what New needs. Allow returns the reference of an allowed URL, or
+// a Refused *transfer.Error. TLS holds the trusted roots, nil the system's.
+// Resolver is net.DefaultResolver when nil.
+type Options struct {
+	Allow    func(raw string) (transfer.Ref, error)
+	TLS      *tls.Config
+	Resolver Resolver
+}
+
+// A Source is a transfer.Source for references of the scheme https. Its objects
+// have no ETag: a web server is not asked again whether there is newer content.
+type Source struct {
+	allow    func(raw string) (transfer.Ref, error)
+	resolver Resolver
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	client   *http.Client
+}
+
+// New returns a Source.
+func New(o Options) *Source {
+	s := &Source{allow: o.Allow, resolver: o.Resolver}
+	if s.resolver == nil {
+		s.resolver = net.DefaultResolver
+	}
+	config := &tls.Config{}
+	if o.TLS != nil {
+		config = o.TLS.Clone()
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	s.dial = (&net.Dialer{Timeout: 10 * time.Second, ControlContext: guard}).DialContext
+	s.client = &http.Client{
+		CheckRedirect: s.follow,
+		Transport: &http.Transport{
+			DialContext:            s.connect,
+			TLSClientConfig:        config,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ResponseHeaderTimeout:  stall,
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableCompression:     true,
+			// One look-up, one connection, one request: a kept connection would be dead
+			// after the function was frozen, and its name may mean another address now.
+			// HTTP/1.1 only, for an HTTP/2 connection is read, and times out, even while
+			// nobody wants the body's next bytes.
+			DisableKeepAlives: true,
+			Protocols:         http1(),
+		},
+	}
+	return s
+}
+
+func http1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// Stat returns "": see Source.
+func (s *Source) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
+
+// Open requests the URL that ref writes. Errors are *transfer.Error: Refused
+// when the URL or a redirect is not allowed, when its host is not of the public
+// Internet, or when the answer does not say how long it is.
+func (s *Source) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, error) {
+	resp, err := s.get(ctx, ref, nil)
+	if err != nil {
+		return nil, err
+	}
+	if e := usable(resp); e != nil {
+		resp.Body.Close()
+		return nil, e
+	}
+	obj := &transfer.Object{Body: resp.Body, Size: resp.ContentLength, ContentType: resp.Header.Get("Content-Type")}
+	if etag := resp.Header.Get("ETag"); isStrong(etag) && resp.Header.Get("Accept-Ranges") == "bytes" {
+		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp, etag)
+	}
+	return obj, nil
+}
+
+// get sends one GET and follows its redirects. Of the answer nothing is checked.
+func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) (*http.Response, error) {
+	if _, err := s.allow(ref.String()); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ref.String(), nil)
+	if err != nil {
+		return nil, fault(transfer.Refused, "the source is not a URL; write https://host/path")
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("User-Agent", "tcbferry")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, failure(ctx, ref.Bucket, err)
+	}
+	return resp, nil
+}
+
+// follow lets a redirect pass that leads to an allowed URL. The URL it came from
+// may be signed and is not told to the next host.
+func (s *Source) follow(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fault(transfer.Refused, fmt.Sprintf("the source redirects more than %d times", maxRedirects))
+	}
+	if _, err := s.allow(req.URL.String()); err != nil {
+		return fault(transfer.Refused, "the source redirects to a URL that HTTP_SOURCES does not allow; add that host and prefix there if it is to be trusted")
+	}
+	req.Header.Del("Referer")
+	return nil
+}
+
+// usable tells whether an answer is a whole file of known length.
+func usable(resp *http.Response) *transfer.Error {
+	switch encoding := resp.Header.Get("Content-Encoding"); {
+	case resp.StatusCode != http.StatusOK:
+		return refusal(resp)
+	case encoding != "" && !strings.EqualFold(encoding, "identity"):
+		return fault(transfer.Refused, "the source answers with a Content-Encoding although none was asked for; serve the file as it is")
+	case resp.ContentLength < 0:
+		return fault(transfer.Refused, "the source does not say how long it is; serve it with a Content-Length")
+	}
+	return nil
+}
+
+// refusal is the error that a status other than 200 stands for.
+func refusal(resp *http.Response) *transfer.Error {
+	e := fault(transfer.Denied, fmt.Sprintf("the source's server answered with status %d; check the URL", resp.StatusCode))
+	switch status := resp.StatusCode; {
+	case status == http.StatusNotFound || status == http.StatusGone:
+		e.Kind = transfer.NotFound
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		e.Kind, e.After = transfer.Throttled, retryAfter(resp.Header)
+		e.What = fmt.Sprintf("the source's server answered with status %d: it is asked too often; try again later", status)
+	case status >= 500 || status == http.StatusRequestTimeout:
+		e.Kind = transfer.Unavailable
+		e.What = fmt.Sprintf("the source's server answered with status %d; try again later", status)
+	}
+	return e
+}
+
+// retryAfter reads Retry-After in seconds or as a date; 0 when it says nothing.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(max(seconds, 0), 86400)) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, min(time.Until(at), 24*time.Hour))
+	}
+	return 0
+}
+
+// failure turns an error of the client into ours.
+func failure(ctx context.Context, host string, err error) *transfer.Error {
+	var (
+		untrusted *tls.CertificateVerificationError
+		dns       *net.DNSError
+	)
+	switch {
+	case ctx.Err() != nil:
+	case errors.As(err, &untrusted):
+		return fault(transfer.Denied, "the certificate of "+host+" is not valid for it or not trusted; install a valid one")
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fault(transfer.Denied, "the host "+dns.Name+" has no address; check the URL")
+	}
+	return transfer.AsError(ctx, transfer.Open, err)
+}
+
+func fault(kind transfer.Kind, what string) *transfer.Error {
+	return &transfer.Error{Stage: transfer.Open, Kind: kind, What: what}
+}
