@@ -1,0 +1,215 @@
+package tcb
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"unicode/utf8"
+)
+
+// apiError is an errcode, sent with HTTP 200 (wire.md C.2, D).
+type apiError struct {
+	code    int
+	message string
+}
+
+func (e *apiError) Error() string { return fmt.Sprint(e.code, " ", e.message) }
+
+var (
+	errNotLatest = &apiError{40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"}
+	errMissing   = &apiError{40101, "missing parameter"}
+	errParameter = &apiError{40097, "invalid args"}
+	errEnv       = &apiError{-501005, ""} // the real one explains nothing
+)
+
+// call is one request to the WeChat API.
+type call struct {
+	r      *http.Request
+	op     Op
+	body   []byte
+	fields map[string]json.RawMessage // nil when the body is no JSON object
+	fault  *Fault                     // nil for none
+}
+
+// serveAPI runs one endpoint: faults that hide the endpoint altogether, then
+// the endpoint itself.
+func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method string, endpoint func(*call) (any, error)) {
+	c.count(op)
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return // the caller is gone
+	}
+	in := &call{r: r, op: op, body: body}
+	if utf8.Valid(body) {
+		json.Unmarshal(body, &in.fields)
+	}
+	in.fault = c.take(op, in.key())
+	if c.hideAPI(w, in) {
+		return
+	}
+	if r.Method != method {
+		wrong := &apiError{43002, "require POST method"}
+		if method == http.MethodGet {
+			wrong = &apiError{43001, "require GET method"}
+		}
+		c.writeAPIError(w, wrong)
+		return
+	}
+	reply, err := endpoint(in)
+	var refused *apiError
+	if errors.As(err, &refused) {
+		c.writeAPIError(w, refused)
+		return
+	}
+	document, err := encodeJSON(reply)
+	if err != nil {
+		panic(err) // replies are plain structs
+	}
+	c.writeAPI(w, in.fault, document)
+}
+
+// key is what a fault's Match sees: the cloud path, the app or the first file.
+func (in *call) key() string {
+	if in.op == OpToken {
+		return in.r.URL.Query().Get("appid")
+	}
+	for _, name := range []string{"path", "appid"} {
+		if text, err := in.text(name); err == nil {
+			return text
+		}
+	}
+	var files []struct {
+		FileID string `json:"fileid"`
+	}
+	var names []string
+	if json.Unmarshal(in.fields["file_list"], &files) == nil && len(files) > 0 {
+		return files[0].FileID
+	}
+	if json.Unmarshal(in.fields["fileid_list"], &names) == nil && len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+// requireJSON answers 44002 and 47001 as the real API does. No Content-Type is
+// looked at: it does not look either.
+func (in *call) requireJSON() error {
+	if len(in.body) == 0 {
+		return &apiError{44002, "empty post data"}
+	}
+	if in.fields == nil {
+		return &apiError{47001, "data format error"}
+	}
+	return nil
+}
+
+// text reads a string field by its exact name.
+func (in *call) text(name string) (string, error) {
+	raw, ok := in.fields[name]
+	if !ok || bytes.Equal(raw, []byte("null")) {
+		return "", errMissing
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return "", errParameter
+	}
+	if s == "" {
+		return "", errMissing
+	}
+	return s, nil
+}
+
+// caller is the app whose access token the query holds (wire.md C.4).
+func (c *Cloud) caller(in *call) (*app, error) {
+	query := in.r.URL.Query()
+	kind, token := anyAccessToken, query.Get("access_token")
+	if !query.Has("access_token") && query.Has("cloudbase_access_token") {
+		kind, token = cloudBaseToken, query.Get("cloudbase_access_token")
+	}
+	if token == "" {
+		return nil, &apiError{41001, "access_token missing"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.revokeFor(in, token); err != nil {
+		return nil, err
+	}
+	a, err := c.checkToken(token, kind)
+	if err != nil {
+		return nil, err
+	}
+	if kind == cloudBaseToken {
+		return a, nil // it works inside the cloud only, where no list applies
+	}
+	return a, a.admit(in.r)
+}
+
+// admit is the IP allow-list.
+func (a *app) admit(r *http.Request) error {
+	if len(a.AllowIPs) == 0 {
+		return nil
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	ip, err := netip.ParseAddr(host)
+	for _, allowed := range a.AllowIPs {
+		if err == nil && allowed.Contains(ip.Unmap()) {
+			return nil
+		}
+	}
+	return &apiError{40164, fmt.Sprintf("invalid ip %s ipv6 ::ffff:%s, not in whitelist", host, host)}
+}
+
+// environment checks the env field: it must be bound to the app.
+func (c *Cloud) environment(in *call, a *app) (string, error) {
+	if err := in.requireJSON(); err != nil {
+		return "", err
+	}
+	env, err := in.text("env")
+	if err != nil {
+		return "", err
+	}
+	if len(a.Envs) == 0 {
+		return "", &apiError{85088, "no cloud base"}
+	}
+	for _, bound := range a.Envs {
+		if bound == env {
+			return env, nil
+		}
+	}
+	return "", errEnv
+}
+
+func (c *Cloud) writeAPIError(w http.ResponseWriter, e *apiError) {
+	document, _ := encodeJSON(map[string]any{"errcode": e.code, "errmsg": e.message + c.rid()})
+	c.writeAPI(w, nil, document)
+}
+
+// rid is the tail of an errmsg, WeChat's handle for support.
+func (c *Cloud) rid() string {
+	return fmt.Sprintf(" rid: %08x-%s-%s", c.now().Unix(), randomHex(4), randomHex(4))
+}
+
+// writeAPI sends a document, cut short if the fault says so.
+func (c *Cloud) writeAPI(w http.ResponseWriter, f *Fault, document []byte) {
+	if f != nil && f.effect == fxTruncated {
+		document = document[:len(document)/2]
+	}
+	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
+	w.Write(document)
+}
+
+// encodeJSON leaves <, > and & as they are.
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}

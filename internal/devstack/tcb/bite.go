@@ -1,0 +1,212 @@
+package tcb
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hugeSize is the size of a huge answer: more than any reader should take.
+const hugeSize = 32 << 20
+
+// hideAPI lets a fault answer instead of an endpoint of the WeChat API, and
+// reports whether it did.
+func (c *Cloud) hideAPI(w http.ResponseWriter, in *call) bool {
+	f := in.fault
+	if f == nil {
+		return false
+	}
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	switch f.effect {
+	case fxWeChatError:
+		c.writeAPIError(w, &apiError{f.Code, f.ErrMsg})
+	case fxPage:
+		writePage(w, f.Status)
+	case fxHang:
+		c.hang(in.r)
+		c.reset(w)
+	case fxReset:
+		c.reset(w)
+	case fxHuge:
+		w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+		io.WriteString(w, `{"errcode":0,"errmsg":"`)
+		writeMuch(w)
+		io.WriteString(w, `"}`)
+	case fxEmpty:
+		w.WriteHeader(f.Status)
+	default:
+		return false
+	}
+	return true
+}
+
+// hideForm does the same for the form endpoint. What it answers with is not
+// stored.
+func (c *Cloud) hideForm(w http.ResponseWriter, r *http.Request, f *Fault) bool {
+	if f == nil {
+		return false
+	}
+	switch f.effect {
+	case fxReset:
+		c.reset(w)
+		return true
+	case fxCOSError, fxXMLSparse, fxXMLHuge, fxXMLGarbage, fxEmpty, fxPage, fxGateway204, fxRedirect, fxHang:
+	default:
+		return false
+	}
+	if f.Early {
+		w.Header().Set("Connection", "close")
+	} else if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		c.reset(w)
+		return true
+	}
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	c.answerFault(w, r, f)
+	return true
+}
+
+// answerFault sends the answers of hideForm.
+func (c *Cloud) answerFault(w http.ResponseWriter, r *http.Request, f *Fault) {
+	id := c.newIDs()
+	e := &cosError{status: f.Status, code: f.COSCode, message: f.Message}
+	switch f.effect {
+	case fxCOSError:
+		writeXML(w, f.Status, errorXML(e, resourceOf(r), id), id)
+	case fxXMLSparse:
+		writeXML(w, f.Status, []byte("<Error><Code>"+f.COSCode+"</Code></Error>"), id)
+	case fxXMLHuge:
+		e.message = strings.Repeat("x", hugeSize)
+		writeXML(w, f.Status, errorXML(e, resourceOf(r), id), id)
+	case fxXMLGarbage:
+		writeXML(w, f.Status, []byte("<?xml <Error\x00\xff<Code>&&&</"), id)
+	case fxEmpty:
+		writeXML(w, f.Status, nil, id)
+	case fxPage:
+		writePage(w, f.Status)
+	case fxGateway204:
+		w.WriteHeader(http.StatusNoContent)
+	case fxRedirect:
+		w.Header().Set("Location", c.cosOrigin(r)+"/elsewhere/"+randomHex(4))
+		w.WriteHeader(f.Status)
+	case fxHang:
+		c.hang(r)
+		c.reset(w)
+	}
+}
+
+// writePage is what a gateway sends: HTML, and no x-cos-request-id.
+func writePage(w http.ResponseWriter, status int) {
+	page := "<html>\r\n<head><title>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</title></head>\r\n" +
+		"<body>\r\n<center><h1>" + strconv.Itoa(status) + "</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("Server", "nginx")
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	w.WriteHeader(status)
+	io.WriteString(w, page)
+}
+
+func writeMuch(w io.Writer) {
+	block := bytes.Repeat([]byte("x"), 64<<10)
+	for range hugeSize / len(block) {
+		if _, err := w.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+// hang waits until the caller has gone or the cloud is closed.
+func (c *Cloud) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-c.done:
+	}
+}
+
+// reset breaks the connection; on TCP the caller sees a reset, not an end.
+func (c *Cloud) reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // no connection to take: end it plainly
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+// park leaves the connection open and untouched for a while. No handler and no
+// goroutine waits, so a server can shut down meanwhile.
+func (c *Cloud) park(w http.ResponseWriter, d time.Duration) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	c.mu.Lock()
+	c.parked = append(c.parked, conn)
+	c.mu.Unlock()
+	time.AfterFunc(d, func() { conn.Close() })
+}
+
+// faulty puts the faults of the body's transport around it.
+func (c *Cloud) faulty(body io.Reader, w http.ResponseWriter, r *http.Request, f *Fault) io.Reader {
+	if f == nil {
+		return body
+	}
+	switch f.effect {
+	case fxSlow:
+		return &slowReader{body, f.Delay, c.done}
+	case fxResetMiddle, fxStall:
+		after := f.After
+		if after == 0 {
+			after = r.ContentLength / 2
+		}
+		end := func() { c.reset(w) }
+		if f.effect == fxStall {
+			end = func() { c.park(w, f.Delay) }
+		}
+		return &cutReader{body, after, end}
+	}
+	return body
+}
+
+// slowReader pauses before every small read.
+type slowReader struct {
+	r     io.Reader
+	delay time.Duration
+	done  <-chan struct{}
+}
+
+func (s *slowReader) Read(p []byte) (int, error) {
+	pause := time.NewTimer(s.delay)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-s.done:
+	}
+	return s.r.Read(p[:min(len(p), 16<<10)])
+}
+
+// cutReader ends the connection after some bytes.
+type cutReader struct {
+	r    io.Reader
+	left int64
+	end  func()
+}
+
+func (s *cutReader) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		s.end()
+		return 0, errSilent
+	}
+	n, err := s.r.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}

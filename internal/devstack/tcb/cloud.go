@@ -1,0 +1,239 @@
+package tcb
+
+import (
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// App is a mini program that may fetch tokens.
+type App struct {
+	ID, Secret string
+	// Envs are the cloud base environments bound to it. An app without any has
+	// no cloud base and gets 85088. Two apps may share an environment.
+	Envs []string
+	// Account is the number of the Tencent Cloud account that owns the buckets;
+	// empty is 1258717764.
+	Account string
+	// AllowIPs is the IP allow-list; empty allows every caller, else 40164.
+	AllowIPs []netip.Prefix
+}
+
+// Digests selects what is computed over every file besides CRC64.
+type Digests uint8
+
+// Without MD5 the ETag ends in "-1", so that a client does not take it for one.
+const (
+	MD5 Digests = 1 << iota
+	SHA256
+)
+
+// Cloud is the emulator. Its fields may be set before the first request; its
+// methods may be used from many goroutines at any time.
+type Cloud struct {
+	// Now is the servers' clock.
+	Now func() time.Time
+	// COSOrigin, like "http://127.0.0.1:9000", is where ticket and download
+	// URLs point; empty is the origin that the API was called on.
+	COSOrigin string
+	// Digests is MD5|SHA256 unless changed.
+	Digests Digests
+	// KeepContent is the size in bytes up to which an object's content is kept
+	// in memory; above it only the digests are. 8 MiB unless changed.
+	KeepContent int64
+	// ForgetSecrets stops the collecting for Secrets, for long benchmarks.
+	ForgetSecrets bool
+
+	rules   Rules
+	apps    map[string]*app
+	buckets map[string]string // environment to bucket
+	envs    map[string]string // bucket to environment
+
+	mu      sync.Mutex // guards what follows, and the apps' token state
+	tokens  map[string]*grant
+	tickets map[string]*ticket // by access key
+	secrets []string
+	faults  []*Fault
+	decide  func(Op, string) *Fault
+	parked  []net.Conn
+
+	store    store
+	buffers  sync.Pool
+	counts   [opCount]atomic.Int64
+	done     chan struct{}
+	closing  sync.Once
+	linkSeed string
+}
+
+// New returns a cloud that knows the apps and has no files.
+func New(rules Rules, apps ...App) *Cloud {
+	c := &Cloud{
+		Now: time.Now, Digests: MD5 | SHA256, KeepContent: 8 << 20,
+		rules: rules, apps: map[string]*app{}, buckets: map[string]string{}, envs: map[string]string{},
+		tokens: map[string]*grant{}, tickets: map[string]*ticket{},
+		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
+	}
+	c.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
+	for _, a := range apps {
+		c.apps[a.ID] = &app{App: a}
+		c.secrets = append(c.secrets, a.Secret)
+		for _, env := range a.Envs {
+			if _, known := c.buckets[env]; known {
+				continue
+			}
+			bucket := BucketOf(env, a.Account)
+			c.buckets[env], c.envs[bucket] = bucket, env
+		}
+	}
+	return c
+}
+
+// BucketOf is the name of an environment's bucket: the hex of its first two
+// letters, the environment, the account's number (wire.md E).
+func BucketOf(env, account string) string {
+	if account == "" {
+		account = "1258717764"
+	}
+	return hex.EncodeToString([]byte(env[:min(2, len(env))])) + "-" + env + "-" + account
+}
+
+// Close lets hanging requests go and closes stalled connections.
+func (c *Cloud) Close() {
+	c.closing.Do(func() { close(c.done) })
+	c.mu.Lock()
+	parked := c.parked
+	c.parked = nil
+	c.mu.Unlock()
+	for _, conn := range parked {
+		conn.Close()
+	}
+}
+
+// Secrets lists everything secret that was configured or handed out: app
+// secrets, access tokens, and the token, authorization and signature of every
+// ticket. For tests that look for leaks.
+func (c *Cloud) Secrets() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.secrets)
+}
+
+// keepSecret runs under c.mu.
+func (c *Cloud) keepSecret(values ...string) {
+	if !c.ForgetSecrets {
+		c.secrets = append(c.secrets, values...)
+	}
+}
+
+// Op is an endpoint, or as a bit set several of them.
+type Op uint16
+
+// The endpoints. OpStray is every request that none of the others takes, such
+// as one that followed a redirect.
+const (
+	OpToken       Op = 1 << iota // GET /cgi-bin/token
+	OpStableToken                // POST /cgi-bin/stable_token
+	OpTicket                     // POST /tcb/uploadfile
+	OpLinks                      // POST /tcb/batchdownloadfile
+	OpDelete                     // POST /tcb/batchdeletefile
+	OpUpload                     // POST /<bucket>/<key>
+	OpDownload                   // GET or HEAD of a download URL
+	OpStray
+
+	opCount = 8
+)
+
+var opNames = [opCount]string{"token", "stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray"}
+
+// String names the endpoints of the set.
+func (o Op) String() string {
+	var names []string
+	for i, name := range opNames {
+		if o&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, "|")
+}
+
+// Requests returns how many requests each endpoint has received.
+func (c *Cloud) Requests() map[Op]int64 {
+	counts := map[Op]int64{}
+	for i := range c.counts {
+		counts[1<<i] = c.counts[i].Load()
+	}
+	return counts
+}
+
+func (c *Cloud) count(op Op) {
+	for i := range c.counts {
+		if op == 1<<i {
+			c.counts[i].Add(1)
+		}
+	}
+}
+
+// Handler serves every endpoint on one origin. Mount it at the root.
+func (c *Cloud) Handler() http.Handler { return http.HandlerFunc(c.serve) }
+
+// serve dispatches by hand: http.ServeMux would clean the path of a ticket.
+func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case path == "/cgi-bin/token":
+		c.serveAPI(w, r, OpToken, http.MethodGet, c.classicToken)
+	case path == "/cgi-bin/stable_token":
+		c.serveAPI(w, r, OpStableToken, http.MethodPost, c.stableToken)
+	case path == "/tcb/uploadfile":
+		c.serveAPI(w, r, OpTicket, http.MethodPost, c.uploadFile)
+	case path == "/tcb/batchdownloadfile":
+		c.serveAPI(w, r, OpLinks, http.MethodPost, c.batchDownload)
+	case path == "/tcb/batchdeletefile":
+		c.serveAPI(w, r, OpDelete, http.MethodPost, c.batchDelete)
+	case strings.HasPrefix(path, "/cgi-bin/"), strings.HasPrefix(path, "/tcb/"):
+		c.count(OpStray)
+		c.writeAPIError(w, &apiError{40066, "invalid url"})
+	case strings.HasPrefix(path, linkPrefix):
+		c.count(OpDownload)
+		c.download(w, r)
+	default:
+		c.serveForm(w, r)
+	}
+}
+
+func (c *Cloud) now() time.Time { return c.Now() }
+
+// cosOrigin is where URLs handed out during r point.
+func (c *Cloud) cosOrigin(r *http.Request) string {
+	if c.COSOrigin != "" {
+		return strings.TrimSuffix(c.COSOrigin, "/")
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// escapePath percent-encodes all bytes but the unreserved ones and slashes;
+// with raw set it also leaves what is not ASCII (wire.md D.3, E).
+func escapePath(path string, raw bool) string {
+	var b strings.Builder
+	for i := range len(path) {
+		ch := path[i]
+		switch {
+		case 'a' <= ch && ch <= 'z', 'A' <= ch && ch <= 'Z', '0' <= ch && ch <= '9',
+			strings.IndexByte("-_.~/", ch) >= 0, raw && ch >= 0x80:
+			b.WriteByte(ch)
+		default:
+			b.WriteString("%" + strings.ToUpper(strconv.FormatUint(0x100|uint64(ch), 16)[1:]))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,96 @@
+package tcb
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"hash/crc64"
+)
+
+var crcTable = crc64.MakeTable(crc64.ECMA)
+
+// digest computes over a file as it arrives, and keeps a small one.
+type digest struct {
+	crc      uint64
+	size     int64
+	md5, sha hash.Hash // nil when not wanted
+	keep     int64
+	content  []byte // nil once the file is larger than keep
+}
+
+// newDigest expects a file of at most about bound bytes.
+func newDigest(want Digests, keep, bound int64) *digest {
+	d := &digest{keep: keep}
+	if want&MD5 != 0 {
+		d.md5 = md5.New()
+	}
+	if want&SHA256 != 0 {
+		d.sha = sha256.New()
+	}
+	if keep > 0 {
+		d.content = make([]byte, 0, max(0, min(keep, bound)))
+	}
+	return d
+}
+
+func (d *digest) write(p []byte) {
+	d.size += int64(len(p))
+	d.crc = crc64.Update(d.crc, crcTable, p)
+	if d.md5 != nil {
+		d.md5.Write(p)
+	}
+	if d.sha != nil {
+		d.sha.Write(p)
+	}
+	if d.size > d.keep {
+		d.content = nil
+	} else {
+		d.content = append(d.content, p...)
+	}
+}
+
+// sink is where the parser sends the content: the digest, or a fault before it
+// that loses the last byte or turns one over.
+func (d *digest) sink(f *Fault) func([]byte) {
+	if f == nil {
+		return d.write
+	}
+	switch f.effect {
+	case fxShorten:
+		var held []byte
+		return func(p []byte) {
+			if len(p) > 0 {
+				d.write(held)
+				d.write(p[:len(p)-1])
+				held = []byte{p[len(p)-1]}
+			}
+		}
+	case fxCorrupt:
+		return func(p []byte) {
+			if len(p) > 0 && d.size == 0 {
+				d.write([]byte{p[0] ^ 1})
+				p = p[1:]
+			}
+			d.write(p)
+		}
+	}
+	return d.write
+}
+
+// fill puts the results into an object. The ETag is the MD5, or without one a
+// random value that its suffix marks as none.
+func (d *digest) fill(o *Object) {
+	o.Size, o.CRC64, o.Content = d.size, d.crc, d.content
+	if d.sha != nil {
+		o.SHA256 = hexOf(d.sha.Sum(nil))
+	}
+	if d.md5 == nil {
+		o.ETag = randomHex(16) + "-1"
+		return
+	}
+	o.MD5 = hexOf(d.md5.Sum(nil))
+	o.ETag = o.MD5
+}
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }

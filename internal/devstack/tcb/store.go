@@ -1,0 +1,118 @@
+package tcb
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Object is a stored file.
+type Object struct {
+	Env, Bucket, Path, FileID string
+	Size                      int64
+	MD5, SHA256               string            // lower-case hex; empty when not computed
+	CRC64                     uint64            // ECMA, as x-cos-hash-crc64ecma
+	ETag                      string            // without quotes
+	ContentType               string            // of the form field; empty when not sent
+	Meta                      map[string]string // x-cos-meta-*, keyed without the prefix
+	Headers                   map[string]string // Cache-Control, Content-Disposition, Content-Encoding, Expires
+	Seq                       int64             // 1 for the first commit of the cloud, and so on
+	Time                      time.Time         // of the commit
+	// Readable is false when x-cos-meta-fileid was missing or wrong: the mini
+	// program cannot read such a file (wire.md 0).
+	Readable bool
+	// Content is nil above Cloud.KeepContent. It is shared: do not write to it.
+	Content []byte
+}
+
+// version is the visible object of a path and, for stale downloads, the one
+// that it replaced.
+type version struct{ current, previous *Object }
+
+// store maps "bucket/key" to objects, each visible whole or not at all.
+type store struct {
+	mu      sync.RWMutex
+	objects map[string]*version
+	seq     int64
+}
+
+func (s *store) put(o *Object, keepPrevious bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq++
+	o.Seq = s.seq
+	next := &version{current: o}
+	if old := s.objects[o.Bucket+"/"+o.Path]; old != nil && keepPrevious {
+		next.previous = old.current
+	}
+	s.objects[o.Bucket+"/"+o.Path] = next
+}
+
+func (s *store) get(name string) (version, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v := s.objects[name]
+	if v == nil {
+		return version{}, false
+	}
+	return *v, true
+}
+
+func (s *store) remove(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.objects[name]
+	delete(s.objects, name)
+	return ok
+}
+
+// Object returns the file at a cloud path.
+func (c *Cloud) Object(env, path string) (Object, bool) {
+	v, ok := c.store.get(c.buckets[env] + "/" + path)
+	if !ok {
+		return Object{}, false
+	}
+	return *v.current, true
+}
+
+// ObjectByID returns the file of a file ID.
+func (c *Cloud) ObjectByID(fileID string) (Object, bool) {
+	name, _ := c.nameOf(fileID)
+	v, ok := c.store.get(name)
+	if !ok {
+		return Object{}, false
+	}
+	return *v.current, true
+}
+
+// Objects returns every file in the order of the commits.
+func (c *Cloud) Objects() []Object {
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	all := make([]Object, 0, len(c.store.objects))
+	for _, v := range c.store.objects {
+		all = append(all, *v.current)
+	}
+	slices.SortFunc(all, func(a, b Object) int { return int(a.Seq - b.Seq) })
+	return all
+}
+
+// Commits returns how many times a file was stored, overwrites included.
+func (c *Cloud) Commits() int64 {
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	return c.store.seq
+}
+
+// nameOf turns cloud://<env>.<bucket>/<path> into "bucket/path" and the env;
+// both are empty for any other text.
+func (c *Cloud) nameOf(fileID string) (name, env string) {
+	rest, ok := strings.CutPrefix(fileID, "cloud://")
+	host, path, found := strings.Cut(rest, "/")
+	env, bucket, dot := strings.Cut(host, ".")
+	if !ok || !found || !dot || c.buckets[env] != bucket || bucket == "" {
+		return "", ""
+	}
+	return bucket + "/" + path, env
+}

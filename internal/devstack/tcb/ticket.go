@@ -1,0 +1,147 @@
+package tcb
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"time"
+)
+
+// ticket is what the form endpoint knows of an issued ticket.
+type ticket struct {
+	accessKey, secretKey string
+	token                string // x-cos-security-token
+	metaID               string // x-cos-meta-fileid
+	bucket, key          string
+	stsExpires           time.Time
+	forgotten            time.Time // when the key becomes unknown
+}
+
+// ticketReply is the answer of tcb/uploadfile (wire.md 0). Absent fields exist
+// for faults only.
+type ticketReply struct {
+	ErrCode       int     `json:"errcode"`
+	ErrMsg        string  `json:"errmsg"`
+	URL           *string `json:"url,omitempty"`
+	Token         *string `json:"token,omitempty"`
+	Authorization *string `json:"authorization,omitempty"`
+	FileID        *string `json:"file_id,omitempty"`
+	COSFileID     *string `json:"cos_file_id,omitempty"`
+}
+
+// uploadFile is POST /tcb/uploadfile.
+func (c *Cloud) uploadFile(in *call) (any, error) {
+	a, err := c.caller(in)
+	if err != nil {
+		return nil, err
+	}
+	env, err := c.environment(in, a)
+	if err != nil {
+		return nil, err
+	}
+	path, err := in.text("path")
+	if err != nil {
+		return nil, err
+	}
+	if !c.validPath(path) {
+		return nil, &apiError{-501007, "invalid parameters, cloud path is invalid"}
+	}
+	return c.issue(in, env, path), nil
+}
+
+// validPath is wire.md E, the rules 2 to 5; an empty path was missing before.
+func (c *Cloud) validPath(path string) bool {
+	size := len(path)
+	if c.rules.PathEncoded {
+		size = len(escapePath(path, false))
+	}
+	return !strings.HasPrefix(path, "/") && !strings.Contains(path, "//") &&
+		!strings.ContainsAny(path, "\x18\x19\x1a\x1b") && (c.rules.MaxPath == 0 || size <= c.rules.MaxPath)
+}
+
+// issue makes a ticket in the sizes of the documentation's sample (wire.md 0).
+func (c *Cloud) issue(in *call, env, path string) *ticketReply {
+	bucket, now := c.buckets[env], c.now()
+	start, end := now, now.Add(c.rules.TicketLifetime)
+	if in.fault != nil && in.fault.effect == fxTicketExpired {
+		start, end = start.Add(-2*c.rules.TicketLifetime), end.Add(-2*c.rules.TicketLifetime)
+	}
+	t := &ticket{
+		accessKey: "AKID" + randomText(48), secretKey: randomText(24), token: randomText(352),
+		bucket: bucket, key: path, stsExpires: end, forgotten: end.Add(time.Hour),
+	}
+	// 121 bytes in plain base64, with + / and = as in the sample.
+	meta := make([]byte, 121)
+	rand.Read(meta)
+	t.metaID = base64.StdEncoding.EncodeToString(meta)
+	if c.rules.STSLifetime > 0 {
+		t.stsExpires = now.Add(c.rules.STSLifetime)
+	}
+	authorization := authorize(t.accessKey, t.secretKey, c.signedPath(bucket, path), start, end)
+	url := c.cosOrigin(in.r) + "/" + bucket + "/" + escapePath(path, false)
+	fileID := fileIDOf(env, bucket, path)
+	reply := &ticketReply{0, "ok", &url, &t.token, &authorization, &fileID, &t.metaID}
+	if in.fault != nil {
+		in.fault.spoil(reply)
+	}
+	c.register(t, authorization)
+	return reply
+}
+
+// spoil breaks a ticket as the fault wants it.
+func (f *Fault) spoil(reply *ticketReply) {
+	switch f.effect {
+	case fxTicketField:
+		switch f.field {
+		case "url":
+			reply.URL = nil
+		case "token":
+			reply.Token = nil
+		case "authorization":
+			reply.Authorization = nil
+		case "file_id":
+			reply.FileID = nil
+		case "cos_file_id":
+			reply.COSFileID = nil
+		}
+	case fxTicketSignature:
+		wrong := (*reply.Authorization)[:len(*reply.Authorization)-40] + strings.Repeat("0", 40)
+		reply.Authorization = &wrong
+	case fxTicketFileID:
+		other := *reply.FileID + ".other"
+		reply.FileID = &other
+	}
+}
+
+// register remembers a ticket, and from time to time forgets dead ones.
+func (c *Cloud) register(t *ticket, authorization string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tickets[t.accessKey] = t
+	c.keepSecret(t.token, authorization, authorization[len(authorization)-40:])
+	if len(c.tickets)%4096 == 0 {
+		now := c.now()
+		for key, old := range c.tickets {
+			if old.forgotten.Before(now) {
+				delete(c.tickets, key)
+			}
+		}
+	}
+}
+
+// signedPath is the decoded path that a ticket's signature covers.
+func (c *Cloud) signedPath(bucket, key string) string {
+	if !c.rules.SignedPath {
+		key = ""
+	}
+	return "/" + bucket + "/" + key
+}
+
+func fileIDOf(env, bucket, path string) string { return "cloud://" + env + "." + bucket + "/" + path }
+
+// randomText is base64url of n random bytes.
+func randomText(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,243 @@
+package tcb
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// lastStretch is the end of a stable token's life in which an ordinary call
+// already hands out the next one (wire.md C.1).
+const lastStretch = 5 * time.Minute
+
+// app is an App with the state of its tokens, guarded by Cloud.mu.
+type app struct {
+	App
+	stable, classic *grant
+	forced          []time.Time // force_refresh calls of the last day
+	perMinute       quota
+	stableDay       quota
+	classicDay      quota
+}
+
+// grant is an access token.
+type grant struct {
+	token   string
+	kind    tokenKind
+	app     *app
+	expires time.Time
+	refusal *apiError // set when the token was displaced or revoked
+	dies    time.Time // when refusal takes effect
+}
+
+type tokenKind uint8
+
+const (
+	anyAccessToken tokenKind = iota
+	cloudBaseToken
+)
+
+// quota counts calls in fixed stretches of time.
+type quota struct {
+	stretch int64
+	calls   int
+}
+
+func (q *quota) exceeded(now time.Time, per time.Duration, limit int) bool {
+	if stretch := now.UnixNano() / int64(per); stretch != q.stretch {
+		*q = quota{stretch: stretch}
+	}
+	q.calls++
+	return limit > 0 && q.calls > limit
+}
+
+// tokenReply has no errcode: the real one has none on success.
+type tokenReply struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   int64  `json:"expires_in"`
+}
+
+// classicToken is GET /cgi-bin/token: each call displaces the previous token.
+func (c *Cloud) classicToken(in *call) (any, error) {
+	q := in.r.URL.Query()
+	a, err := c.credentials(q.Get("grant_type"), q.Get("appid"), q.Get("secret"))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.admit(in.r); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if a.classicDay.exceeded(now, 24*time.Hour, c.rules.TokenCallsPerDay) {
+		return nil, errDailyQuota
+	}
+	if a.classic != nil {
+		a.classic.refusal, a.classic.dies = errNotLatest, now.Add(c.rules.TokenGrace)
+	}
+	a.classic = c.grant(a, anyAccessToken, c.rules.TokenLifetime)
+	return c.hand(in, a.classic), nil
+}
+
+var (
+	errDailyQuota  = &apiError{45009, "reach max api daily quota limit"}
+	errMinuteQuota = &apiError{45011, "api minute-quota reach limit must slower retry next minute"}
+)
+
+// stableToken is POST /cgi-bin/stable_token: the same token for everybody until
+// its last five minutes, or a new one by force.
+func (c *Cloud) stableToken(in *call) (any, error) {
+	if err := in.requireJSON(); err != nil {
+		return nil, err
+	}
+	value := func(name string) string { s, _ := in.text(name); return s }
+	a, err := c.credentials(value("grant_type"), value("appid"), value("secret"))
+	if err != nil {
+		return nil, err
+	}
+	var force bool
+	if raw, ok := in.fields["force_refresh"]; ok && !bytes.Equal(raw, []byte("null")) && json.Unmarshal(raw, &force) != nil {
+		return nil, &apiError{47001, "data format error"}
+	}
+	if err := a.admit(in.r); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if a.perMinute.exceeded(now, time.Minute, c.rules.StableCallsPerMinute) {
+		return nil, errMinuteQuota
+	}
+	if a.stableDay.exceeded(now, 24*time.Hour, c.rules.StableCallsPerDay) {
+		return nil, errDailyQuota
+	}
+	if force {
+		if err := c.force(a, now); err != nil {
+			return nil, err
+		}
+	}
+	if a.stable == nil || a.stable.expires.Sub(now) <= lastStretch {
+		a.stable = c.grant(a, anyAccessToken, c.rules.TokenLifetime)
+	}
+	return c.hand(in, a.stable), nil
+}
+
+// force kills the stable token, within the limits of force_refresh.
+func (c *Cloud) force(a *app, now time.Time) error {
+	recent := a.forced[:0]
+	for _, at := range a.forced {
+		if now.Sub(at) < 24*time.Hour {
+			recent = append(recent, at)
+		}
+	}
+	a.forced = recent
+	if n := len(recent); n > 0 && now.Sub(recent[n-1]) < c.rules.ForcedInterval {
+		return errMinuteQuota
+	}
+	if c.rules.ForcedPerDay > 0 && len(recent) >= c.rules.ForcedPerDay {
+		return errDailyQuota
+	}
+	a.forced = append(a.forced, now)
+	if a.stable != nil {
+		a.stable.refusal, a.stable.dies = errNotLatest, now
+	}
+	a.stable = nil
+	return nil
+}
+
+// credentials checks what both token endpoints take.
+func (c *Cloud) credentials(grantType, id, secret string) (*app, error) {
+	if grantType != "client_credential" {
+		return nil, &apiError{40002, "invalid grant_type"}
+	}
+	if id == "" {
+		return nil, &apiError{41002, "appid missing"}
+	}
+	if secret == "" {
+		return nil, &apiError{41004, "appsecret missing"}
+	}
+	a := c.apps[id]
+	if a == nil {
+		return nil, &apiError{40013, "invalid appid"}
+	}
+	if subtle.ConstantTimeCompare([]byte(a.Secret), []byte(secret)) == 0 {
+		return nil, &apiError{40125, "invalid appsecret, view more at http://t.cn/RAEkdVq"}
+	}
+	return a, nil
+}
+
+// grant makes a token; c.mu is held.
+func (c *Cloud) grant(a *app, kind tokenKind, life time.Duration) *grant {
+	// Real tokens are about 136 characters of this alphabet.
+	g := &grant{token: "8" + randomHex(20) + "_" + randomHex(46), kind: kind, app: a, expires: c.now().Add(life)}
+	c.tokens[g.token] = g
+	c.keepSecret(g.token)
+	return g
+}
+
+// hand answers with a token, whose life a fault may have cut to 40 seconds.
+func (c *Cloud) hand(in *call, g *grant) tokenReply {
+	now := c.now()
+	if in.fault != nil && in.fault.effect == fxTinyToken {
+		g.expires = now.Add(40 * time.Second)
+	}
+	return tokenReply{g.token, int64(g.expires.Sub(now) / time.Second)}
+}
+
+// checkToken finds the app of a token; c.mu is held.
+func (c *Cloud) checkToken(token string, kind tokenKind) (*app, error) {
+	malformed := strings.ContainsFunc(token, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+	})
+	if malformed {
+		return nil, &apiError{40014, "invalid access_token"}
+	}
+	g := c.tokens[token]
+	now := c.now()
+	switch {
+	case g == nil || g.kind != kind:
+		return nil, errNotLatest
+	case g.refusal != nil && !now.Before(g.dies):
+		return nil, g.refusal
+	case !now.Before(g.expires):
+		return nil, &apiError{42001, "access_token expired"}
+	}
+	return g.app, nil
+}
+
+// revokeFor kills the caller's token when the fault says so; c.mu is held. The
+// next ordinary stable_token call hands out a new token, or with fxDeadToken
+// still the dead one, so that only force_refresh helps.
+func (c *Cloud) revokeFor(in *call, token string) error {
+	if in.fault == nil || in.fault.effect != fxRevoked && in.fault.effect != fxDeadToken {
+		return nil
+	}
+	refusal := &apiError{in.fault.Code, in.fault.ErrMsg}
+	if g := c.tokens[token]; g != nil {
+		g.refusal, g.dies = refusal, c.now()
+		if in.fault.effect == fxRevoked && g.app.stable == g {
+			g.app.stable = nil
+		}
+	}
+	return refusal
+}
+
+// CloudBaseToken issues a cloudbase_access_token of 30 minutes, as the platform
+// pushes it into a file (wire.md C.4). It panics on an unknown app.
+func (c *Cloud) CloudBaseToken(appID string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.grant(c.apps[appID], cloudBaseToken, 30*time.Minute).token
+}
+
+// AccessToken issues an access token outside both endpoints, valid for the
+// usual time: what somebody else's token server would hand over. It panics on
+// an unknown app.
+func (c *Cloud) AccessToken(appID string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.grant(c.apps[appID], anyAccessToken, c.rules.TokenLifetime).token
+}

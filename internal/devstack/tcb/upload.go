@@ -1,0 +1,277 @@
+package tcb
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// errSilent ends a request whose connection a fault has already taken.
+var errSilent = errors.New("tcb: no answer")
+
+// serveForm is the COS form endpoint, path style (wire.md B).
+func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if c.envs[bucket] == "" {
+		c.count(OpStray)
+		c.fail(w, r, refuse("NoSuchBucket", ""))
+		return
+	}
+	c.count(OpUpload)
+	f := c.take(OpUpload, key)
+	if c.hideForm(w, r, f) {
+		return
+	}
+	object, status, err := c.receive(w, r, bucket, key, f)
+	var refused *cosError
+	switch {
+	case err == nil:
+		c.answer(w, r, object, status, f)
+	case errors.As(err, &refused):
+		c.fail(w, r, refused)
+	case errors.Is(err, errSilent):
+	default:
+		panic(http.ErrAbortHandler) // the caller is gone
+	}
+}
+
+// receive checks the whole request and stores the file; nothing is visible
+// before every check has passed.
+func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key string, f *Fault) (*Object, int, error) {
+	boundary, err := c.admitForm(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	buf := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buf)
+	body := c.timed(w, r)
+	parser := newFormReader(c.faulty(body, w, r, f), boundary, c.rules.PreFileWindow, *buf)
+	form, err := parser.head()
+	if err != nil {
+		return nil, 0, err
+	}
+	path, err := c.path(form, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	t, auth, err := c.authenticate(r, form)
+	if err != nil {
+		return nil, 0, err
+	}
+	if c.rules.KeyMustMatch && (path != t.key || bucket != t.bucket) {
+		return nil, 0, refuse("AccessDenied", "")
+	}
+	object, err := c.describe(form, t, bucket, path)
+	if err != nil {
+		return nil, 0, err
+	}
+	digest := newDigest(c.Digests, c.KeepContent, r.ContentLength)
+	size, err := parser.file(digest.sink(f), c.rules.MaxSize)
+	if err != nil {
+		return nil, 0, err
+	}
+	digest.fill(object)
+	if err := checkMD5(form, object, size); err != nil {
+		return nil, 0, err
+	}
+	if c.rules.ExpiryAtEnd {
+		if err := c.fresh(t, auth); err != nil {
+			return nil, 0, err
+		}
+	}
+	if f != nil && f.effect == fxResetAfter {
+		c.reset(w)
+		return nil, 0, errSilent
+	}
+	object.Time = c.now()
+	c.store.put(object, c.rules.StaleDownloads)
+	return object, successStatus(form.fields), nil
+}
+
+// admitForm checks the request line and headers and returns the boundary.
+func (c *Cloud) admitForm(r *http.Request) (string, error) {
+	kind, params, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	// A JSON body gets the 405 of a wrong method (wire.md F.6).
+	if r.Method != http.MethodPost || !strings.EqualFold(strings.TrimSpace(kind), "multipart/form-data") {
+		return "", refuse("MethodNotAllowed", "")
+	}
+	if c.rules.RequireLength && (r.ContentLength < 0 || r.Header.Get("Content-Length") == "") {
+		return "", refuse("MissingContentLength", "")
+	}
+	// The boundary is a plain token: quoted ones are reported to fail.
+	name, boundary, _ := strings.Cut(strings.TrimSpace(params), "=")
+	if !strings.EqualFold(name, "boundary") || boundary == "" || len(boundary) > 70 || strings.ContainsAny(boundary, "\"; \t,") {
+		return "", errMalformed
+	}
+	if limit := c.rules.MaxSize; limit > 0 && r.ContentLength > limit+bufferSize {
+		return "", refuse("EntityTooLarge", "")
+	}
+	return boundary, nil
+}
+
+// path is the object key that the form asks for.
+func (c *Cloud) path(f *form, urlKey string) (string, error) {
+	key := strings.ReplaceAll(f.fields["key"], "${filename}", f.filename)
+	switch {
+	case key == "":
+		return "", errMalformed
+	case len(key) > 850:
+		return "", refuse("KeyTooLong", "")
+	case c.rules.KeyMustMatch && key != urlKey:
+		return "", refuse("AccessDenied", "")
+	}
+	return key, nil
+}
+
+// authenticate finds the ticket and verifies its signature (wire.md B.4).
+func (c *Cloud) authenticate(r *http.Request, f *form) (*ticket, authorization, error) {
+	auth, ok := parseAuthorization(f.fields["signature"])
+	if !ok {
+		return nil, auth, refuse("AccessDenied", "")
+	}
+	c.mu.Lock()
+	t := c.tickets[auth.accessKey]
+	c.mu.Unlock()
+	if t == nil || f.fields["x-cos-security-token"] != t.token {
+		return nil, auth, refuse("InvalidAccessKeyId", "")
+	}
+	path := r.URL.Path
+	if !c.rules.SignedPath {
+		bucket, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		path = "/" + bucket + "/"
+	}
+	format := formatString(r.Method, path, "", "")
+	toSign := stringToSign(auth.signTime, format)
+	if signature(t.secretKey, auth.keyTime, toSign) != auth.signature {
+		e := refuse("SignatureDoesNotMatch", "")
+		e.toSign, e.format = toSign, format
+		return nil, auth, e
+	}
+	return t, auth, c.fresh(t, auth)
+}
+
+// fresh refuses what is not valid now. A key that dies with its signature is
+// reported as the signature's end.
+func (c *Cloud) fresh(t *ticket, auth authorization) error {
+	now := c.now()
+	switch {
+	case !now.Before(auth.end):
+		return refuse("AccessDenied", "Request has expired")
+	case now.Before(auth.start.Add(-time.Second)):
+		return refuse("RequestTimeTooSkewed", "")
+	case c.rules.STSLifetime > 0 && !now.Before(t.stsExpires):
+		return refuse("ExpiredToken", "")
+	}
+	return nil
+}
+
+// describe makes the object without its content from the form's fields.
+func (c *Cloud) describe(f *form, t *ticket, bucket, path string) (*Object, error) {
+	env := c.envs[bucket]
+	o := &Object{
+		Env: env, Bucket: bucket, Path: path, FileID: fileIDOf(env, bucket, path),
+		ContentType: f.fields["content-type"], Meta: map[string]string{}, Headers: map[string]string{},
+		Readable: f.fields["x-cos-meta-fileid"] == t.metaID,
+	}
+	if !o.Readable && c.rules.RejectMissingMeta {
+		return nil, refuse("InvalidArgument", "")
+	}
+	total := 0
+	for name, value := range f.fields {
+		suffix, ok := strings.CutPrefix(name, "x-cos-meta-")
+		if !ok {
+			continue
+		}
+		total += len(name) + len(value)
+		if suffix == "" || strings.Contains(suffix, "_") || total > 2<<10 {
+			return nil, refuse("InvalidArgument", "")
+		}
+		o.Meta[suffix] = value
+	}
+	for _, name := range []string{"Cache-Control", "Content-Disposition", "Content-Encoding", "Expires"} {
+		if value := f.fields[strings.ToLower(name)]; value != "" {
+			o.Headers[name] = value
+		}
+	}
+	return o, nil
+}
+
+// checkMD5 compares with the form's Content-MD5, if it has one.
+func checkMD5(f *form, o *Object, size int64) error {
+	want, sent := f.fields["content-md5"]
+	if !sent {
+		return nil
+	}
+	sum, err := base64.StdEncoding.DecodeString(want)
+	if err != nil || len(sum) != 16 {
+		return refuse("InvalidDigest", "")
+	}
+	if o.MD5 != "" && size == o.Size && o.MD5 != hexOf(sum) {
+		return refuse("BadDigest", "")
+	}
+	return nil
+}
+
+func successStatus(fields map[string]string) int {
+	switch fields["success_action_status"] {
+	case "200":
+		return http.StatusOK
+	case "201":
+		return http.StatusCreated
+	}
+	return http.StatusNoContent
+}
+
+// answer is the success of wire.md B.2, unless the fault spoils it.
+func (c *Cloud) answer(w http.ResponseWriter, r *http.Request, o *Object, status int, f *Fault) {
+	h := w.Header()
+	h.Set("ETag", `"`+o.ETag+`"`)
+	h.Set("Location", c.cosOrigin(r)+escapePath("/"+o.Bucket+"/"+o.Path, false))
+	h.Set("Server", "tencent-cos")
+	h.Set("x-cos-request-id", c.newIDs().request)
+	h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64, 10))
+	if f != nil {
+		switch f.effect {
+		case fxLost:
+			c.reset(w)
+			return
+		case fxWrongCRC:
+			h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64^1, 10))
+		case fxNoCRC:
+			h.Del("x-cos-hash-crc64ecma")
+		case fxWrongETag:
+			h.Set("ETag", `"`+strings.Repeat("0", 32)+`"`)
+		case fxStatus:
+			status = f.Status
+		}
+	}
+	w.WriteHeader(status)
+}
+
+// timed sets a deadline before every read of the body.
+func (c *Cloud) timed(w http.ResponseWriter, r *http.Request) io.Reader {
+	if c.rules.ReadTimeout <= 0 {
+		return r.Body
+	}
+	return &timedReader{r.Body, http.NewResponseController(w), c.rules.ReadTimeout}
+}
+
+type timedReader struct {
+	r          io.Reader
+	controller *http.ResponseController
+	limit      time.Duration
+}
+
+func (t *timedReader) Read(p []byte) (int, error) {
+	// Recorders have no connection and need no deadline.
+	_ = t.controller.SetReadDeadline(time.Now().Add(t.limit))
+	n, err := t.r.Read(p)
+	if err == io.EOF {
+		_ = t.controller.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
