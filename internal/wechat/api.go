@@ -1,0 +1,95 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// DefaultURL is the base URL of the WeChat API (wire.md C.3).
+const DefaultURL = "https://api.weixin.qq.com"
+
+// An API sends requests to the WeChat API.
+type API struct {
+	client *http.Client
+	bases  []string
+	first  atomic.Int32 // index of the base that answered last
+}
+
+// NewAPI returns an API over a list of base URLs without query; an empty list
+// means DefaultURL. A request goes to the base that answered last, and on to
+// the next only when no connection came about (DNS, dial or TLS): whatever
+// happens on a connection may mean that the request was processed. Redirects
+// are not followed; the client itself is left as it is.
+func NewAPI(client *http.Client, bases []string) *API {
+	if len(bases) == 0 {
+		bases = []string{DefaultURL}
+	}
+	a := &API{client: unredirected(client)}
+	for _, b := range bases {
+		a.bases = append(a.bases, strings.TrimRight(b, "/"))
+	}
+	return a
+}
+
+// unredirected copies client so that a redirect is an answer like any other: a
+// request that carries a token or a secret goes nowhere but where it was sent.
+func unredirected(client *http.Client) *http.Client {
+	c := *client
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// post sends body as JSON and returns the object that WeChat answered, whatever
+// its errcode. The secrets are those that the request holds.
+func (a *API) post(ctx context.Context, path string, query url.Values, body any, secrets ...transfer.Secret) (*answer, error) {
+	payload, err := encode(body)
+	if err != nil {
+		return nil, fail(transfer.Malformed, "the request cannot be written as JSON")
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	var tried []string
+	for start, i := int(a.first.Load()), 0; i < len(a.bases); i++ {
+		n := (start + i) % len(a.bases)
+		req, err := http.NewRequest(http.MethodPost, a.bases[n]+path, bytes.NewReader(payload))
+		if err != nil {
+			return nil, fail(transfer.Denied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
+		}
+		req.Header.Set("Content-Type", "application/json")
+		r, b := exchange(ctx, a.client, req)
+		if b == nil {
+			a.first.Store(int32(n))
+			return r.read(weChat, secrets)
+		}
+		if ctx.Err() != nil {
+			return nil, transfer.AsError(ctx, transfer.Desks, ctx.Err())
+		}
+		tried = append(tried, req.URL.Host+": "+b.cause)
+		if !b.unreached {
+			break
+		}
+	}
+	return nil, fail(transfer.Unavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
+		"); check that the function may reach the internet, then try again")
+}
+
+// encode writes v as JSON without the HTML escapes that encoding/json adds.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func fail(kind transfer.Kind, what string) *transfer.Error {
+	return &transfer.Error{Stage: transfer.Desks, Kind: kind, What: what}
+}

@@ -1,0 +1,137 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// ticketLife is how long a ticket lives when it does not say (wire.md 0).
+const ticketLife = 900 * time.Second
+
+// A Desk hands out upload tickets for one app. It is a transfer.Desk.
+type Desk struct {
+	api       *API
+	tokens    Tokens
+	allowHTTP bool
+}
+
+// NewDesk returns a Desk. allowHTTP lets a ticket name a plain http URL, which
+// is for an API that was set by WECHAT_API_URL.
+func NewDesk(api *API, tokens Tokens, allowHTTP bool) *Desk {
+	return &Desk{api, tokens, allowHTTP}
+}
+
+// Ticket asks tcb/uploadfile for a ticket. An answer that lacks a part of it is
+// Unavailable; one whose file ID is not that of d.Path is Corrupt, and so is one
+// whose URL is unfit to send a file to. Expires is on this machine's clock.
+func (d *Desk) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
+	a, err := d.call(ctx, "/tcb/uploadfile", struct {
+		Env  string `json:"env"`
+		Path string `json:"path"`
+	}{dest.Env, dest.Path})
+	if err != nil {
+		return transfer.Ticket{}, err
+	}
+	t := transfer.Ticket{
+		URL:           a.text("url"),
+		Key:           dest.Path,
+		Signature:     a.text("authorization"),
+		SecurityToken: a.text("token"),
+		MetaFileID:    a.text("cos_file_id"),
+		FileID:        a.text("file_id"),
+	}
+	// Without cos_file_id the upload succeeds and cannot be read (wire.md 0).
+	for _, name := range []string{"url", "authorization", "token", "cos_file_id", "file_id"} {
+		if a.text(name) == "" {
+			return transfer.Ticket{}, fail(transfer.Unavailable, "WeChat answered a ticket without "+name+"; try again later")
+		}
+	}
+	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
+		return transfer.Ticket{}, fail(transfer.Corrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
+	}
+	if !d.fit(t.URL) {
+		return transfer.Ticket{}, fail(transfer.Corrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
+	}
+	t.Expires = expires(t.Signature, a.header, a.asked)
+	return t, nil
+}
+
+// call posts with a token, and once more with another when WeChat refuses it.
+func (d *Desk) call(ctx context.Context, path string, body any) (*answer, error) {
+	token, err := d.tokens.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.once(ctx, path, token, body)
+	why, ok := errors.AsType[*transfer.Error](err)
+	if !ok || why.Kind != transfer.Stale {
+		return a, err
+	}
+	if token, err = d.tokens.Renew(ctx, token, why); err != nil {
+		return nil, err
+	}
+	return d.once(ctx, path, token, body)
+}
+
+func (d *Desk) once(ctx context.Context, path string, token Token, body any) (*answer, error) {
+	a, err := d.api.post(ctx, path, token.query(), body, token.Value)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.refusal(AtAPI); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// fit looks at the scheme and the authority alone: the rest is used exactly as
+// WeChat wrote it, which need not be what url.Parse accepts (wire.md E).
+func (d *Desk) fit(address string) bool {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok || scheme != "https" && (scheme != "http" || !d.allowHTTP) {
+		return false
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	u, err := url.Parse(scheme + "://" + rest)
+	return err == nil && u.User == nil && u.Hostname() != ""
+}
+
+// expires reads the end of q-sign-time=start;end, which is on the server's
+// clock, and places it on ours: what is left of the ticket counts from the Date
+// of the answer or, when that is missing or past the end, from our own time, and
+// is no more than the whole span.
+func expires(authorization string, h http.Header, asked time.Time) time.Time {
+	start, end, ok := signTime(authorization)
+	if !ok {
+		return asked.Add(ticketLife)
+	}
+	now := asked
+	if date, err := http.ParseTime(h.Get("Date")); err == nil && date.Before(end) {
+		now = date
+	}
+	return asked.Add(min(end.Sub(now), end.Sub(start)))
+}
+
+func signTime(authorization string) (start, end time.Time, ok bool) {
+	for field := range strings.SplitSeq(authorization, "&") {
+		span, found := strings.CutPrefix(field, "q-sign-time=")
+		if !found {
+			continue
+		}
+		from, to, _ := strings.Cut(span, ";")
+		// 33 bits reach beyond the year 2200 and keep every difference a Duration.
+		a, errA := strconv.ParseUint(from, 10, 33)
+		b, errB := strconv.ParseUint(to, 10, 33)
+		return time.Unix(int64(a), 0), time.Unix(int64(b), 0), errA == nil && errB == nil && a < b
+	}
+	return time.Time{}, time.Time{}, false
+}

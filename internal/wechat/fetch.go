@@ -1,0 +1,80 @@
+package wechat
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// Stable fetches tokens by cgi-bin/stable_token, whose ordinary mode gives all
+// processes the same token (wire.md C.1).
+func Stable(api *API, appID string, secret transfer.Secret) *Shared {
+	return &Shared{name: "stable_token", forces: true, fetch: func(ctx context.Context, m mode) (grant, error) {
+		a, err := api.post(ctx, "/cgi-bin/stable_token", nil, struct {
+			GrantType    string `json:"grant_type"`
+			AppID        string `json:"appid"`
+			Secret       string `json:"secret"`
+			ForceRefresh bool   `json:"force_refresh"`
+		}{"client_credential", appID, secret.Reveal(), m == forced}, secret)
+		if err != nil {
+			return grant{}, err
+		}
+		return a.grant(weChat)
+	}}
+}
+
+// Broker fetches tokens from a central token server: GET answers
+// {"access_token":"...","expires_in":7200}. After a refusal it is asked with
+// Cache-Control: no-cache. The client's redirects are not followed.
+func Broker(client *http.Client, address string) *Shared {
+	client = unredirected(client)
+	return &Shared{name: "the token server", fetch: func(ctx context.Context, m mode) (grant, error) {
+		req, err := http.NewRequest(http.MethodGet, address, nil)
+		if err != nil {
+			return grant{}, fail(transfer.Denied, "WECHAT_TOKEN_URL is not a usable URL; correct it")
+		}
+		if m != ordinary {
+			req.Header.Set("Cache-Control", "no-cache")
+		}
+		r, b := exchange(ctx, client, req)
+		if b != nil {
+			return grant{}, fail(transfer.Unavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
+		}
+		a, err := r.read(tokenServer, secretsIn(req.URL))
+		if err != nil {
+			return grant{}, err
+		}
+		return a.grant(tokenServer)
+	}}
+}
+
+// grant reads the answer of a token endpoint. Success has no errcode.
+func (a *answer) grant(from peer) (grant, error) {
+	if err := a.refusal(AtToken); err != nil {
+		return grant{}, err
+	}
+	token := a.text("access_token")
+	if token == "" {
+		return grant{}, fail(transfer.Unavailable, from.name+" answered neither an access_token nor an errcode; check "+from.setting+", then try again")
+	}
+	return grant{Token{accessToken, transfer.Secret(token)}, a.seconds("expires_in")}, nil
+}
+
+// secretsIn lists what a token server's URL may hold to prove who asks. What is
+// shorter is no secret, and striking it would spoil the messages.
+func secretsIn(u *url.URL) []transfer.Secret {
+	var all []transfer.Secret
+	if password, ok := u.User.Password(); ok {
+		all = append(all, transfer.Secret(password))
+	}
+	for _, values := range u.Query() {
+		for _, v := range values {
+			if len(v) >= 8 {
+				all = append(all, transfer.Secret(v))
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,112 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A Token authorises a request as the query parameter Param. It prints without
+// its value.
+type Token struct {
+	Param string
+	Value transfer.Secret
+}
+
+func (t Token) query() url.Values { return url.Values{t.Param: {t.Value.Reveal()}} }
+
+// Tokens are where access tokens come from. Errors are *transfer.Error.
+type Tokens interface {
+	// Get returns a token that is believed to be valid.
+	Get(ctx context.Context) (Token, error)
+	// Renew returns a token to replace the one that WeChat refused, never the
+	// same. why is the refusal; a source that has no other token returns it,
+	// with what to do added.
+	Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error)
+	// Fetches counts the requests for tokens so far, failed ones included.
+	Fetches() int64
+}
+
+// Query parameters that carry a token (wire.md C.4).
+const (
+	accessToken    = "access_token"
+	cloudBaseToken = "cloudbase_access_token"
+)
+
+// Fixed is a token given once and for all. It cannot be renewed.
+func Fixed(token transfer.Secret) Tokens { return &fixed{&Token{accessToken, token}} }
+
+type fixed struct{ token *Token } // a pointer as in Shared
+
+func (f *fixed) Get(context.Context) (Token, error) { return *f.token, nil }
+
+func (f *fixed) Renew(_ context.Context, _ Token, why *transfer.Error) (Token, error) {
+	return Token{}, worse(why, transfer.Denied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
+}
+
+func (f *fixed) Fetches() int64 { return 0 }
+
+// Format keeps every verb from printing the token.
+func (f *fixed) Format(w fmt.State, _ rune) { io.WriteString(w, "a fixed token") }
+
+// File is an access token in a file that somebody else keeps up to date; it is
+// read anew for each use and trimmed of white space.
+func File(path string) Tokens { return &file{accessToken, path, "WECHAT_ACCESS_TOKEN"} }
+
+// CloudBaseFile is File for the token that the CloudBase runtime pushes into a
+// container, which goes by another query parameter (wire.md C.4).
+func CloudBaseFile(path string) Tokens {
+	return &file{cloudBaseToken, path, "WECHAT_CLOUDBASE_TOKEN_FILE"}
+}
+
+type file struct{ param, path, setting string }
+
+func (f *file) Get(context.Context) (Token, error) {
+	h, err := os.Open(f.path)
+	if err != nil {
+		return Token{}, f.unreadable(err)
+	}
+	defer h.Close()
+	text, err := io.ReadAll(io.LimitReader(h, maxAnswer))
+	if err != nil {
+		return Token{}, f.unreadable(err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		// A writer that does not rename truncates first.
+		return Token{}, fail(transfer.Unavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
+	}
+	return Token{f.param, transfer.Secret(token)}, nil
+}
+
+func (f *file) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
+	token, err := f.Get(ctx)
+	if err == nil && token == refused {
+		return Token{}, worse(why, transfer.Stale, "the file "+f.path+" ("+f.setting+") still holds that token: see that whoever writes it keeps it fresh")
+	}
+	return token, err
+}
+
+func (f *file) Fetches() int64 { return 0 }
+
+func (f *file) unreadable(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fail(transfer.Denied, "cannot read the token file "+f.path+" ("+err.Error()+"); correct "+f.setting)
+}
+
+// worse is why as another kind, with advice at its end.
+func worse(why *transfer.Error, kind transfer.Kind, advice string) *transfer.Error {
+	e := *why
+	e.Kind = kind
+	e.What += "; " + advice
+	return &e
+}
