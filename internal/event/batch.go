@@ -1,0 +1,92 @@
+package event
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A batchJob is what the reply to S3 Batch Operations must repeat.
+type batchJob struct {
+	InvocationSchemaVersion, InvocationID text
+}
+
+// decodeBatch reads an invocation by S3 Batch Operations. Schema 1.0 names the
+// bucket by its ARN, 2.0 by its name; keys are form-encoded as in the manifest.
+// The manifest's version is no wish: what is delivered is the newest content.
+func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
+	list, err := doc.list("tasks")
+	if err != nil {
+		return "", nil, err
+	}
+	return S3Batch, each("task", list, func(raw json.RawMessage) []transfer.Item {
+		var t struct{ TaskID, S3Key, S3Bucket, S3BucketARN text }
+		fill(raw, &t)
+		bucket := string(t.S3Bucket)
+		if bucket == "" {
+			_, bucket, _ = strings.Cut(string(t.S3BucketARN), ":::") // arn:aws:s3:::name
+		}
+		item := finish(transfer.Item{
+			Ref:  transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: formKey(string(t.S3Key))},
+			Size: -1,
+		}, true)
+		item.ID = string(t.TaskID)
+		return []transfer.Item{item}
+	}), nil
+}
+
+// Result codes of S3 Batch Operations: a TemporaryFailure is tried again before
+// the job ends.
+const (
+	batchSucceeded = "Succeeded"
+	batchTemporary = "TemporaryFailure"
+	batchPermanent = "PermanentFailure"
+)
+
+// A batchReply is the response document of S3 Batch Operations. The treatment of
+// missing keys is for tasks that Results leaves out.
+type batchReply struct {
+	SchemaVersion      string       `json:"invocationSchemaVersion"`
+	TreatMissingKeysAs string       `json:"treatMissingKeysAs"`
+	InvocationID       string       `json:"invocationId"`
+	Results            []taskResult `json:"results"`
+}
+
+// A taskResult answers one task: ResultString is the file ID, the reason or the
+// error.
+type taskResult struct {
+	TaskID       string `json:"taskId"`
+	ResultCode   string `json:"resultCode"`
+	ResultString string `json:"resultString"`
+}
+
+// batchReply answers every task that has an ID to be named by.
+func (e *Envelope) batchReply(outs []transfer.Outcome) batchReply {
+	doc := batchReply{
+		SchemaVersion:      string(e.job.InvocationSchemaVersion),
+		TreatMissingKeysAs: batchTemporary,
+		InvocationID:       string(e.job.InvocationID),
+		Results:            []taskResult{},
+	}
+	for i, item := range e.Items {
+		if item.ID == "" {
+			continue
+		}
+		r := taskResult{TaskID: item.ID, ResultCode: batchSucceeded}
+		switch o := &outs[i]; o.Status() {
+		case transfer.Delivered:
+			r.ResultString = o.FileID
+		case transfer.Skipped:
+			r.ResultString = string(o.Reason)
+		case transfer.Failed:
+			r.ResultString = o.Err.Error()
+			r.ResultCode = batchPermanent
+			if o.Err.Kind.Retryable() {
+				r.ResultCode = batchTemporary
+			}
+		}
+		doc.Results = append(doc.Results, r)
+	}
+	return doc
+}

@@ -1,0 +1,404 @@
+package event_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/event"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// quote returns s as a JSON string without escaping more than it must.
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+func s3Record(key string) string {
+	return `{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"eu-west-1",` +
+		`"s3":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
+}
+
+func s3Event(key string) string { return `{"Records":[` + s3Record(key) + `]}` }
+
+func bridgeEvent(key string) string {
+	return `{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
+}
+
+func sqsEvent(bodies ...string) string {
+	records := make([]string, len(bodies))
+	for i, body := range bodies {
+		records[i] = fmt.Sprintf(`{"eventSource":"aws:sqs","messageId":"m-%d","body":%s}`, i+1, quote(body))
+	}
+	return `{"Records":[` + strings.Join(records, ",") + `]}`
+}
+
+func cosEvent(name, appID, key, url string) string {
+	return `{"Records":[{"cos":{"cosBucket":{"name":` + quote(name) + `,"appid":` + appID + `,"region":"sh"},` +
+		`"cosObject":{"key":` + quote(key) + `,"url":` + quote(url) + `}},"event":{"eventName":"cos:ObjectCreated:Put"}}]}`
+}
+
+func mustDecode(t *testing.T, payload string, host event.Host) []transfer.Item {
+	t.Helper()
+	e, err := event.Decode([]byte(payload), host)
+	if err != nil {
+		t.Fatalf("%s: %v", payload, err)
+	}
+	return e.Items
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	batch := func(key string) string {
+		return `{"invocationId":"i","tasks":[{"taskId":"t","s3Bucket":"b","s3Key":` + key + `}]}`
+	}
+	mapped := func(key string) string { return `{"BatchInput":{"bucket":"b"},"Items":[{"Key":` + key + `}]}` }
+	plain := func(key string) string { return `{"files":["s3://b/` + key[1:] + `]}` }
+	for _, test := range []struct {
+		name           string
+		envelope       func(string) string
+		spelled, wants string // spelled is JSON
+	}{
+		{"form-encoded", s3Event, `"in/a+b%2Bc%26d.txt"`, "in/a b+c&d.txt"},
+		{"slash encoded", s3Event, `"in%2Fa.txt"`, "in/a.txt"},
+		{"utf-8 encoded", s3Event, `"%E7%BA%A2.txt"`, "红.txt"},
+		{"cannot be decoded", s3Event, `"100%.txt"`, "100%.txt"},
+		{"cannot be decoded, with a plus", s3Event, `"100%+a.txt"`, "100%+a.txt"},
+		{"raw space", s3Event, `"a b+c%20d"`, "a b+c%20d"},
+		{"raw utf-8", s3Event, `"红+a%20b"`, "红+a%20b"},
+		{"raw control", s3Event, `"a\tb+c"`, "a\tb+c"},
+		{"decoded once", s3Event, `"a%2520b"`, "a%20b"},
+		{"decodes to invalid utf-8", s3Event, `"a%FFb"`, "a\xffb"},
+		{"a leading slash", s3Event, `"/a"`, "/a"},
+		{"a number", s3Event, `2026`, "2026"},
+		{"batch operations", batch, `"a+b%2Bc"`, "a b+c"},
+		{"batch operations, bad", batch, `"100%"`, "100%"},
+		{"eventbridge verbatim", bridgeEvent, `"a+b%2Bc 100%"`, "a+b%2Bc 100%"},
+		{"distributed map verbatim", mapped, `"a+b%2Bc 100%"`, "a+b%2Bc 100%"},
+		{"plain verbatim", plain, `"a+b%2Bc?region=x"`, "a+b%2Bc?region=x"},
+	} {
+		item := mustDecode(t, test.envelope(test.spelled), event.Lambda)[0]
+		if item.Err != nil || item.Ref.Key != test.wants || item.Ref.Bucket != "b" || item.Ref.Scheme != transfer.S3 {
+			t.Errorf("%s: got %+v, %v, want key %q", test.name, item.Ref, item.Err, test.wants)
+		}
+	}
+}
+
+func TestCOSKeys(t *testing.T) {
+	t.Parallel()
+	const host = "http://n-1.cos.ap-shanghai.myqcloud.com/"
+	for _, test := range []struct{ name, bucket, appID, key, url, wantBucket, wantKey, wantAlt string }{
+		{"plain", "n", `"1"`, "/1/n/a", host + "a", "n-1", "a", ""},
+		{"numeric app ID", "n", `1`, "/1/n/a", host + "a", "n-1", "a", ""},
+		{"name with app ID", "n-1", `"1"`, "/1/n-1/a", host + "a", "n-1", "a", ""},
+		{"prefix cut once", "n", `"1"`, "/1/n//1/n/a", "", "n-1", "/1/n/a", ""},
+		{"a key that repeats the prefix", "n", `"1"`, "/1/n/1/n/a", "", "n-1", "1/n/a", ""},
+		{"old form", "n", `"1"`, "/a.jpg", host + "a.jpg", "n-1", "a.jpg", ""},
+		{"not decoded", "n", `"1"`, "/1/n/a+b%20c", host + "a%2Bb%2520c", "n-1", "a+b%20c", ""},
+		{"other spelling", "n", `"1"`, "/1/n/a%20b", host + "a%20b?sign=x", "n-1", "a%20b", "a b"},
+		{"other spelling, plus stays", "n", `"1"`, "/1/n/%2B", host + "+", "n-1", "%2B", "+"},
+		{"url that cannot be decoded", "n", `"1"`, "/1/n/a", host + "a%", "n-1", "a", ""},
+		{"url of invalid utf-8", "n", `"1"`, "/1/n/a", host + "a%FF", "n-1", "a", ""},
+		{"no url", "n", `"1"`, "/1/n/a", "...", "n-1", "a", ""},
+	} {
+		item := mustDecode(t, cosEvent(test.bucket, test.appID, test.key, test.url), event.SCF)[0]
+		want := transfer.Ref{Scheme: transfer.COS, Region: "ap-shanghai", Bucket: test.wantBucket, Key: test.wantKey}
+		if item.Err != nil || item.Ref != want || item.AltKey != test.wantAlt {
+			t.Errorf("%s: got %+v, alt %q, %v", test.name, item.Ref, item.AltKey, item.Err)
+		}
+	}
+}
+
+func TestCOSRegion(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, bucket, url, queue, want string }{
+		{"cosRegion first", `"cosRegion":"ap-tokyo","s3Region":"ap-seoul","region":"sh"`, "http://n-1.cos.ap-chengdu.myqcloud.com/a", "", "ap-tokyo"},
+		{"s3Region next", `"s3Region":"ap-seoul","region":"sh"`, "", "", "ap-seoul"},
+		{"short code", `"region":"cd"`, "", "", "ap-chengdu"},
+		{"long name in region", `"region":"eu-frankfurt"`, "", "", "eu-frankfurt"},
+		{"unknown code, host", `"region":"xx"`, "http://n-1.cos.na-ashburn.myqcloud.com/a", "", "na-ashburn"},
+		{"host of old", `"region":""`, "http://n-1.cosbj.myqcloud.com/a", "", "ap-beijing"},
+		{"queue", `"region":"xx"`, "...", "qcs:0:scf:ap-guangzhou:appid/1:default.f.$DEFAULT", "ap-guangzhou"},
+		{"queue with code", `"region":"xx"`, "...", "qcs:0:lambda:bj:appid/1:default.f.$DEFAULT", "ap-beijing"},
+		{"never a path", `"cosRegion":"ap-x/../y"`, "", "", ""},
+		{"none", `"region":"xx"`, "", "", ""},
+	} {
+		payload := `{"Records":[{"cos":{"cosBucket":{"name":"n","appid":"1",` + test.bucket + `},"cosObject":{"key":"/1/n/a","url":` +
+			quote(test.url) + `}},"event":{"eventName":"cos:ObjectCreated:Post","eventQueue":` + quote(test.queue) + `}}]}`
+		if item := mustDecode(t, payload, event.SCF)[0]; item.Ref.Region != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, item.Ref.Region, test.want)
+		}
+	}
+}
+
+func TestLenientFields(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name, fields, object string
+		size                 int64
+		etag                 string
+		at                   time.Time
+	}{
+		{"as documented", `"eventTime":"2026-11-22T12:00:00.000Z"`, `"size":6,"eTag":"e"`, 6, "e", noon},
+		{"strings and quotes", `"eventTime":"1795348800"`, `"size":"6","eTag":"\"e\""`, 6, "e", noon},
+		{"unix seconds", `"eventTime":1795348800`, `"size":6`, 6, "", noon},
+		{"unix milliseconds", `"eventTime":1795348800000`, `"size":6`, 6, "", noon},
+		{"a zone", `"eventTime":"2026-11-22T20:00:00+08:00"`, `"size":6`, 6, "", noon},
+		{"no zone", `"eventTime":"2026-11-22T12:00:00.000"`, `"size":6`, 6, "", noon},
+		{"absent", `"x":1`, `"x":1`, -1, "", time.Time{}},
+		{"null", `"eventTime":null`, `"size":null,"eTag":null`, -1, "", time.Time{}},
+		{"objects", `"eventTime":{}`, `"size":{},"eTag":[1]`, -1, "", time.Time{}},
+		{"negative", `"eventTime":-1`, `"size":-6`, -1, "", time.Time{}},
+		{"huge", `"eventTime":1e999`, `"size":99999999999999999999`, -1, "", time.Time{}},
+		{"not a number", `"eventTime":"NaN"`, `"size":"six"`, -1, "", time.Time{}},
+		{"empty date elsewhere", `"glacierEventData":{"restoreEventData":{"lifecycleRestorationExpiryTime":""}}`, `"size":6`, 6, "", time.Time{}},
+		{"a field twice", `"eventTime":"x","eventTime":1795348800`, `"size":5,"size":6`, 6, "", noon},
+	} {
+		payload := `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put",` + test.fields +
+			`,"s3":{"bucket":{"name":"b"},"object":{"key":"k",` + test.object + `}}}]}`
+		item := mustDecode(t, payload, event.Lambda)[0]
+		if item.Err != nil || item.Size != test.size || item.ETag != test.etag || !item.Time.Equal(test.at) || item.Time.Location() != time.UTC {
+			t.Errorf("%s: got %+v", test.name, item)
+		}
+	}
+}
+
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	named := func(name, key string) string {
+		return strings.Replace(s3Event(quote(key)), "ObjectCreated:Put", name, 1)
+	}
+	typed := func(kind string) string { return strings.Replace(bridgeEvent(`"k"`), "Object Created", kind, 1) }
+	for _, test := range []struct {
+		payload string
+		want    transfer.Reason
+	}{
+		{named("ObjectCreated:Put", "k"), ""},
+		{named("ObjectCreated:Post", "k"), ""},
+		{named("s3:ObjectCreated:CompleteMultipartUpload", "k"), ""},
+		{named("ObjectCreated:Put", "in/"), transfer.Folder},
+		{named("ObjectCreated:Put", "in%2F"), transfer.Folder},
+		{named("ObjectRemoved:Delete", "k"), transfer.NotCreated},
+		{named("ObjectRemoved:Delete", "in/"), transfer.NotCreated},
+		{named("ObjectTagging:Put", "k"), transfer.NotCreated},
+		{named("ObjectCreatedX", "k"), transfer.NotCreated},
+		{typed("Object Created"), ""},
+		{typed("Object Deleted"), transfer.NotCreated},
+		{typed("Object Annotation Created"), transfer.NotCreated},
+		{typed("Object created"), transfer.NotCreated},
+		{bridgeEvent(`"in/"`), transfer.Folder},
+		{`{"source":"aws.s3","detail-type":"Object Deleted","detail":{}}`, transfer.NotCreated},
+		{`{"Event":"s3:TestEvent","Bucket":"b"}`, transfer.TestEvent},
+		{`{"Event":"s3:TestEvent"}`, transfer.TestEvent},
+		{`{"files":["s3://b/in/"]}`, transfer.Folder},
+		{`{"BatchInput":{"bucket":"b"},"Items":[{"Key":"in/"}]}`, transfer.Folder},
+	} {
+		item := mustDecode(t, test.payload, event.Lambda)[0]
+		if item.Reason != test.want || item.Err != nil {
+			t.Errorf("%s: got %q, %v", test.payload, item.Reason, item.Err)
+		}
+	}
+}
+
+// What cannot be read is an item of its own, and the others are not touched.
+func TestBrokenItems(t *testing.T) {
+	t.Parallel()
+	const good = `"s3://b/k"`
+	for _, test := range []struct{ payload, want string }{
+		{`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"b"},"object":{"key":"k"}}},` + s3Record(`"k"`) + `]}`, "record 1: it has no eventName"},
+		{`{"Records":[` + s3Record(`""`) + `,` + s3Record(`"k"`) + `]}`, "record 1: it names no bucket or no key"},
+		{`{"Records":[` + s3Record(`["k"]`) + `,` + s3Record(`"k"`) + `]}`, "record 1: it names no bucket or no key"},
+		{"{\"Records\":[" + s3Record("\"a\xff\"") + `,` + s3Record(`"k"`) + `]}`, "record 1: it is not valid UTF-8"},
+		{`{"Records":[1,` + s3Record(`"k"`) + `]}`, "record 1: it is of an unknown kind"},
+		{`{"Records":[null,` + s3Record(`"k"`) + `]}`, "record 1: it is of an unknown kind"},
+		{`{"Records":[{"EventSource":"aws:sns","Sns":{}},` + s3Record(`"k"`) + `]}`, "record 1: SNS message: the payload is not JSON"},
+		{sqsEvent(`hello`, s3Event(`"k"`)), "record 1: SQS message m-1: the payload is not JSON"},
+		{sqsEvent(``, s3Event(`"k"`)), "SQS message m-1: the payload is not JSON"},
+		{sqsEvent(`[]`, s3Event(`"k"`)), "SQS message m-1: the payload is JSON, but not an object"},
+		{sqsEvent(`{"Records":{}}`, s3Event(`"k"`)), "SQS message m-1: Records is not a list"},
+		{sqsEvent(`{"Records":[]}`, s3Event(`"k"`)), "SQS message m-1: Records is empty"},
+		{sqsEvent(`{"a":1}`, s3Event(`"k"`)), "SQS message m-1: unknown event with the fields a"},
+		{`{"files":[7,` + good + `]}`, "file 1: it is not a string"},
+		{`{"files":["k",` + good + `]}`, `file 1: "k" is not a reference`},
+		{`{"files":["s3://b/",` + good + `]}`, "file 1: it names no bucket or no key"},
+		{`{"files":["https://h/k",` + good + `]}`, "file 1: an https source goes to the HTTP function"},
+		{`{"BatchInput":{"bucket":"b"},"Items":[{},{"Key":"k"}]}`, "item 1: it names no bucket or no key"},
+		{`{"invocationId":"i","tasks":[{"taskId":"t","s3Key":"k"},{"s3Bucket":"b","s3Key":"k"}]}`, "task 1: it names no bucket or no key"},
+	} {
+		items := mustDecode(t, test.payload, event.Lambda)
+		if len(items) != 2 || items[1].Err != nil || items[1].Ref.Key != "k" {
+			t.Errorf("%s: got %+v", test.payload, items)
+			continue
+		}
+		err := items[0].Err
+		if err == nil || err.Kind != transfer.Malformed || err.Stage != transfer.Decode || !strings.Contains(err.What, test.want) {
+			t.Errorf("%s: got %v, want %q", test.payload, err, test.want)
+		}
+	}
+}
+
+func TestBrokenCOSRecord(t *testing.T) {
+	t.Parallel()
+	payload := strings.Replace(cosEvent("n", `"1"`, "/1/n/k", ""), "eventName", "other", 1)
+	if item := mustDecode(t, payload, event.SCF)[0]; item.Err == nil || !strings.Contains(item.Err.What, "record 1: it has no eventName") {
+		t.Errorf("got %+v", item)
+	}
+	if item := mustDecode(t, cosEvent("n", `"1"`, "/1/n/", ""), event.SCF)[0]; item.Err == nil {
+		t.Errorf("no key: got %+v", item)
+	}
+}
+
+// Bytes that are not UTF-8 are found even where a layer of JSON has hidden them.
+func TestInvalidUTF8Inside(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{
+		strings.Replace(bridgeEvent(`"kX"`), "X", "\xff", 1),
+		strings.Replace(sqsEvent(s3Event(`"kX"`)), "kX", "k\xff", 1),
+		strings.Replace(`{"Type":"Notification","Message":`+quote(s3Event(`"kX"`))+`}`, "kX", "k\xff", 1),
+		strings.Replace(`{"requestPayload":`+s3Event(`"kX"`)+`}`, "kX", "k\xff", 1),
+	} {
+		if item := mustDecode(t, payload, event.Lambda)[0]; item.Err == nil || !strings.Contains(item.Err.What, "it is not valid UTF-8") {
+			t.Errorf("%q: got %+v", payload, item)
+		}
+	}
+}
+
+func TestUnknownPayloads(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 500)
+	for _, test := range []struct {
+		host          event.Host
+		payload, want string
+	}{
+		{event.Lambda, ``, "not JSON"},
+		{event.Lambda, `{"Records":[`, "not JSON"},
+		{event.Lambda, `null`, "not an object"},
+		{event.Lambda, `"s3://b/k"`, "not an object"},
+		{event.Lambda, `{}`, "no fields"},
+		{event.Lambda, `{"Records":null}`, "the fields Records"},
+		{event.Lambda, `{"Records":"x"}`, "Records is not a list"},
+		{event.Lambda, `{"Records":[]}`, "Records is empty"},
+		{event.Lambda, `{"Records":[{"eventSource":"aws:kinesis","kinesis":{}}]}`, `eventSource is "aws:kinesis"`},
+		{event.Lambda, `{"files":[]}`, "files is empty"},
+		{event.Lambda, `{"files":"s3://b/k"}`, "files is not a list"},
+		{event.Lambda, `{"tasks":[],"invocationId":"i"}`, "tasks is empty"},
+		{event.Lambda, `{"Items":[],"BatchInput":{"bucket":"b"}}`, "Items is empty"},
+		{event.Lambda, `{"Items":[{"Key":"k"}]}`, "ItemBatcher.BatchInput"},
+		{event.Lambda, `{"Key":"k","LastModified":1,"Size":1}`, "ItemBatcher.BatchInput"},
+		{event.Lambda, `{"requestPayload":{"a":1}}`, "requestPayload: unknown event with the fields a"},
+		{event.Lambda, `{"requestPayload":null,"responsePayload":1}`, "the fields requestPayload, responsePayload"},
+		{event.Lambda, `{"source":"aws.s3","detail-type":"AWS API Call via CloudTrail","detail":{}}`, `detail-type is "AWS API Call via CloudTrail"`},
+		{event.Lambda, `{"source":"my.app","detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}`, `source is "my.app"`},
+		{event.Lambda, `{"httpMethod":"GET","requestContext":{}}`, "belongs to lambda-http"},
+		{event.SCF, `{"httpMethod":"GET"}`, "belongs to scf-http"},
+		{event.SCF, `{"Records":[]}`, "Records is empty"},
+		{event.SCF, `{`, "not JSON"},
+		{event.Lambda, `{"Type":"Notification","Message":"hello"}`, "SNS message: the payload is not JSON"},
+		{event.Lambda, `{"a\u0000\"红":1}`, "the fields a?????;"},
+		{event.SCF, `{"Records":[{"CMQ":{}}]}`, "its first record has the fields CMQ"},
+		{event.SCF, s3Event(`"k"`), `eventSource is "aws:s3"`},
+		{event.Lambda, cosEvent("n", `"1"`, "/1/n/k", ""), "its first record has the fields cos, event"},
+		{event.Lambda, `{"b":1,"a":1,"` + long + `":1}`, "the fields a, b, " + long[:64] + "...;"},
+		{event.Lambda, `{"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1}`, "b3 and 1 more;"},
+	} {
+		_, err := event.Decode([]byte(test.payload), test.host)
+		fault, ok := errors.AsType[*transfer.Error](err)
+		if !ok || fault.Kind != transfer.Malformed || fault.Stage != transfer.Decode || !strings.Contains(fault.What, test.want) {
+			t.Errorf("%s: got %v, want %q", test.payload, err, test.want)
+		}
+	}
+}
+
+// A value that may be a secret is not shown, wherever it stands.
+func TestUnknownPayloadsShowNoValues(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{
+		`{"Authorization":"SECRET"}`,
+		`{"source":"https://host/k?sign=SECRET"}`,
+		`{"source":"SECRET/SECRET"}`,
+		`{"headers":{"authorization":"SECRET"}}`,
+		`{"Records":[{"Authorization":"SECRET","eventSource":"x?SECRET"}]}`,
+		`{"Records":[` + s3Record(`"k"`) + `,{"Authorization":"SECRET"}]}`,
+	} {
+		e, err := event.Decode([]byte(payload), event.Lambda)
+		said := fmt.Sprint(err)
+		if e != nil {
+			said = fmt.Sprint(e.Items[1].Err)
+		}
+		if !strings.Contains(said, "the fields") || strings.Contains(said, "SECRET") {
+			t.Errorf("%s: %s", payload, said)
+		}
+	}
+}
+
+func TestNesting(t *testing.T) {
+	t.Parallel()
+	wrap := func(n int) string {
+		payload := s3Event(`"k"`)
+		for range n {
+			payload = `{"requestPayload":` + payload + `}`
+		}
+		return payload
+	}
+	if items := mustDecode(t, wrap(4), event.Lambda); items[0].Ref.Key != "k" {
+		t.Errorf("5 envelopes: %+v", items)
+	}
+	for _, bomb := range []string{wrap(5), wrap(2000), sqsEvent(wrap(4)), strings.Repeat("[", 1e5), strings.Repeat(`{"requestPayload":`, 1e5)} {
+		e, err := event.Decode([]byte(bomb), event.Lambda)
+		if e != nil && e.Items[0].Err != nil {
+			err = e.Items[0].Err
+		}
+		if err == nil || len(err.Error()) > 500 {
+			t.Errorf("a bomb of %d bytes: %.600v", len(bomb), err)
+		}
+	}
+}
+
+// The reply must name SQS messages even when other records are among them.
+func TestMixedRecords(t *testing.T) {
+	t.Parallel()
+	sqs := strings.TrimSuffix(strings.TrimPrefix(sqsEvent(s3Event(`"k"`)), `{"Records":[`), `]}`)
+	e, err := event.Decode([]byte(`{"Records":[`+s3Record(`"j"`)+`,`+sqs+`]}`), event.Lambda)
+	if err != nil || e.Form != event.SQS || len(e.Items) != 2 || e.Items[0].ID != "" || e.Items[1].ID != "m-1" {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}
+
+// A replay of an SQS event is answered as what it came in.
+func TestNestedIDsAreNotAnswered(t *testing.T) {
+	t.Parallel()
+	items := mustDecode(t, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`, event.Lambda)
+	if items[0].ID != "" {
+		t.Errorf("got ID %q", items[0].ID)
+	}
+	items = mustDecode(t, sqsEvent(`{"files":["s3://b/k"]}`, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`), event.Lambda)
+	if items[1].ID != "m-2" {
+		t.Errorf("got ID %q", items[1].ID)
+	}
+}
+
+func TestLargeEvent(t *testing.T) {
+	t.Parallel()
+	const messages = 5000
+	body := s3Event(quote("in/" + strings.Repeat("k", 900)))
+	bodies := make([]string, messages)
+	for i := range bodies {
+		bodies[i] = body
+	}
+	payload := []byte(sqsEvent(bodies...))
+	start := time.Now()
+	e, err := event.Decode(payload, event.Lambda)
+	took := time.Since(start)
+	if err != nil || len(e.Items) != messages {
+		t.Fatalf("got %v", err)
+	}
+	t.Logf("%.1f MB in %v", float64(len(payload))/1e6, took)
+	if took > 5*time.Second { // a hang, not a benchmark
+		t.Errorf("%d bytes took %v", len(payload), took)
+	}
+}

@@ -1,0 +1,92 @@
+package event
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// malformed returns the only kind of error that this stage has.
+func malformed(format string, args ...any) *transfer.Error {
+	return &transfer.Error{Stage: transfer.Decode, Kind: transfer.Malformed, What: fmt.Sprintf(format, args...)}
+}
+
+// within says where in the payload an error was found; nil stays nil.
+func within(where string, err *transfer.Error) *transfer.Error {
+	if err == nil {
+		return nil
+	}
+	return malformed("%s: %s", where, err.What)
+}
+
+// broken returns the item that stands for something that could not be read.
+func broken(err *transfer.Error) transfer.Item { return transfer.Item{Size: -1, Err: err} }
+
+// finish completes an item: it is skipped when nothing was created or when what
+// was created is a folder marker, and an error when it names no file.
+func finish(item transfer.Item, created bool) transfer.Item {
+	named := item.Ref.Bucket != "" && item.Ref.Key != ""
+	switch {
+	case !created:
+		item.Reason = transfer.NotCreated
+		if !named {
+			item.Ref = transfer.Ref{}
+		}
+	case !named:
+		return broken(malformed("it names no bucket or no key; send the event unchanged, with both"))
+	case strings.HasSuffix(item.Ref.Key, "/"):
+		item.Reason = transfer.Folder
+	}
+	return item
+}
+
+// formKey returns the key that an S3 notification or a Batch manifest spells
+// form-encoded ("+" is a space; aws docs, notification-content-structure). A
+// spelling that cannot be decoded, or that plainly was never encoded because it
+// holds a space, a control character or a byte beyond ASCII, is the key itself:
+// some S3-compatible stores send keys as they are.
+func formKey(spelled string) string {
+	for i := range len(spelled) {
+		if spelled[i] <= ' ' || spelled[i] >= 0x7f {
+			return spelled
+		}
+	}
+	key, err := url.QueryUnescape(spelled)
+	if err != nil {
+		return spelled
+	}
+	return key
+}
+
+// Newest returns for every item the index of the item that stands for it: of
+// several items that name the same file, the one with the greatest Order, then
+// Time, then position. Carrying that one alone is enough, for what is delivered
+// is the newest content. Items with a Reason or an Err stand for themselves.
+func Newest(items []transfer.Item) []int {
+	leader := make([]int, len(items))
+	newest := make(map[transfer.Ref]int, len(items))
+	carried := func(item transfer.Item) bool { return item.Reason == "" && item.Err == nil }
+	for i, item := range items {
+		leader[i] = i
+		if !carried(item) {
+			continue
+		}
+		if j, ok := newest[item.Ref]; !ok || compareAge(item, items[j]) >= 0 {
+			newest[item.Ref] = i
+		}
+	}
+	for i, item := range items {
+		if carried(item) {
+			leader[i] = newest[item.Ref]
+		}
+	}
+	return leader
+}
+
+// compareAge is positive when a is newer than b.
+func compareAge(a, b transfer.Item) int {
+	return cmp.Or(strings.Compare(a.Order, b.Order), a.Time.Compare(b.Time))
+}

@@ -1,0 +1,153 @@
+package event
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A document is a JSON object whose values are not read yet.
+type document map[string]json.RawMessage
+
+// parse reads the outermost level of a JSON object.
+func parse(raw json.RawMessage) (document, *transfer.Error) {
+	var doc document
+	err := json.Unmarshal(raw, &doc)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, malformed("the payload is not JSON (broken at byte %d of %d); send %s", syntax.Offset, len(raw), envelopeHint)
+	}
+	if err != nil || doc == nil {
+		return nil, malformed("the payload is JSON, but not an object; send %s", envelopeHint)
+	}
+	return doc, nil
+}
+
+// envelopeHint ends the messages about something that is no envelope at all.
+const envelopeHint = `an event, or a request like {"files":["s3://bucket/key"]}`
+
+// has reports whether the field is there and not null.
+func (d document) has(field string) bool {
+	raw, ok := d[field]
+	return ok && string(raw) != "null"
+}
+
+// text returns a scalar field as text, "" when it is none.
+func (d document) text(field string) string {
+	var t text
+	if raw, ok := d[field]; ok {
+		fill(raw, &t)
+	}
+	return string(t)
+}
+
+// list returns a field that must be a list of one element or more.
+func (d document) list(field string) ([]json.RawMessage, *transfer.Error) {
+	var list []json.RawMessage
+	if json.Unmarshal(d[field], &list) != nil {
+		return nil, malformed("%s is not a list; send %s", field, envelopeHint)
+	}
+	if len(list) == 0 {
+		return nil, malformed("%s is empty, so there is nothing to deliver; an event names one file or more", field)
+	}
+	return list, nil
+}
+
+// fill reads raw, which is valid JSON, into the fields of v that fit. A field of
+// an unexpected shape stays empty: whoever needs it says so.
+func fill(raw json.RawMessage, v any) { _ = json.Unmarshal(raw, v) }
+
+// text is a JSON string, number or boolean, as it is written; anything else is "".
+type text string
+
+// UnmarshalJSON never fails.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	*t = ""
+	switch raw[0] {
+	case '"':
+		return json.Unmarshal(raw, (*string)(t))
+	case '{', '[', 'n':
+		return nil
+	}
+	*t = text(raw)
+	return nil
+}
+
+// size returns the text as a number of bytes, -1 when it is none.
+func (t text) size() int64 {
+	n, err := strconv.ParseInt(string(t), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// etag returns the text without the quotes that some senders leave on.
+func (t text) etag() string { return strings.Trim(string(t), `"`) }
+
+// timeLayouts are the forms seen in events; RFC 3339 with any fraction, and the
+// same without a zone, which means UTC.
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
+
+// time returns the text as a time in UTC, zero when it is none. A number counts
+// seconds since 1970, or milliseconds when it is too great for seconds.
+func (t text) time() time.Time {
+	if n, err := strconv.ParseFloat(string(t), 64); err == nil {
+		if n >= 1e11 {
+			n /= 1000
+		}
+		if n > 0 && n < 1e11 {
+			return time.UnixMilli(int64(math.Round(n * 1000))).UTC()
+		}
+		return time.Time{}
+	}
+	for _, layout := range timeLayouts {
+		if at, err := time.Parse(layout, string(t)); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// order returns the text, an event's sequencer, in a form that plain string
+// comparison orders: upper-case hexadecimal without the zeros at its end. That
+// is the same as filling up the shorter of two with zeros on the right, which is
+// how S3 defines their order. "" means unknown.
+func (t text) order() string {
+	s := strings.ToUpper(string(t))
+	if strings.Trim(s, "0123456789ABCDEF") != "" {
+		return ""
+	}
+	return strings.TrimRight(s, "0")
+}
+
+// each reads the elements of a list, every one into one item or more, and says
+// in the errors which element it was.
+func each(what string, list []json.RawMessage, read func(json.RawMessage) []transfer.Item) []transfer.Item {
+	items := make([]transfer.Item, 0, len(list))
+	for i, raw := range list {
+		for _, item := range read(raw) {
+			item = legible(item, raw)
+			item.Err = within(what+" "+strconv.Itoa(i+1), item.Err)
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// legible returns the item, or an error in its place when it was read from text
+// that is not valid UTF-8: encoding/json has replaced the bytes at fault, and
+// the key would name another file.
+func legible(item transfer.Item, raw json.RawMessage) transfer.Item {
+	if item.Err != nil || utf8.Valid(raw) {
+		return item
+	}
+	bad := broken(malformed("it is not valid UTF-8; send JSON in UTF-8"))
+	bad.ID, bad.Group = item.ID, item.Group
+	return bad
+}

@@ -1,0 +1,57 @@
+package event
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// decodeS3 reads one record of an S3 notification, eventVersion 2.x, of S3 or of
+// a store that speaks like it. MinIO and versitygw put "s3:" before the
+// eventName and may quote the eTag.
+func decodeS3(raw json.RawMessage) transfer.Item {
+	var r struct {
+		AWSRegion, EventTime, EventName text
+		S3                              struct {
+			Bucket struct{ Name text }
+			Object struct{ Key, Size, ETag, Sequencer text }
+		}
+	}
+	fill(raw, &r)
+	if r.EventName == "" {
+		return broken(malformed("it has no eventName; send the event unchanged"))
+	}
+	name := strings.TrimPrefix(string(r.EventName), "s3:")
+	item := transfer.Item{
+		Ref: transfer.Ref{
+			Scheme: transfer.S3,
+			Region: string(r.AWSRegion),
+			Bucket: string(r.S3.Bucket.Name),
+			Key:    formKey(string(r.S3.Object.Key)),
+		},
+		Size:  r.S3.Object.Size.size(),
+		ETag:  r.S3.Object.ETag.etag(),
+		Order: r.S3.Object.Sequencer.order(),
+		Time:  r.EventTime.time(),
+	}
+	if item.Size == 0 && strings.HasSuffix(name, ":CompleteMultipartUpload") {
+		item.Size = -1 // versitygw says 0 for every multipart upload
+	}
+	return finish(item, strings.HasPrefix(name, "ObjectCreated:"))
+}
+
+// testEvent is the Event of the message that S3 sends when a notification is
+// set up.
+const testEvent = "s3:TestEvent"
+
+// decodeTestEvent reads that message; its reference has no key.
+func decodeTestEvent(raw json.RawMessage) transfer.Item {
+	var r struct{ Bucket, Time text }
+	fill(raw, &r)
+	item := transfer.Item{Size: -1, Time: r.Time.time(), Reason: transfer.TestEvent}
+	if r.Bucket != "" {
+		item.Ref = transfer.Ref{Scheme: transfer.S3, Bucket: string(r.Bucket)}
+	}
+	return item
+}
