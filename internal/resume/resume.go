@@ -81,6 +81,9 @@ func (b *Body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	for {
+		if b.err = b.ended(); b.err != nil {
+			return 0, b.err
+		}
 		if b.fault != nil {
 			if b.err = b.resume(); b.err != nil {
 				return 0, b.err
@@ -175,16 +178,16 @@ func (b *Body) swap(next *conn) error {
 	return nil
 }
 
-// ended says whether it is too late to reopen: the owner's time is over, or the
-// body was closed.
+// ended says whether it is too late to go on: the owner's time is over, or the
+// body was closed. A connection may deliver what it has buffered long after that.
 func (b *Body) ended() error {
-	if b.parent.Err() != nil {
+	switch {
+	case b.ctx.Err() == nil:
+		return nil
+	case b.parent.Err() != nil:
 		return transfer.AsError(b.parent, transfer.Open, b.fault)
 	}
-	if b.ctx.Err() != nil {
-		return fs.ErrClosed
-	}
-	return nil
+	return fs.ErrClosed
 }
 
 // pause waits before every reopening but the first one: a random time, so that

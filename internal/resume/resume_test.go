@@ -302,16 +302,35 @@ func TestEndOfContextIsOutOfTime(t *testing.T) {
 	}
 }
 
-func TestNotReopenedOnceContextIsDone(t *testing.T) {
+func TestNoByteOnceContextIsDone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
+	body := resume.New(ctx, piece([]byte("abc"), errReset), 4, refuse(t), resume.Options{})
+	defer body.Close()
+	if n, err := body.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Fatalf("Read: %d, %v", n, err)
+	}
 	cancel()
-	body := resume.New(ctx, piece([]byte("ab"), errReset), 4, refuse(t), resume.Options{})
+	if n, err := body.Read(make([]byte, 1)); n != 0 || kind(t, err) != transfer.OutOfTime {
+		t.Errorf("after the end of the context: %d, %v", n, err)
+	}
+}
+
+func TestNoReopeningOnceContextIsDone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first := io.NopCloser(readFunc(func([]byte) (int, error) { cancel(); return 0, errReset }))
+	body := resume.New(ctx, first, 4, refuse(t), resume.Options{})
 	defer body.Close()
 	if _, err := io.ReadAll(body); kind(t, err) != transfer.OutOfTime {
 		t.Errorf("got %v", err)
 	}
 }
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestCloseEndsReadInProgress(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,116 @@
+package s3source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// maxTags is how many tags an object may have, on S3 as on COS.
+const maxTags = 10
+
+// A Tagger marks a delivered source object with the tags tcb-file-id and
+// tcb-delivered-etag (ON_DELIVERED=tag). The object keeps its other tags. Its
+// errors are plain sentences, fit for Outcome.Warning.
+type Tagger struct{ Store *Store }
+
+// A Deleter removes a delivered source object (ON_DELIVERED=delete), but only
+// when a checksum proved the delivery and the object is still the one that was
+// delivered. Its errors are plain sentences, fit for Outcome.Warning.
+type Deleter struct{ Store *Store }
+
+var (
+	_ transfer.Settler = Tagger{}
+	_ transfer.Settler = Deleter{}
+)
+
+// Settle writes the tags.
+func (t Tagger) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
+	var tags []types.Tag
+	fault := t.Store.call(ctx, ref, t.Store.grants().tag, func(c *s3.Client) error {
+		out, err := c.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &ref.Bucket, Key: &ref.Key})
+		if err == nil {
+			tags = out.TagSet
+		}
+		return err
+	})
+	if fault != nil {
+		return errors.New("the source was not tagged: " + fault.What)
+	}
+	tags = setTag(tags, "tcb-file-id", o.FileID)
+	tags = setTag(tags, "tcb-delivered-etag", etag)
+	if len(tags) > maxTags {
+		return fmt.Errorf("the source was not tagged: with the two new tags it would have %d, and %d are allowed; remove some", len(tags), maxTags)
+	}
+	fault = t.Store.call(ctx, ref, t.Store.grants().tag, func(c *s3.Client) error {
+		_, err := c.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
+			Bucket: &ref.Bucket, Key: &ref.Key, Tagging: &types.Tagging{TagSet: tags},
+		}, withContentMD5)
+		return err
+	})
+	if fault != nil {
+		return errors.New("the source was not tagged: " + fault.What)
+	}
+	return nil
+}
+
+// withContentMD5 adds the one checksum that COS wants to see and every S3 accepts.
+func withContentMD5(o *s3.Options) {
+	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
+}
+
+func setTag(tags []types.Tag, key, value string) []types.Tag {
+	value = tagValue(value)
+	for i := range tags {
+		if aws.ToString(tags[i].Key) == key {
+			tags[i].Value = &value
+			return tags
+		}
+	}
+	return append(tags, types.Tag{Key: &key, Value: &value})
+}
+
+// Settle deletes the object. S3 itself compares the ETag, in one request with the
+// deletion. COS cannot, and a store behind a custom endpoint may ignore the
+// condition, so there the ETag is asked for just before.
+func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
+	if !o.Proved() || etag == "" {
+		return errors.New("the source was kept: no checksum proved that all of it arrived")
+	}
+	s := d.Store
+	if s.scheme == transfer.COS || s.endpoint != nil {
+		now, fault := s.head(ctx, ref, s.grants().remove)
+		if fault != nil {
+			return kept(fault)
+		}
+		if now != etag {
+			return kept(changed(changedWhat))
+		}
+	}
+	in := &s3.DeleteObjectInput{Bucket: &ref.Bucket, Key: &ref.Key}
+	if s.scheme == transfer.S3 {
+		in.IfMatch = aws.String(`"` + etag + `"`)
+	}
+	return kept(s.call(ctx, ref, s.grants().remove, func(c *s3.Client) error {
+		_, err := c.DeleteObject(ctx, in)
+		return err
+	}))
+}
+
+// kept says why an object was not deleted; one that is gone needs no deletion.
+func kept(fault *transfer.Error) error {
+	switch {
+	case fault == nil, fault.Kind == transfer.NotFound:
+		return nil
+	case fault.Kind == transfer.Corrupt:
+		return errors.New("the source was kept: it changed since it was delivered")
+	}
+	return errors.New("the source was kept: " + fault.What)
+}
