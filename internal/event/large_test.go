@@ -1,0 +1,44 @@
+package event_test
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/event"
+)
+
+// batchOf returns an SQS event of n messages of about 1.1 KB.
+func batchOf(n int) []byte {
+	body := s3Event(quote("in/" + strings.Repeat("k", 900)))
+	return []byte(sqsEvent(slices.Repeat([]string{body}, n)...))
+}
+
+// Reading an event takes memory in proportion to its size. The test counts the
+// memory of the whole process, so it is not parallel.
+func TestLargeEvent(t *testing.T) {
+	var before, after runtime.MemStats
+	payload := batchOf(800)
+	runtime.ReadMemStats(&before)
+	e, err := event.Decode(payload, event.Lambda)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(e.Items) != 800 {
+		t.Fatalf("got %v", err)
+	}
+	if times := (after.TotalAlloc - before.TotalAlloc) / uint64(len(payload)); times > 25 {
+		t.Errorf("it took %d times its size", times)
+	}
+}
+
+// BenchmarkDecode reads the largest event that Lambda hands over, 6 MB.
+func BenchmarkDecode(b *testing.B) {
+	payload := batchOf(5000)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := event.Decode(payload, event.Lambda); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
