@@ -141,7 +141,7 @@ func TestPartialBatchWithoutID(t *testing.T) {
 func TestBatchReply(t *testing.T) {
 	t.Parallel()
 	const payload = `{"invocationSchemaVersion":"1.0","invocationId":"i-1","tasks":[
-		{"taskId":"t-1","s3BucketArn":"arn:aws:s3:::b","s3Key":"a"},
+		{"taskId":"t-1","s3BucketArn":"arn:aws:s3:::b","s3Key":"a%26b"},
 		{"taskId":"t-2","s3BucketArn":"arn:aws-cn:s3:::b","s3Key":"in/"},
 		{"taskId":"t-3","s3BucketArn":"arn:aws:s3:::b","s3Key":"c"},
 		{"taskId":"t-4","s3BucketArn":"arn:aws:s3:::b","s3Key":"d"},
@@ -151,7 +151,7 @@ func TestBatchReply(t *testing.T) {
 	e, outs := decoded(t, payload, map[int]*transfer.Error{2: busy, 3: denied})
 	outs[4].Reason = transfer.Gone
 	const want = `{"invocationSchemaVersion":"1.0","treatMissingKeysAs":"TemporaryFailure","invocationId":"i-1","results":[` +
-		`{"taskId":"t-1","resultCode":"Succeeded","resultString":"cloud://env.bucket/a"},` +
+		`{"taskId":"t-1","resultCode":"Succeeded","resultString":"cloud://env.bucket/a&b"},` +
 		`{"taskId":"t-2","resultCode":"Succeeded","resultString":"folder"},` +
 		`{"taskId":"t-3","resultCode":"TemporaryFailure","resultString":"post: busy"},` +
 		`{"taskId":"t-4","resultCode":"PermanentFailure","resultString":"open: no"},` +
