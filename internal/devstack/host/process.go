@@ -1,0 +1,114 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// A process is one run of a Program.
+type process struct {
+	program *Program
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed once the process is gone
+}
+
+func startProcess(p *Program, env []string) (*process, error) {
+	output, err := p.log.open()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(p.path)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, output, output
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	proc := &process{program: p, cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // how it ended is in cmd.ProcessState
+		close(proc.exited)
+	}()
+	return proc, nil
+}
+
+// kill ends the process if it still runs, and waits until it is gone.
+func (p *process) kill() {
+	p.sample()
+	_ = p.cmd.Process.Kill() // fails only if it has ended already
+	<-p.exited
+}
+
+// gone says whether the process has ended.
+func (p *process) gone() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// ending says how a process that is gone ended: "exit status 1".
+func (p *process) ending() string { return p.cmd.ProcessState.String() }
+
+var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// sample keeps the process's peak memory. VmHWM and not getrusage: the latter
+// begins with the memory of whoever started the process.
+func (p *process) sample() {
+	if p.gone() {
+		return // the number may be another process's by now
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return
+	}
+	m := vmHWM.FindSubmatch(status)
+	if m == nil {
+		return
+	}
+	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	for {
+		old := p.program.peak.Load()
+		if kib<<10 <= old || p.program.peak.CompareAndSwap(old, kib<<10) {
+			return
+		}
+	}
+}
+
+// dial connects to a server that the process is about to start. The caller
+// bounds ctx.
+func (p *process) dial(ctx context.Context, addr string) (net.Conn, error) {
+	pause := time.NewTicker(5 * time.Millisecond)
+	defer pause.Stop()
+	var d net.Dialer
+	for {
+		conn, err := d.DialContext(ctx, "tcp", addr)
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-pause.C:
+		case <-p.exited:
+			return nil, fmt.Errorf("the process ended at start (%s)", p.ending())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the process does not listen on %s: %w", addr, ctx.Err())
+		}
+	}
+}
+
+// freePort finds a TCP port that nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("no free port: %w", err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
