@@ -192,7 +192,7 @@ func (c *Cloud) writeAPIError(w http.ResponseWriter, e *apiError) {
 
 // rid is the tail of an errmsg, WeChat's handle for support.
 func (c *Cloud) rid() string {
-	return fmt.Sprintf(" rid: %08x-%s-%s", c.now().Unix(), randomHex(4), randomHex(4))
+	return fmt.Sprintf(" rid: %08x-%s-%s", c.Now().Unix(), randomHex(4), randomHex(4))
 }
 
 // writeAPI sends a document, cut short if the fault says so.

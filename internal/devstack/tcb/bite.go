@@ -6,12 +6,11 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // hugeSize is the size of a huge answer: more than any reader should take.
-const hugeSize = 32 << 20
+const hugeSize = 8 << 20
 
 // hideAPI lets a fault answer instead of an endpoint of the WeChat API, and
 // reports whether it did.
@@ -83,8 +82,8 @@ func (c *Cloud) answerFault(w http.ResponseWriter, r *http.Request, f *Fault) {
 	case fxXMLSparse:
 		writeXML(w, f.Status, []byte("<Error><Code>"+f.COSCode+"</Code></Error>"), id)
 	case fxXMLHuge:
-		e.message = strings.Repeat("x", hugeSize)
-		writeXML(w, f.Status, errorXML(e, resourceOf(r), id), id)
+		padded := append([]byte("</Message>"), bytes.Repeat([]byte(" "), hugeSize)...)
+		writeXML(w, f.Status, bytes.Replace(errorXML(e, resourceOf(r), id), padded[:10], padded, 1), id)
 	case fxXMLGarbage:
 		writeXML(w, f.Status, []byte("<?xml <Error\x00\xff<Code>&&&</"), id)
 	case fxEmpty:

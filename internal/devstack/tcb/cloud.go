@@ -208,8 +208,6 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *Cloud) now() time.Time { return c.Now() }
-
 // cosOrigin is where URLs handed out during r point.
 func (c *Cloud) cosOrigin(r *http.Request) string {
 	if c.COSOrigin != "" {

@@ -42,10 +42,10 @@ func parameters(value string) (map[string]string, bool) {
 	params := map[string]string{}
 	for rest = strings.TrimSpace(rest); rest != ""; {
 		key, after, ok := strings.Cut(rest, "=")
-		if !ok {
+		key = strings.ToLower(strings.TrimSpace(key))
+		if !ok || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz-*") != "" || key == "" {
 			return nil, false
 		}
-		key = strings.ToLower(strings.TrimSpace(key))
 		var text string
 		if strings.HasSuffix(key, "*") {
 			text, rest, _ = strings.Cut(after, ";")

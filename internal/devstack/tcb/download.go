@@ -36,7 +36,7 @@ func (c *Cloud) download(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, refuse("AccessDenied", ""))
 		return
 	}
-	if c.now().Unix() > expiry {
+	if c.Now().Unix() > expiry {
 		c.fail(w, r, refuse("AccessDenied", "Request has expired"))
 		return
 	}

@@ -1,5 +1,18 @@
 package tcb
 
+import "io"
+
+// ParseForm runs the parser over a body with a buffer of the given size.
+func ParseForm(r io.Reader, boundary string, buffer int) (fields map[string]string, filename string, file []byte, err error) {
+	p := newFormReader(r, boundary, 0, make([]byte, buffer))
+	f, err := p.head()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	_, err = p.file(func(b []byte) { file = append(file, b...) }, 0)
+	return f.fields, f.filename, file, err
+}
+
 // The signature's steps, for the published vectors.
 var (
 	SignKey      = signKey

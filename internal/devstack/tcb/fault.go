@@ -50,7 +50,7 @@ const (
 	fxHang                   // no answer until the caller leaves
 	fxReset                  // connection reset before the body is read
 	fxTruncated              // half of the JSON
-	fxHuge                   // a valid JSON of 32 MiB
+	fxHuge                   // a valid JSON of 8 MiB
 	fxEmpty                  // an empty body
 	fxTinyToken              // expires_in 40, and true
 	fxRevoked                // the token is dead, the next call gets a new one
@@ -62,7 +62,7 @@ const (
 
 	fxCOSError    // an error document
 	fxXMLSparse   // an error document with Code only
-	fxXMLHuge     // an error document of 32 MiB
+	fxXMLHuge     // an error document of 8 MiB
 	fxXMLGarbage  // bytes that are no XML
 	fxGateway204  // 204 without x-cos-request-id, nothing stored
 	fxRedirect    // Status with a Location, nothing stored

@@ -46,7 +46,7 @@ func (c *Cloud) batchDownload(in *call) (any, error) {
 		if age <= 0 || age > maxLinkAge {
 			age = maxLinkAge
 		}
-		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, c.now().Add(time.Duration(age)*time.Second))
+		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second))
 		items[i].Status, items[i].ErrMsg = 0, "ok"
 	}
 	return map[string]any{"errcode": 0, "errmsg": "ok", "file_list": items}, nil

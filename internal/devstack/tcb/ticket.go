@@ -61,7 +61,7 @@ func (c *Cloud) validPath(path string) bool {
 
 // issue makes a ticket in the sizes of the documentation's sample (wire.md 0).
 func (c *Cloud) issue(in *call, env, path string) *ticketReply {
-	bucket, now := c.buckets[env], c.now()
+	bucket, now := c.buckets[env], c.Now()
 	start, end := now, now.Add(c.rules.TicketLifetime)
 	if in.fault != nil && in.fault.effect == fxTicketExpired {
 		start, end = start.Add(-2*c.rules.TicketLifetime), end.Add(-2*c.rules.TicketLifetime)
@@ -120,7 +120,7 @@ func (c *Cloud) register(t *ticket, authorization string) {
 	c.tickets[t.accessKey] = t
 	c.keepSecret(t.token, authorization, authorization[len(authorization)-40:])
 	if len(c.tickets)%4096 == 0 {
-		now := c.now()
+		now := c.Now()
 		for key, old := range c.tickets {
 			if old.forgotten.Before(now) {
 				delete(c.tickets, key)

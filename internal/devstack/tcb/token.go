@@ -71,7 +71,7 @@ func (c *Cloud) classicToken(in *call) (any, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
+	now := c.Now()
 	if a.classicDay.exceeded(now, 24*time.Hour, c.rules.TokenCallsPerDay) {
 		return nil, errDailyQuota
 	}
@@ -107,7 +107,7 @@ func (c *Cloud) stableToken(in *call) (any, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
+	now := c.Now()
 	if a.perMinute.exceeded(now, time.Minute, c.rules.StableCallsPerMinute) {
 		return nil, errMinuteQuota
 	}
@@ -172,7 +172,7 @@ func (c *Cloud) credentials(grantType, id, secret string) (*app, error) {
 // grant makes a token; c.mu is held.
 func (c *Cloud) grant(a *app, kind tokenKind, life time.Duration) *grant {
 	// Real tokens are about 136 characters of this alphabet.
-	g := &grant{token: "8" + randomHex(20) + "_" + randomHex(46), kind: kind, app: a, expires: c.now().Add(life)}
+	g := &grant{token: "8" + randomHex(20) + "_" + randomHex(46), kind: kind, app: a, expires: c.Now().Add(life)}
 	c.tokens[g.token] = g
 	c.keepSecret(g.token)
 	return g
@@ -180,7 +180,7 @@ func (c *Cloud) grant(a *app, kind tokenKind, life time.Duration) *grant {
 
 // hand answers with a token, whose life a fault may have cut to 40 seconds.
 func (c *Cloud) hand(in *call, g *grant) tokenReply {
-	now := c.now()
+	now := c.Now()
 	if in.fault != nil && in.fault.effect == fxTinyToken {
 		g.expires = now.Add(40 * time.Second)
 	}
@@ -196,7 +196,7 @@ func (c *Cloud) checkToken(token string, kind tokenKind) (*app, error) {
 		return nil, &apiError{40014, "invalid access_token"}
 	}
 	g := c.tokens[token]
-	now := c.now()
+	now := c.Now()
 	switch {
 	case g == nil || g.kind != kind:
 		return nil, errNotLatest
@@ -217,7 +217,7 @@ func (c *Cloud) revokeFor(in *call, token string) error {
 	}
 	refusal := &apiError{in.fault.Code, in.fault.ErrMsg}
 	if g := c.tokens[token]; g != nil {
-		g.refusal, g.dies = refusal, c.now()
+		g.refusal, g.dies = refusal, c.Now()
 		if in.fault.effect == fxRevoked && g.app.stable == g {
 			g.app.stable = nil
 		}

@@ -87,7 +87,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 		c.reset(w)
 		return nil, 0, errSilent
 	}
-	object.Time = c.now()
+	object.Time = c.Now()
 	c.store.put(object, c.rules.StaleDownloads)
 	return object, successStatus(form.fields), nil
 }
@@ -157,7 +157,7 @@ func (c *Cloud) authenticate(r *http.Request, f *form) (*ticket, authorization, 
 // fresh refuses what is not valid now. A key that dies with its signature is
 // reported as the signature's end.
 func (c *Cloud) fresh(t *ticket, auth authorization) error {
-	now := c.now()
+	now := c.Now()
 	switch {
 	case !now.Before(auth.end):
 		return refuse("AccessDenied", "Request has expired")

@@ -93,7 +93,7 @@ type ids struct{ request, trace string }
 // newIDs follows what decodes from real ones: <unix hex>_<ip hex>_<hex>_<hex>,
 // and a long hex string (wire.md B.3).
 func (c *Cloud) newIDs() ids {
-	request := fmt.Sprintf("%x_7f000001_%s_%s", c.now().Unix(), randomHex(2), randomHex(3))
+	request := fmt.Sprintf("%x_7f000001_%s_%s", c.Now().Unix(), randomHex(2), randomHex(3))
 	encode := base64.StdEncoding.EncodeToString
 	return ids{encode([]byte(request)), encode([]byte(randomHex(66)))}
 }
