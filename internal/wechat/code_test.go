@@ -76,13 +76,13 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 func TestUnknownCodesGoByTheirSign(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]transfer.Kind{
-		`{"errcode":-987654}`:       transfer.Unavailable,
-		`{"errcode":99999}`:         transfer.Denied,
-		`{"errcode":1e400}`:         transfer.Denied,
-		`{"errcode":-1e400}`:        transfer.Unavailable,
-		`{"errcode":"45011"}`:       transfer.Throttled,
-		`{"errcode":4.5011e4}`:      transfer.Throttled,
-		`{"errcode":0.5}`:           transfer.Unavailable,
+		`{"errcode":-987654}`:  transfer.Unavailable,
+		`{"errcode":99999}`:    transfer.Denied,
+		`{"errcode":1e400}`:    transfer.Denied,
+		`{"errcode":-1e400}`:   transfer.Unavailable,
+		`{"errcode":"45011"}`:  transfer.Throttled,
+		`{"errcode":4.5011e4}`: transfer.Throttled,
+		strings.Replace(goodTicket, `"errcode":0`, `"errcode":0.5`, 1): transfer.Unavailable,
 		`{"errcode":{}}`:            transfer.Unavailable,
 		`{"errcode":"x"}`:           transfer.Unavailable,
 		`{"errcode":"NaN"}`:         transfer.Unavailable,

@@ -29,7 +29,7 @@ func NewDesk(api *API, tokens Tokens, allowHTTP bool) *Desk {
 }
 
 // Ticket asks tcb/uploadfile for a ticket. An answer that lacks a part of it is
-// Unavailable; one whose file ID is not that of d.Path is Corrupt, and so is one
+// Unavailable; one whose file ID is not that of dest.Path is Corrupt, and so is one
 // whose URL is unfit to send a file to. Expires is on this machine's clock.
 func (d *Desk) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
 	a, err := d.call(ctx, "/tcb/uploadfile", struct {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,6 +184,19 @@ func (s *weChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// next displaces the token.
+func (s *weChat) next() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+}
+
+func (s *weChat) seen() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
 func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []string{`{"errcode":40001}`, `{"errcode":40014}`, `{"errcode":42001}`} {
@@ -195,14 +209,14 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		if _, err := desk.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
 		}
-		s.serial++
+		s.next()
 		if _, err := desk.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
 		}
-		if want := []string{"token", "ticket", "refused", "token", "ticket"}; !slices.Equal(s.calls, want) {
-			t.Errorf("%s: calls %v, want %v", refusal, s.calls, want)
+		if got, want := s.seen(), []string{"token", "ticket", "refused", "token", "ticket"}; !slices.Equal(got, want) {
+			t.Errorf("%s: calls %v, want %v", refusal, got, want)
 		}
-		s.serial++
+		s.next()
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -220,14 +234,14 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 
 func TestATokenRefusedTwiceIsStale(t *testing.T) {
 	t.Parallel()
-	calls := 0
+	var calls atomic.Int32
 	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		calls++
+		calls.Add(1)
 		io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
 	})
 	_, err := wechat.NewDesk(wechat.NewAPI(client, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
-	if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "42001" || calls != 2 {
-		t.Errorf("%d calls, %+v", calls, e)
+	if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "42001" || calls.Load() != 2 {
+		t.Errorf("%d calls, %+v", calls.Load(), e)
 	}
 }
 

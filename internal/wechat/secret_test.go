@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -20,8 +21,9 @@ import (
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
 	const token, secret, broker = "hush/token+1", "hush-secret-2", "hush-broker-3"
-	mode := ""
+	var now atomic.Value // the mode of the server
 	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mode := now.Load()
 		fetch := !strings.HasPrefix(r.URL.Path, "/tcb")
 		sent := map[string]string{"/cgi-bin/stable_token": secret, "/broker": broker}[r.URL.Path]
 		if !fetch {
@@ -44,7 +46,8 @@ func TestNothingPrintsASecret(t *testing.T) {
 			io.WriteString(w, strings.NewReplacer("STS", "hush-sts", "q-signature=x", "q-signature=hush", "META", "hush-meta").Replace(goodTicket))
 		}
 	})
-	for _, mode = range []string{"", "drop", "html", "redirect", "refuse", "echo"} {
+	for _, mode := range []string{"", "drop", "html", "redirect", "refuse", "echo"} {
+		now.Store(mode)
 		for _, bases := range [][]string{{base}, {dead(t), base}} {
 			api := wechat.NewAPI(client, bases)
 			for _, tokens := range []wechat.Tokens{

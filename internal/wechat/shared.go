@@ -125,11 +125,11 @@ func (s *Shared) fly(f *flight) {
 		f.err = fail(transfer.Unavailable, "no access token from "+s.name+" within a minute; try again later")
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.flight = nil
 	if f.err == nil && f.token != f.refused {
 		s.token, s.until = &f.token, until
 	}
+	s.mu.Unlock()
 	close(f.done)
 }
 

@@ -267,6 +267,28 @@ func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 		m.expectForced(false, false, true)
+		// The refused token is not kept: WeChat may have another by now.
+		m.current = 5
+		get(t, tokens, "T5")
+		m.expectForced(false, false, true, false)
+	})
+}
+
+// A caller that comes during a renewal waits for it.
+func TestARefusedTokenIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		tokens := m.tokens()
+		old := get(t, tokens, "T0")
+		var wg sync.WaitGroup
+		wg.Go(func() { tokens.Renew(t.Context(), old, why) })
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			get(t, tokens, "T1")
+		})
+		wg.Wait()
+		m.expectForced(false, false, true)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -68,9 +69,12 @@ func TestFilesAreReadForEachUse(t *testing.T) {
 
 func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
 	var seen []string
 	fresh := 0
 	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		user, pass, _ := r.BasicAuth()
 		seen = append(seen, fmt.Sprintf("%s %s %s:%s %q", r.Method, r.URL, user, pass, r.Header.Get("Cache-Control")))
 		if r.Header.Get("Cache-Control") == "no-cache" {
@@ -89,6 +93,8 @@ func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 	if e := fault(t, err); e.Kind != transfer.Stale || !strings.Contains(e.What, "the token server keeps giving out that token") {
 		t.Errorf("%+v", e)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	want := `GET /wx?app=1 us:er-pw "",GET /wx?app=1 us:er-pw "no-cache",GET /wx?app=1 us:er-pw "no-cache"`
 	if got := strings.Join(seen, ","); got != want {
 		t.Errorf("asked\n %s, want\n %s", got, want)
