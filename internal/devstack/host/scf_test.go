@@ -73,7 +73,7 @@ func TestSCFFailures(t *testing.T) {
 	}{
 		{"fail", "no luck", "errorString", "no luck", long, false},
 		{"panic", "oh no", "string", "oh no", long, true},
-		{"die", "in a goroutine", "ProcessExited", "doing die", long, true},
+		{"die", "in a goroutine", "ProcessExited", "(exit status 2)", long, true},
 		{"hang", "", "InvokeTimeout", "timed out after 0.15 seconds", 150 * time.Millisecond, true},
 	} {
 		t.Run(tt.do, func(t *testing.T) {

@@ -25,7 +25,8 @@ type Server struct {
 	// Notify, if set, is handed one S3 notification (eventVersion 2.5, one
 	// record) for every object that a PutObject, CopyObject,
 	// CompleteMultipartUpload or POST stored. It runs before the writer gets
-	// its answer: a slow subscriber delays the upload.
+	// its answer, in the goroutine of the request: a slow subscriber delays the
+	// upload, and there may be several calls at once.
 	Notify func(event []byte)
 
 	// OnGet, if set, is asked before every GET of an object whether to fail
