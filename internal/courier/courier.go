@@ -48,6 +48,20 @@ func (c *Courier) CarryFrom(ctx context.Context, src transfer.Source, p transfer
 	return t.out
 }
 
+// Ticket fetches a ticket for somebody who uploads the file without us.
+func (c *Courier) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
+	var b budget
+	for {
+		ticket, err := c.Desk.Ticket(ctx, d)
+		if err == nil {
+			return ticket, nil
+		}
+		if err := b.spend(ctx, transfer.AsError(ctx, transfer.Desks, err)); err != nil {
+			return transfer.Ticket{}, err
+		}
+	}
+}
+
 // A trip is one file under way.
 type trip struct {
 	courier *Courier
@@ -190,7 +204,7 @@ func (t *trip) confirm(ctx context.Context) (step, *transfer.Error) {
 func (t *trip) settle(ctx context.Context) (step, *transfer.Error) {
 	if s := t.courier.Settler; s != nil {
 		if err := s.Settle(ctx, t.out.Plan.Item.Ref, t.etag, &t.out); err != nil {
-			t.out.Warning = transfer.AsError(ctx, transfer.Settle, err).What
+			t.out.Warning = err.Error()
 		}
 	}
 	return nil, nil

@@ -1,5 +1,5 @@
-// Package scfhost runs a handler on Tencent SCF: events over the Go1 runtime's
-// net/rpc, or HTTP as a web function.
+// Package scfhost runs an event handler on Tencent SCF, over the Go1 runtime's
+// net/rpc.
 package scfhost
 
 import (

@@ -83,7 +83,8 @@ type Poster interface {
 }
 
 // A Settler does what was asked for after a verified delivery (ON_DELIVERED).
-// etag names the delivered content.
+// etag names the delivered content. Its error becomes the outcome's warning, so
+// its text must be safe to show.
 type Settler interface {
 	Settle(ctx context.Context, ref Ref, etag string, o *Outcome) error
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -110,5 +111,9 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 	case Failed:
 		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}
-	return json.Marshal(entry)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // a key's & stays readable
+	err := enc.Encode(entry)
+	return b.Bytes(), err
 }

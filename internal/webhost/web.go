@@ -1,4 +1,6 @@
-package scfhost
+// Package webhost runs an HTTP handler as a server of its own: a Tencent SCF web
+// function, or a container anywhere.
+package webhost
 
 import (
 	"context"

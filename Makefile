@@ -1,0 +1,26 @@
+# Everything here sets itself up: Go, make and git are enough.
+SHELL := /bin/bash
+GO    ?= go
+TOOL  := $(GO) tool -modfile=.ci/tools.mod
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+
+.PHONY: demo test check help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## ferry sample files through the real binary to an emulated CloudBase
+	@$(GO) run ./functions/local -demo
+
+test: ## run every test
+	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
+	$(GO) test $(RACE) ./...
+
+check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
+	test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+	$(GO) test ./internal/archtest
+	@.ci/vulncheck

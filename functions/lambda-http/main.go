@@ -1,0 +1,19 @@
+// Command lambda-http ferries files that HTTP requests carry or name. It runs on
+// AWS Lambda behind a function URL, an HTTP or REST API, or an ALB.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/lambdahost"
+)
+
+func main() {
+	handler, err := app.HTTP(context.Background(), os.Getenv, os.Stdout)
+	if err != nil {
+		lambdahost.Abort(err)
+	}
+	lambdahost.Run(lambdahost.HTTP(handler))
+}

@@ -1,0 +1,134 @@
+// Package app puts the stages together: the environment becomes a handler of
+// events or of HTTP requests. All the wiring of the functions is here.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/cospost"
+	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/link"
+	"github.com/tcbferry/tcbferry/internal/s3source"
+	"github.com/tcbferry/tcbferry/internal/secret"
+	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/wechat"
+)
+
+// An app is the stages behind a front: the courier with all it needs.
+type app struct {
+	config.Config
+	courier *courier.Courier
+	journal *telemetry.Journal
+	tokens  []wechat.Tokens
+}
+
+// build wires the stages by the configuration. It resolves the secrets, so that
+// one that cannot be read stops the start, but opens no other connection.
+func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
+	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
+	client := link.NewClient()
+	api := wechat.NewAPI(client, c.API)
+	desks := desks{}
+	var errs []error
+	for name, spec := range c.Apps {
+		tokens, err := tokens(ctx, api, client, spec)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.tokens = append(a.tokens, tokens)
+		desks[name] = wechat.NewDesk(api, tokens, c.PlainHTTP)
+	}
+	stores, err := stores(ctx, c)
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: desks, Poster: cospost.New(client)}
+	settlers := settlers{}
+	for scheme, store := range stores {
+		a.courier.Sources[scheme] = store
+		switch c.OnDelivered {
+		case config.Tag:
+			settlers[scheme] = s3source.Tagger{Store: store}
+		case config.Delete:
+			settlers[scheme] = s3source.Deleter{Store: store}
+		}
+	}
+	a.courier.Settler = settlers
+	return a, nil
+}
+
+// desks is a ticket desk for each app.
+type desks map[string]transfer.Desk
+
+func (d desks) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
+	return d[dest.App].Ticket(ctx, dest)
+}
+
+// tokens makes the token source that a specification describes.
+func tokens(ctx context.Context, api *wechat.API, client *http.Client, spec config.Tokens) (wechat.Tokens, error) {
+	resolve := func(name string, value transfer.Secret) (transfer.Secret, error) {
+		s, err := secret.Resolve(ctx, value)
+		if err != nil {
+			return "", fmt.Errorf("%s %w", name, err)
+		}
+		return s, nil
+	}
+	switch {
+	case spec.AppID != "":
+		s, err := resolve(spec.SecretFrom, spec.Secret)
+		return wechat.Stable(api, spec.AppID, s), err
+	case spec.TokenFile != "":
+		return wechat.File(spec.TokenFile), nil
+	case spec.Broker != "":
+		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
+		return wechat.Broker(client, s.Reveal()), err
+	case spec.CloudBaseFile != "":
+		return wechat.CloudBaseFile(spec.CloudBaseFile), nil
+	}
+	s, err := resolve("WECHAT_ACCESS_TOKEN", spec.Fixed)
+	return wechat.Fixed(s), err
+}
+
+// settlers do what ON_DELIVERED asks for in each kind of store; none is there
+// for sources that are to be kept, web pages and request bodies.
+type settlers map[string]transfer.Settler
+
+func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
+	if settler, ok := s[ref.Scheme]; ok {
+		return settler.Settle(ctx, ref, etag, o)
+	}
+	return nil
+}
+
+// stores are the stores that this function can read, by scheme: COS always, for
+// its credentials come with each invocation, S3 where AWS credentials are
+// configured.
+func stores(ctx context.Context, c config.Config) (map[string]*s3source.Store, error) {
+	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: link.Tune})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*s3source.Store{transfer.COS: cos}
+	if c.AWS {
+		if all[transfer.S3], err = s3source.NewS3(ctx, s3source.Options{Tune: link.Tune}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// fetches counts the requests for access tokens so far.
+func (a *app) fetches() (n int64) {
+	for _, t := range a.tokens {
+		n += t.Fetches()
+	}
+	return n
+}

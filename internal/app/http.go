@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/httpapi"
+	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/websource"
+)
+
+// HTTP returns the handler of an HTTP function. It writes its journal to out.
+func HTTP(ctx context.Context, getenv func(string) string, out io.Writer) (http.Handler, error) {
+	c, err := config.LoadHTTP(getenv)
+	errs := []error{err}
+	named := func(name string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", name, err))
+		}
+	}
+	keys, err := httpapi.ParseKeys(c.HTTP.Keys)
+	named("HTTP_KEYS", err)
+	allowed, err := httpapi.ParseSources(c.HTTP.Sources)
+	named("HTTP_SOURCES", err)
+	origins, err := httpapi.ParseOrigins(c.HTTP.Origins)
+	named("HTTP_CORS_ORIGINS", err)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	a, err := build(ctx, c, out)
+	if err != nil {
+		return nil, err
+	}
+	open := maps.Clone(a.courier.Sources)
+	open[transfer.HTTPS] = websource.New(websource.Options{Allow: allowed.Allow})
+	return httpapi.New(httpapi.Options{
+		Ferry:     ferry{a},
+		Dest:      transfer.Dest{Env: c.Env},
+		CheckPath: route.CheckPath,
+		Keys:      keys,
+		IAM:       c.HTTP.Auth == "iam",
+		Sources:   allowed,
+		Open:      open,
+		Origins:   origins,
+		Log:       a.journal.Log(),
+	}), nil
+}
+
+// NewServer returns a server of a handler that HTTP returned, for a host that
+// has none of its own.
+func NewServer(h http.Handler, addr string) *http.Server { return httpapi.NewServer(h, addr) }
+
+// ferry is the courier as the HTTP front knows it.
+type ferry struct{ *app }
+
+func (f ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+	start, fetched := time.Now(), f.fetches()
+	ctx, cancel := courier.WithReserve(ctx)
+	defer cancel()
+	o := f.courier.CarryFrom(ctx, src, p)
+	f.journal.File(ctx, &o)
+	f.journal.Invocation(ctx, []transfer.Outcome{o}, f.fetches()-fetched, time.Since(start))
+	return o
+}
+
+func (f ferry) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
+	ctx, cancel := courier.WithReserve(ctx)
+	defer cancel()
+	return f.courier.Ticket(ctx, d)
+}
