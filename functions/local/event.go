@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/host"
 	"github.com/tcbferry/tcbferry/internal/event"
+	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // runEvent invokes the function with one event file, after it has put a small
@@ -32,10 +34,8 @@ func runEvent(ctx context.Context, out io.Writer, file string) error {
 		}
 	}
 	if envelope != nil {
-		for _, item := range envelope.Items {
-			if item.Err == nil && item.Reason == "" {
-				w.staging.Put(item.Ref.Bucket, item.Ref.Key, "text/plain", []byte("a sample of tcbferry\n"))
-			}
+		if err := w.provide(ctx, envelope.Items); err != nil {
+			return err
 		}
 	}
 	result, err := invoke()
@@ -47,6 +47,28 @@ func runEvent(ctx context.Context, out io.Writer, file string) error {
 		return errors.New("the invocation failed")
 	}
 	fmt.Fprintln(out, pretty(result.Payload))
+	return nil
+}
+
+// provide puts a small file under every key that is to be ferried.
+func (w *world) provide(ctx context.Context, items []transfer.Item) error {
+	for _, item := range items {
+		if item.Err != nil || item.Reason != "" {
+			continue
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.s3URL+"/"+item.Ref.Bucket, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req) // a bucket that is there already is as good as a new one
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if err := w.staging.Put(item.Ref.Bucket, item.Ref.Key, "text/plain", []byte("a sample of tcbferry\n")); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
