@@ -1,0 +1,111 @@
+// Package cospost uploads a file to CloudBase storage: a ticket and a stream
+// become one multipart POST to COS (POST Object, wire.md section B), and COS's
+// answer becomes a receipt or an error that says what to do. The form is built by
+// hand around the stream, so that its length is exact and nothing is held in memory.
+package cospost
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A Poster implements transfer.Poster. It is safe for concurrent use.
+type Poster struct{ client http.Client }
+
+// New returns a Poster that uses client's transport and follows no redirect.
+// Time limits other than the context's are the transport's.
+func New(client *http.Client) *Poster {
+	p := &Poster{client: *client}
+	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return p
+}
+
+// Post sends obj with t. Success is a 200, 201 or 204 of COS's own (it names an
+// x-cos-request-id) to the whole form; the receipt is not yet compared with what
+// was sent. A *transfer.Error of obj.Body is returned as it is.
+//
+// There is no Expect: 100-continue: the signature stands in the body, so COS could
+// not refuse it any earlier, and small files would pay a round trip. Nor is there
+// a second try: the stream has been read, and the caller opens it anew.
+//
+// Before it returns, Post waits for a Read of obj.Body that is under way; whoever
+// ends ctx should end the source with it.
+func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
+	if obj.Size < 0 || obj.Size > transfer.MaxSize {
+		return transfer.Receipt{}, fault(transfer.Refused, "the file's size is unknown or above the 5 GiB that one upload can carry; split the file")
+	}
+	target, err := parse(t.URL)
+	if err != nil {
+		return transfer.Receipt{}, err
+	}
+	head, tail, contentType, err := frame(t, obj.ContentType)
+	if err != nil {
+		return transfer.Receipt{}, err
+	}
+	posting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body := &gate{head: head, file: obj.Body, left: obj.Size, tail: tail}
+	req := (&http.Request{
+		Method:        http.MethodPost,
+		URL:           target,
+		Header:        http.Header{"Content-Type": {contentType}},
+		Body:          body,
+		ContentLength: int64(len(head)) + obj.Size + int64(len(tail)),
+	}).WithContext(posting)
+
+	resp, err := p.client.Do(req)
+	var receipt transfer.Receipt
+	var refusal *transfer.Error
+	if err == nil {
+		receipt, refusal = read(ctx, resp, cancel)
+	}
+	cancel() // ends a write that is still under way, so that shut does not wait for it
+	whole, broken := body.shut()
+	switch {
+	case refusal != nil:
+		return transfer.Receipt{}, refusal
+	case broken != nil:
+		return transfer.Receipt{}, transfer.AsError(ctx, transfer.Open, broken)
+	case err != nil:
+		return transfer.Receipt{}, transfer.AsError(ctx, transfer.Post, err)
+	case !whole:
+		return transfer.Receipt{}, fault(transfer.Corrupt, "COS reported success before it had the whole file; try again")
+	}
+	return receipt, nil
+}
+
+// parse reads the ticket's URL such that the request line carries it byte for
+// byte: COS signs the path, and url.URL would write some of them differently. Only
+// a space, which no request line can hold, becomes %20; to the signature, which is
+// made over the decoded path (wire.md B.4), they are the same.
+func parse(raw string) (*url.URL, error) {
+	bad := fault(transfer.Denied, "WeChat's upload ticket has a URL that cannot be used; check the WeChat API address in the configuration")
+	scheme, rest, _ := strings.Cut(raw, "://")
+	slash := strings.IndexByte(rest, '/')
+	if scheme != "https" && scheme != "http" || slash < 0 || strings.HasPrefix(rest[slash:], "//") {
+		return nil, bad
+	}
+	u, err := url.Parse(scheme + "://" + rest[:slash])
+	if err != nil || u.Host == "" || u.Host != rest[:slash] {
+		return nil, bad
+	}
+	path := strings.ReplaceAll(rest[slash:], " ", "%20")
+	for i := range len(path) {
+		if path[i] < ' ' || path[i] == 0x7f {
+			return nil, bad
+		}
+	}
+	if full, err := url.Parse(scheme + "://" + u.Host + path); err == nil && full.RequestURI() == path {
+		return full, nil
+	}
+	u.Opaque = path
+	return u, nil
+}
+
+func fault(kind transfer.Kind, what string) *transfer.Error {
+	return &transfer.Error{Stage: transfer.Post, Kind: kind, What: what}
+}
