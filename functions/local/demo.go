@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 )
 
@@ -63,7 +64,7 @@ func picture() []byte {
 func runDemo(ctx context.Context, out io.Writer) error {
 	s := newScreen(out)
 	s.say("building the function and starting the staging bucket, the WeChat API and COS on loopback ...")
-	w, err := newWorld(ctx, "127.0.0.1:0")
+	w, err := newStack(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func runDemo(ctx context.Context, out io.Writer) error {
 }
 
 // ferry delivers one sample and returns its row of the table.
-func ferry(ctx context.Context, s screen, w *world, f sample) (row []string, ok bool) {
+func ferry(ctx context.Context, s screen, w *stack, f sample) (row []string, ok bool) {
 	n, sha := f.sum()
 	fail := func(why string) ([]string, bool) {
 		return []string{f.key, s.red("✗ " + why), size(n), "", "", "", ""}, false
@@ -103,10 +104,10 @@ func ferry(ctx context.Context, s screen, w *world, f sample) (row []string, ok 
 	if err != nil {
 		return fail(err.Error())
 	}
-	w.read.Store(0)
+	w.Read.Store(0)
 	stop := func() {}
 	if n > 1<<20 { // anything smaller is over before it can be seen
-		stop = s.progress(f.key, n, w.read.Load)
+		stop = s.progress(f.key, n, w.Read.Load)
 	}
 	result, err := w.lambda.Invoke(ctx, event, limit)
 	stop()
@@ -121,7 +122,7 @@ func ferry(ctx context.Context, s screen, w *world, f sample) (row []string, ok 
 	if e.Status != "delivered" {
 		return fail(e.Status + " " + e.Reason + e.Error.Message)
 	}
-	obj, found := w.cloud.Object(env, e.Path)
+	obj, found := w.Cloud.Object(devstack.Env, e.Path)
 	if !found || obj.Size != n || obj.SHA256 != sha || !obj.Readable {
 		return fail("the content that arrived is not the content that was put")
 	}
@@ -130,15 +131,15 @@ func ferry(ctx context.Context, s screen, w *world, f sample) (row []string, ok 
 }
 
 // stage puts a sample into the staging bucket and returns the notification.
-func (w *world) stage(f sample) ([]byte, error) {
+func (w *stack) stage(f sample) ([]byte, error) {
 	if f.computed != nil {
-		if err := w.staging.Synthesize(bucket, f.key, f.computed.Size, f.computed.Seed); err != nil {
+		if err := w.Staging.Synthesize(devstack.Bucket, f.key, f.computed.Size, f.computed.Seed); err != nil {
 			return nil, err
 		}
-	} else if err := w.staging.Put(bucket, f.key, f.contentType, f.body); err != nil {
+	} else if err := w.Staging.Put(devstack.Bucket, f.key, f.contentType, f.body); err != nil {
 		return nil, err
 	}
-	return w.staging.Notification(bucket, f.key)
+	return w.Staging.Notification(devstack.Bucket, f.key)
 }
 
 // pretty is a JSON document for people; anything else stays as it is.

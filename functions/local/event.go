@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
+	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/host"
 	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -21,7 +21,7 @@ func runEvent(ctx context.Context, out io.Writer, file string) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWorld(ctx, "127.0.0.1:0")
+	w, err := newStack(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -51,21 +51,15 @@ func runEvent(ctx context.Context, out io.Writer, file string) error {
 }
 
 // provide puts a small file under every key that is to be ferried.
-func (w *world) provide(ctx context.Context, items []transfer.Item) error {
+func (w *stack) provide(ctx context.Context, items []transfer.Item) error {
 	for _, item := range items {
 		if item.Err != nil || item.Reason != "" {
 			continue
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.s3URL+"/"+item.Ref.Bucket, nil)
-		if err != nil {
+		if err := w.Provide(ctx, item.Ref.Bucket); err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(req) // a bucket that is there already is as good as a new one
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if err := w.staging.Put(item.Ref.Bucket, item.Ref.Key, "text/plain", []byte("a sample of tcbferry\n")); err != nil {
+		if err := w.Staging.Put(item.Ref.Bucket, item.Ref.Key, "text/plain", []byte("a sample of tcbferry\n")); err != nil {
 			return err
 		}
 	}
@@ -73,14 +67,12 @@ func (w *world) provide(ctx context.Context, items []transfer.Item) error {
 }
 
 // invokeSCF runs the event on the Tencent function.
-func (w *world) invokeSCF(ctx context.Context, payload []byte) (host.Result, error) {
-	binary, err := w.build(ctx, "scf-objects")
+func (w *stack) invokeSCF(ctx context.Context, payload []byte) (host.Result, error) {
+	binary, err := devstack.Build(ctx, w.dir, "scf-objects")
 	if err != nil {
 		return host.Result{}, err
 	}
 	scf := host.NewSCF(binary, nil)
 	defer scf.Close()
-	return scf.Invoke(ctx, payload, limit, with(w.vars, map[string]string{
-		"TENCENTCLOUD_SECRETID": "local", "TENCENTCLOUD_SECRETKEY": "local",
-	}))
+	return scf.Invoke(ctx, payload, limit, w.Vars())
 }

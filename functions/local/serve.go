@@ -5,26 +5,28 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack"
 )
 
 // serve runs until it is interrupted. Each file that is put into the staging
 // bucket goes through the function, and a line says how it ended.
 func serve(ctx context.Context, out io.Writer, addr string) error {
 	s := newScreen(out)
-	w, err := newWorld(ctx, addr)
+	w, err := newStack(ctx, addr)
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	events := make(chan []byte, 1000)
-	w.staging.Notify = func(event []byte) { events <- event }
+	w.Staging.Notify = func(event []byte) { events <- event }
 	s.say(`The staging bucket listens at %s. Put a file into it with any S3 client:
 
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1
   aws --endpoint-url %s s3 cp FILE s3://%s/in/
 
 Interrupt to end.
-`, w.s3URL, w.s3URL, bucket)
+`, w.S3URL, w.S3URL, devstack.Bucket)
 	for {
 		select {
 		case <-ctx.Done():

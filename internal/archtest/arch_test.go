@@ -91,6 +91,7 @@ var mayImport = map[string][]string{
 	"internal/devstack/tcb":     {},
 	"internal/devstack/staging": {},
 	"internal/devstack/host":    {},
+	"internal/devstack":         {"internal/devstack/tcb", "internal/devstack/staging", "internal/devstack/host"},
 
 	"functions/lambda-objects": {"internal/app", "internal/lambdahost"},
 	"functions/lambda-http":    {"internal/app", "internal/lambdahost"},

@@ -1,0 +1,155 @@
+// Package devstack is the outside world on loopback: a staging bucket, the
+// WeChat API and COS, and the platforms that run the built functions. The parts
+// are packages of their own (staging, tcb, host); a World is all of them, ready
+// to use. It imports nothing that it stands in for.
+package devstack
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/host"
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// What the things of a World are called.
+const (
+	Bucket = "staging"
+	Env    = "demo-1a2b3c"
+	AppID  = "wxdemo0000000000"
+	// AppSecret is no secret: it is known to nobody but the emulator beside it.
+	AppSecret = "emulated-app-secret"
+)
+
+// A World is everything around the functions.
+type World struct {
+	Staging *staging.Server
+	Cloud   *tcb.Cloud
+	S3URL   string       // the staging bucket's endpoint
+	APIURL  string       // the WeChat API's and COS's
+	Read    atomic.Int64 // bytes of objects that were read from the bucket
+
+	servers []*http.Server
+}
+
+// Start starts a World; the staging bucket listens at addr, a loopback address.
+func Start(addr string) (*World, error) {
+	w := &World{
+		Staging: staging.New(Bucket),
+		Cloud:   tcb.New(tcb.DefaultRules(), tcb.App{ID: AppID, Secret: AppSecret, Envs: []string{Env}}),
+	}
+	var err error
+	if w.S3URL, err = w.listen(addr, w.counted(w.Staging)); err != nil {
+		return nil, err
+	}
+	if w.APIURL, err = w.listen("127.0.0.1:0", w.Cloud.Handler()); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Vars are the environment variables of a function in this world: one
+// destination, credentials for both stores.
+func (w *World) Vars() map[string]string {
+	return map[string]string{
+		"CLOUDBASE_ENV":          Env,
+		"WECHAT_APP_ID":          AppID,
+		"WECHAT_APP_SECRET":      AppSecret,
+		"WECHAT_API_URL":         w.APIURL,
+		"AWS_ENDPOINT_URL_S3":    w.S3URL,
+		"AWS_REGION":             "us-east-1",
+		"AWS_ACCESS_KEY_ID":      "AKIDEMULATED",
+		"AWS_SECRET_ACCESS_KEY":  "emulated-aws-secret-key",
+		"COS_ENDPOINT_URL":       w.S3URL,
+		"TENCENTCLOUD_SECRETID":  "AKIDemulated",
+		"TENCENTCLOUD_SECRETKEY": "emulated-tencent-secret-key",
+	}
+}
+
+// With returns vars with more added or replaced; an empty value removes one.
+func With(vars map[string]string, more ...string) map[string]string {
+	vars = maps.Clone(vars)
+	for i := 0; i < len(more); i += 2 {
+		if vars[more[i]] = more[i+1]; more[i+1] == "" {
+			delete(vars, more[i])
+		}
+	}
+	return vars
+}
+
+// Build compiles a function as it is shipped, into dir.
+func Build(ctx context.Context, dir, function string) (string, error) {
+	var tags []string
+	if function == "lambda-objects" || function == "lambda-http" {
+		tags = []string{"lambda.norpc"}
+	}
+	return host.Build(ctx, dir, "./functions/"+function, tags...)
+}
+
+// Close ends everything.
+func (w *World) Close() {
+	w.Cloud.Close()
+	w.Staging.Close()
+	for _, srv := range w.servers {
+		srv.Close()
+	}
+}
+
+// listen serves h on a loopback address and returns its URL.
+func (w *World) listen(addr string, h http.Handler) (string, error) {
+	if ip, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(ip).IsLoopback() {
+		return "", fmt.Errorf("%s is not a loopback address; nothing here is to be reached from outside, write 127.0.0.1:PORT", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	w.servers = append(w.servers, srv)
+	go srv.Serve(l)
+	return "http://" + l.Addr().String(), nil
+}
+
+// counted counts the bytes of downloads: how far a function has got.
+func (w *World) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			rw = &countingWriter{rw, &w.Read}
+		}
+		h.ServeHTTP(rw, r)
+	})
+}
+
+type countingWriter struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (c *countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// Provide makes sure that the staging server has a bucket.
+func (w *World) Provide(ctx context.Context, bucket string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.S3URL+"/"+bucket, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req) // one that is there already is as good as a new one
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
