@@ -1,0 +1,143 @@
+package transfer_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+func TestRef(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		want transfer.Ref
+	}{
+		{"s3://b/in/a b+c%20.png", transfer.Ref{Scheme: "s3", Bucket: "b", Key: "in/a b+c%20.png"}},
+		{"s3://b/", transfer.Ref{Scheme: "s3", Bucket: "b"}},
+		{"s3://b//k", transfer.Ref{Scheme: "s3", Bucket: "b", Key: "/k"}},
+		{"s3://b/k?region=eu-west-1", transfer.Ref{Scheme: "s3", Bucket: "b", Key: "k?region=eu-west-1"}},
+		{"cos://b-1/k?region=ap-shanghai", transfer.Ref{Scheme: "cos", Bucket: "b-1", Key: "k", Region: "ap-shanghai"}},
+		{"cos://b-1/k", transfer.Ref{Scheme: "cos", Bucket: "b-1", Key: "k"}},
+		{"cos://b-1/k?region=a/b", transfer.Ref{Scheme: "cos", Bucket: "b-1", Key: "k?region=a/b"}},
+		{"cos://b-1/k?region=x?region=", transfer.Ref{Scheme: "cos", Bucket: "b-1", Key: "k?region=x"}},
+		{"https://h:8443/p/a?q=1", transfer.Ref{Scheme: "https", Bucket: "h:8443", Key: "p/a?q=1"}},
+	} {
+		got, err := transfer.Parse(tc.text)
+		if err != nil || got != tc.want || got.String() != tc.text {
+			t.Errorf("Parse(%q) = %+v, %v; String %q", tc.text, got, err, got.String())
+		}
+	}
+	for _, bad := range []string{"", "b/k", "s3:b/k", "ftp://b/k", "s3://b", "s3:///k", "cos://?region=x"} {
+		if r, err := transfer.Parse(bad); err == nil {
+			t.Errorf("Parse(%q) = %+v, want an error", bad, r)
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	const secret = "TOPSECRET"
+	ticket := transfer.Ticket{URL: "https://h/?" + secret, Key: "k", Signature: secret, SecurityToken: secret, MetaFileID: secret,
+		FileID: "cloud://e.b/k", Expires: time.Now()}
+	holder := struct {
+		T *transfer.Ticket
+		S transfer.Secret
+	}{&ticket, secret}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "ticket", ticket, "secret", transfer.Secret(secret), "holder", holder)
+	doc, err := json.Marshal(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		fmt.Sprint(ticket, transfer.Secret(secret)), fmt.Sprintf("%v %+v %#v %s %q %x %d", ticket, ticket, ticket, ticket, ticket, ticket, ticket),
+		fmt.Sprintf("%+v %#v", holder, holder), fmt.Sprintf("%s %q %x %v", transfer.Secret(secret), transfer.Secret(secret), transfer.Secret(secret), []transfer.Secret{secret}),
+		log.String(), string(doc),
+	} {
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) {
+			t.Errorf("a secret shows in %q", text)
+		}
+	}
+	if transfer.Secret(secret).Reveal() != secret {
+		t.Error("the secret is lost")
+	}
+}
+
+func TestAsError(t *testing.T) {
+	live, done := t.Context(), func() context.Context { ctx, cancel := context.WithCancel(t.Context()); cancel(); return ctx }()
+	known := &transfer.Error{Stage: transfer.Post, Kind: transfer.Denied, Code: "X", What: "w"}
+	leaky := &url.Error{Op: "Post", URL: "https://api.example/?access_token=TOPSECRET", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		kind transfer.Kind
+		says string
+	}{
+		{"known", live, known, transfer.Denied, "post: w"},
+		{"wrapped", live, fmt.Errorf("around: %w", known), transfer.Denied, "post: w"},
+		{"done outranks all", done, known, transfer.OutOfTime, "ran out of time"},
+		{"inner timeout", live, context.DeadlineExceeded, transfer.Unavailable, "timed out"},
+		{"network", live, leaky, transfer.Unavailable, "connection refused"},
+		{"dns", live, &url.Error{Op: "Get", URL: "https://h/?TOPSECRET", Err: &net.DNSError{Name: "h"}}, transfer.Unavailable, "look-up of h"},
+		{"early end", live, io.ErrUnexpectedEOF, transfer.Unavailable, "closed early"},
+		{"unknown", live, errors.New("TOPSECRET"), transfer.Unavailable, "transport error"},
+		{"unknown URL error", live, &url.Error{Op: "Get", URL: "TOPSECRET", Err: errors.New("TOPSECRET")}, transfer.Unavailable, "Get failed"},
+	} {
+		got := transfer.AsError(tc.ctx, transfer.Open, tc.err)
+		if got.Kind != tc.kind || !strings.Contains(got.Error(), tc.says) || strings.Contains(fmt.Sprintf("%+v", got), "TOPSECRET") {
+			t.Errorf("%s: %+v", tc.name, got)
+		}
+	}
+}
+
+func TestOutcomeJSON(t *testing.T) {
+	ref := transfer.Ref{Scheme: "s3", Bucket: "b", Key: "a&b <c>.png"}
+	plan := transfer.Plan{Item: transfer.Item{Ref: ref}, Dest: transfer.Dest{Env: "e", Path: "p"}}
+	for _, tc := range []struct {
+		name string
+		o    transfer.Outcome
+		want string
+	}{
+		{"delivered", transfer.Outcome{Plan: plan, FileID: "cloud://e.b/p", Size: 0, ETag: "d4", CRC64: "0", Attempts: 1, Took: 182 * time.Millisecond,
+			Verified: []string{"size", "md5", "crc64"}},
+			`{"source":"s3://b/a&b <c>.png","status":"delivered","path":"p","fileId":"cloud://e.b/p","size":0,"etag":"d4","crc64":"0","attempts":1,"durationMs":182,"verified":["size","md5","crc64"]}`},
+		{"skipped", transfer.Outcome{Plan: transfer.Plan{Item: transfer.Item{Ref: ref}}, Reason: transfer.Excluded},
+			`{"source":"s3://b/a&b <c>.png","status":"skipped","reason":"excluded"}`},
+		{"failed", transfer.Outcome{Plan: plan, Attempts: 0, Err: &transfer.Error{Stage: transfer.Desks, Kind: transfer.Throttled, Code: "45011", What: "slow down"}},
+			`{"source":"s3://b/a&b <c>.png","status":"failed","path":"p","attempts":0,"durationMs":0,"error":{"code":"45011","message":"ticket: slow down","retryable":true}}`},
+		{"failed by us", transfer.Outcome{Err: &transfer.Error{Stage: transfer.Decode, Kind: transfer.Malformed, What: "what is this"}},
+			`{"status":"failed","attempts":0,"durationMs":0,"error":{"code":"Malformed","message":"decode: what is this","retryable":false}}`},
+		{"warning", transfer.Outcome{Plan: plan, FileID: "f", Size: 1, Attempts: 1, Verified: []string{"size"}, Warning: "not tagged"},
+			`{"source":"s3://b/a&b <c>.png","status":"delivered","path":"p","fileId":"f","size":1,"attempts":1,"durationMs":0,"verified":["size"],"warning":"not tagged"}`},
+	} {
+		got, err := tc.o.MarshalJSON()
+		if err != nil || strings.TrimSpace(string(got)) != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestProved(t *testing.T) {
+	for want, o := range map[bool]transfer.Outcome{
+		true:  {Verified: []string{"size", "crc64"}},
+		false: {Verified: []string{"size"}},
+	} {
+		if o.Proved() != want {
+			t.Errorf("%v proved: %v", o.Verified, !want)
+		}
+	}
+	failed := transfer.Outcome{Verified: []string{"size", "md5"}, Err: &transfer.Error{}}
+	if failed.Proved() {
+		t.Error("a failure proves nothing")
+	}
+}
