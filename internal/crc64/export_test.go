@@ -1,0 +1,7 @@
+package crc64
+
+// What the tests look at.
+var (
+	Powers  = powers
+	CanFold = canFold
+)
