@@ -8,9 +8,9 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A budget is what one trip may still spend on failures: a few tries with a
-// growing wait, and one renewal of whatever ran out.
-type budget struct {
+// A Budget is what one trip may still spend on failures: a few tries with a
+// growing wait, and one renewal of whatever ran out. The zero value is a full one.
+type Budget struct {
 	tries   int
 	renewed bool
 }
@@ -20,18 +20,16 @@ const (
 	longestNap = 30 * time.Second // cap of one back-off
 )
 
-// spend decides about a failure: nil means that the step is to be taken again,
-// now that the wait is over. It never waits past the deadline: then the failure
-// itself is the answer, in time.
-func (b *budget) spend(ctx context.Context, err *transfer.Error) *transfer.Error {
+// Decide takes a failure off the budget. It says how long to wait before the step
+// is taken again, or, with again false, that the failure is the answer. chance,
+// from [0, 1), places the wait between nothing and the back-off of this try (full
+// jitter), on top of what the other side asked for.
+func (b *Budget) Decide(err *transfer.Error, chance float64) (wait time.Duration, again bool) {
 	var base time.Duration
 	switch err.Kind {
 	case transfer.Stale:
-		if b.renewed {
-			return err
-		}
-		b.renewed = true
-		return nil
+		again, b.renewed = !b.renewed, true
+		return 0, again
 	case transfer.Throttled:
 		base = time.Second
 	case transfer.Unavailable:
@@ -39,12 +37,22 @@ func (b *budget) spend(ctx context.Context, err *transfer.Error) *transfer.Error
 	case transfer.Corrupt:
 		base = 50 * time.Millisecond
 	default:
-		return err
+		return 0, false
 	}
 	if b.tries++; b.tries > maxTries {
+		return 0, false
+	}
+	return err.After + time.Duration(chance*float64(min(base<<b.tries, longestNap))), true
+}
+
+// spend decides about a failure: nil means that the step is to be taken again,
+// now that the wait is over. It never waits past the deadline: then the failure
+// itself is the answer, in time.
+func (b *Budget) spend(ctx context.Context, err *transfer.Error) *transfer.Error {
+	wait, again := b.Decide(err, rand.Float64())
+	if !again {
 		return err
 	}
-	wait := err.After + rand.N(min(base<<b.tries, longestNap)) // full jitter
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *Courier) CarryFrom(ctx context.Context, src transfer.Source, p transfer
 
 // Ticket fetches a ticket for somebody who uploads the file without us.
 func (c *Courier) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
-	var b budget
+	var b Budget
 	for {
 		ticket, err := c.Desk.Ticket(ctx, d)
 		if err == nil {
@@ -68,7 +68,7 @@ type trip struct {
 	src     transfer.Source
 	out     transfer.Outcome
 	etag    string // the source's content that was delivered last
-	budget  budget
+	budget  Budget
 }
 
 // A step does one part of a trip and names the next; nil means that the trip is
