@@ -1,0 +1,190 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// Limits of a request.
+const (
+	// MaxBody is the largest file that a request may hold, in bytes. It is held in
+	// memory, so that an upload can be tried again; Lambda takes no more either.
+	MaxBody = 6 << 20
+
+	maxJSON  = 64 << 10 // a JSON body
+	overhead = 64 << 10 // what a form may hold beside its file
+	stall    = 15 * time.Second
+)
+
+// errTooLarge ends the reading of a body that is over its limit.
+var errTooLarge = errors.New("body over its limit")
+
+// memory is a body held in memory, as a Source. It has no ETag, so nobody asks
+// whether there is newer content.
+type memory struct {
+	data        []byte
+	contentType string
+}
+
+func (m memory) Open(context.Context, transfer.Ref) (*transfer.Object, error) {
+	return &transfer.Object{Body: io.NopCloser(bytes.NewReader(m.data)), Size: int64(len(m.data)), ContentType: m.contentType}, nil
+}
+
+func (memory) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
+
+// rolling is a request body whose sender is given up when no byte came for
+// stall; one that moves is never cut off. It is armed from the start, because
+// net/http reads what a handler left unread. A front that has the whole body in
+// hand knows no deadlines, and needs none.
+type rolling struct {
+	io.ReadCloser
+	conn *http.ResponseController
+}
+
+func newRolling(w http.ResponseWriter, body io.ReadCloser) *rolling {
+	r := &rolling{body, http.NewResponseController(w)}
+	r.conn.SetReadDeadline(time.Now().Add(stall))
+	return r
+}
+
+func (r *rolling) Read(p []byte) (int, error) {
+	r.conn.SetReadDeadline(time.Now().Add(stall))
+	n, err := r.ReadCloser.Read(p)
+	if err == io.EOF {
+		// From here on net/http watches the connection for the caller going away;
+		// a deadline would look like that.
+		r.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// budget is a reader that fails with errTooLarge when there are more than left
+// bytes. over remembers it, for not every reader above hands errors on.
+type budget struct {
+	r    io.Reader
+	left int64
+	over bool
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		if n, err := io.ReadFull(b.r, make([]byte, 1)); n == 0 {
+			return 0, err
+		}
+		b.over = true
+		return 0, errTooLarge
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// readExactly reads a body of exactly size bytes.
+func readExactly(body io.Reader, size int64) ([]byte, *problem) {
+	data := make([]byte, size)
+	if _, err := io.ReadFull(body, data); err != nil {
+		if err == io.EOF && size > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, unreadable(err)
+	}
+	if n, err := io.ReadFull(body, make([]byte, 1)); n > 0 {
+		return nil, malformed("The body is longer than its Content-Length says.")
+	} else if err != io.EOF {
+		return nil, unreadable(err)
+	}
+	return data, nil
+}
+
+// unreadable is the problem of a body that ended in err.
+func unreadable(err error) *problem {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return malformed(fmt.Sprintf("The body stalled: no byte came for %v.", stall))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return malformed("The body ends early; send it again.")
+	}
+	return malformed("The body cannot be read: it does not follow its own format.")
+}
+
+// overLimit is the problem of a file too large to be held in memory.
+func overLimit() *problem {
+	return newProblem(http.StatusRequestEntityTooLarge, tooLarge,
+		"A request may hold a file of 6 MiB (6291456 bytes) at most. Put a larger one into a bucket and name it as source in POST /files, or get a ticket from POST /tickets and upload it directly.")
+}
+
+// readJSON reads one JSON object that has exactly the named members, each of
+// them text. Names are case-sensitive, and nothing may be repeated or follow.
+func readJSON(body io.Reader, names ...string) (map[string]string, *problem) {
+	in := &budget{r: body, left: maxJSON}
+	data, err := io.ReadAll(in)
+	if in.over {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, tooLarge, "A JSON body may have 64 KiB at most.")
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if !utf8.Valid(data) {
+		return nil, malformed("The body is not UTF-8.")
+	}
+	members, why := object(json.NewDecoder(bytes.NewReader(data)), names)
+	if why != "" {
+		return nil, malformed("The body must be one JSON object: " + why + ".")
+	}
+	for _, name := range names {
+		if _, ok := members[name]; !ok {
+			return nil, malformed(fmt.Sprintf("The body must be one JSON object: %q is missing.", name))
+		}
+	}
+	return members, nil
+}
+
+// object reads the object's members, or says why it cannot. It reads token by
+// token because json.Unmarshal takes repeated and differently spelled names.
+func object(dec *json.Decoder, names []string) (members map[string]string, why string) {
+	const broken = "it breaks off or is not well-formed"
+	if open, err := dec.Token(); err != nil {
+		return nil, broken
+	} else if open != json.Delim('{') {
+		return nil, "it is something else"
+	}
+	members = make(map[string]string)
+	for dec.More() {
+		token, err := dec.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, broken
+		}
+		if !slices.Contains(names, name) {
+			return nil, fmt.Sprintf("%.40q is not a member that is known here", name)
+		}
+		if _, twice := members[name]; twice {
+			return nil, fmt.Sprintf("%q is there twice", name)
+		}
+		token, err = dec.Token()
+		if err != nil {
+			return nil, broken
+		}
+		if members[name], ok = token.(string); !ok {
+			return nil, fmt.Sprintf("%q is not a text", name)
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, broken
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, "something follows it"
+	}
+	return members, ""
+}

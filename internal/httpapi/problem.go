@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// WeChat's rate limits, per day and per minute (wire.md section E): a minute is
+// the shortest wait that can help.
+const (
+	dailyQuota  = "45009"
+	minuteQuota = "45011"
+)
+
+// tooLarge is COS's own code for a file over its limit (wire.md B.3); the
+// project uses it for its own limits too.
+const tooLarge = "EntityTooLarge"
+
+// A problem is an RFC 9457 answer with the headers that go with its status.
+type problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+
+	allow     string // of a 405
+	challenge string // of a 401
+	after     time.Duration
+}
+
+func newProblem(status int, code, detail string) *problem {
+	return &problem{Status: status, Title: http.StatusText(status), Detail: detail, Code: code}
+}
+
+// malformed is the problem of a body that cannot be understood.
+func malformed(detail string) *problem {
+	return newProblem(http.StatusBadRequest, string(transfer.Malformed), detail)
+}
+
+// unsupported is the problem of a body in another format than the endpoint's.
+func unsupported(detail string) *problem {
+	return newProblem(http.StatusUnsupportedMediaType, "UnsupportedMediaType", detail)
+}
+
+// fromError is the answer to an error of one of the stages.
+func fromError(e *transfer.Error) *problem {
+	p := newProblem(statusOf(e), e.Label(), e.What)
+	p.after = e.After
+	if p.Status == http.StatusTooManyRequests && p.after <= 0 {
+		p.after = 10 * time.Second
+		if e.Code == dailyQuota || e.Code == minuteQuota {
+			p.after = time.Minute
+		}
+	}
+	return p
+}
+
+func statusOf(e *transfer.Error) int {
+	switch {
+	case e.Code == tooLarge:
+		return http.StatusRequestEntityTooLarge
+	case e.Code == dailyQuota:
+		return http.StatusTooManyRequests
+	case e.Kind == transfer.Refused && e.Stage == transfer.Route:
+		return http.StatusBadRequest
+	}
+	switch e.Kind {
+	case transfer.Malformed:
+		return http.StatusBadRequest
+	case transfer.Refused:
+		return http.StatusForbidden
+	case transfer.NotFound:
+		return http.StatusNotFound
+	case transfer.Denied, transfer.Stale, transfer.Corrupt:
+		return http.StatusBadGateway
+	case transfer.Throttled:
+		return http.StatusTooManyRequests
+	case transfer.OutOfTime:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusServiceUnavailable
+}
+
+func (p *problem) setHeader(h http.Header) {
+	h.Set("Content-Type", "application/problem+json")
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	if p.challenge != "" {
+		h.Set("WWW-Authenticate", p.challenge)
+	}
+	if p.after > 0 {
+		seconds := (p.after + time.Second - 1) / time.Second
+		h.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+}
+
+// write sends an answer. What cannot be sent has nobody left to be told.
+func write(w http.ResponseWriter, status int, body any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		panic("an answer cannot be written as JSON: " + err.Error())
+	}
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	w.Write(b.Bytes())
+}
