@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrStalled is what a Write or a Body's Read returns when no byte has moved for
-// too long. It is a timeout to whoever asks for one.
+// ErrStalled is what a Write, or the wait for an answer, ends with when no byte has
+// moved for too long. It is a timeout to whoever asks for one.
 var ErrStalled error = stalled{}
 
 type stalled struct{}

@@ -25,10 +25,16 @@ const (
 	idleTimeout = 30 * time.Second
 )
 
-// NewClient returns a client over NewTransport that follows no redirect.
-func NewClient() *http.Client {
+// NewClient is Client over a NewTransport with the usual Stall.
+func NewClient() *http.Client { return Client(NewTransport(), Stall) }
+
+// Client returns a client over t for requests with bodies of any size. It follows
+// no redirect, and instead of t's ResponseHeaderTimeout it gives up on an answer
+// when nothing has moved for the stall time after the request.
+func Client(t *http.Transport, stall time.Duration) *http.Client {
+	t.ResponseHeaderTimeout = 0
 	return &http.Client{
-		Transport:     NewTransport(),
+		Transport:     waiter{t, stall},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -46,7 +52,7 @@ func NewTransport() *http.Transport {
 //
 // Limits hold for parts, never for a whole exchange: dialling, the TLS handshake,
 // one write (see Conn), and the wait for an answer once the request is written.
-// The answer's body is the reader's to watch: see Body.
+// The answer's body is the reader's to watch.
 func Tune(t *http.Transport) {
 	t.Proxy = http.ProxyFromEnvironment
 	t.DialContext = dial

@@ -60,10 +60,11 @@ func TestUploadsOverBothSchemes(t *testing.T) {
 			t.Parallel()
 			srv := start(echo)
 			defer srv.Close()
-			client := link.NewClient()
-			if tr, ok := srv.Client().Transport.(*http.Transport); ok {
-				client.Transport.(*http.Transport).TLSClientConfig = tr.TLSClientConfig
+			tr := link.NewTransport()
+			if theirs, ok := srv.Client().Transport.(*http.Transport); ok {
+				tr.TLSClientConfig = theirs.TLSClientConfig
 			}
+			client := link.Client(tr, link.Stall)
 			defer client.CloseIdleConnections()
 			for range 3 {
 				req, _ := http.NewRequest("POST", srv.URL, io.MultiReader(bytes.NewReader(file)))
