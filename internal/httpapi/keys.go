@@ -22,13 +22,13 @@ type key struct {
 // Format keeps every verb from printing the hashes.
 func (k Keys) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "%d keys", len(k)) }
 
-// ParseKeys reads HTTP_KEYS: comma-separated name:SHA256HEX[:path/prefix/].
-// Errors name the entry by its number, for any part of a wrong entry may turn
-// out to be a key.
+// ParseKeys reads HTTP_KEYS: comma-separated name:SHA256HEX[:path/prefix/]; ""
+// names nobody. Errors name the entry by its number, for any part of a wrong
+// entry may turn out to be a key.
 func ParseKeys(s string) (Keys, error) {
 	var keys Keys
-	if strings.TrimSpace(s) == "" {
-		return nil, fmt.Errorf("no keys; write name:SHA256HEX, comma-separated")
+	if s == "" {
+		return nil, nil
 	}
 	for i, entry := range strings.Split(s, ",") {
 		k, err := parseKey(strings.TrimSpace(entry))

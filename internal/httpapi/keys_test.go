@@ -18,8 +18,8 @@ func TestParseKeys(t *testing.T) {
 		{"ci:" + h, ""},
 		{"ci:" + h + ":in/", ""},
 		{" ci:" + strings.ToUpper(h) + " , web:" + other + ":in/a:b/ ", ""},
-		{"", "no keys"},
-		{" ", "no keys"},
+		{"", ""},
+		{" ", "entry 1 is not name"},
 		{"ci:" + h + ",", "entry 2 is not name"},
 		{h, "entry 1 is not name"},
 		{":" + h, "entry 1 is not name"},
@@ -33,7 +33,7 @@ func TestParseKeys(t *testing.T) {
 		{"ci:" + h + ",web:" + strings.ToUpper(h), "entry 2 has the name or the hash of entry 1"},
 	} {
 		keys, err := httpapi.ParseKeys(tt.keys)
-		if tt.wrong == "" && (err != nil || len(keys) == 0) || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
+		if tt.wrong == "" && (err != nil || (len(keys) == 0) != (tt.keys == "")) || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
 			t.Errorf("%q: %v, %v", tt.keys, keys, err)
 		}
 		var logged bytes.Buffer

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -165,6 +167,20 @@ func TestDialsTheAddressThatWasChecked(t *testing.T) {
 	}
 	_, err = src.Open(t.Context(), ref(t, "https://example.com/x"))
 	wantKind(t, err, transfer.Refused)
+}
+
+func TestNoAddressAnswers(t *testing.T) {
+	t.Parallel()
+	src := websource.New(websource.Options{Allow: list("https://files.example/"), Resolver: &resolver{answers: [][]netip.Addr{addrs("8.8.8.8", "8.8.4.4")}}})
+	var dialed int
+	src.SetDial(func(context.Context, string, string) (net.Conn, error) {
+		dialed++
+		return nil, syscall.ECONNREFUSED
+	})
+	_, err := src.Open(t.Context(), ref(t, "https://files.example/x?sig=SECRET"))
+	if e := wantKind(t, err, transfer.Unavailable); dialed != 2 || strings.Contains(e.Error(), "SECRET") {
+		t.Errorf("dialed %d times: %v", dialed, e)
+	}
 }
 
 func TestNoSuchName(t *testing.T) {

@@ -24,6 +24,7 @@ type breaking struct {
 	content       []byte
 	etag, etag2   string
 	ranges, whole bool
+	status        int      // of the later answers; 0 is the usual one
 	asked         []string // Range and If-Range of each request
 }
 
@@ -41,6 +42,10 @@ func (b *breaking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("ETag", b.etag2)
+	if b.status != 0 {
+		w.WriteHeader(b.status)
+		return
+	}
 	var offset int
 	if fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &offset); offset == 0 || b.whole {
 		w.Write(b.content)
@@ -63,6 +68,9 @@ func TestResume(t *testing.T) {
 		{"strong ETag", breaking{etag: `"a"`, etag2: `"a"`, ranges: true}, "", 2},
 		{"changed, whole answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, whole: true}, transfer.Corrupt, 2},
 		{"changed, partial answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true}, transfer.Corrupt, 2},
+		{"changed, now shorter", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, status: 416}, transfer.Corrupt, 2},
+		{"gone", breaking{etag: `"a"`, ranges: true, status: 404}, transfer.NotFound, 2},
+		{"down for good", breaking{etag: `"a"`, ranges: true, status: 502}, transfer.Unavailable, 6},
 		{"weak ETag", breaking{etag: `W/"a"`, etag2: `W/"a"`, ranges: true}, transfer.Unavailable, 1},
 		{"no ranges", breaking{etag: `"a"`, etag2: `"a"`}, transfer.Unavailable, 1},
 	} {

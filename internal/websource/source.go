@@ -96,11 +96,21 @@ func (s *Source) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, 
 		resp.Body.Close()
 		return nil, e
 	}
-	obj := &transfer.Object{Body: resp.Body, Size: resp.ContentLength, ContentType: resp.Header.Get("Content-Type")}
+	obj := &transfer.Object{Body: resp.Body, Size: resp.ContentLength, ContentType: contentType(resp.Header)}
 	if etag := resp.Header.Get("ETag"); isStrong(etag) && resp.Header.Get("Accept-Ranges") == "bytes" {
 		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp, etag)
 	}
 	return obj, nil
+}
+
+// contentType leaves out what servers say when they do not know.
+func contentType(h http.Header) string {
+	switch t := h.Get("Content-Type"); t {
+	case "application/octet-stream", "binary/octet-stream":
+		return ""
+	default:
+		return t
+	}
 }
 
 // get sends one GET and follows its redirects. Of the answer nothing is checked.

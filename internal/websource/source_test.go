@@ -96,14 +96,17 @@ func TestOpen(t *testing.T) {
 
 func TestOpenEmptyFile(t *testing.T) {
 	t.Parallel()
-	server, src := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "0") })
+	server, src := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "0")
+		w.Header().Set("Content-Type", "binary/octet-stream")
+	})
 	obj, err := src.Open(t.Context(), ref(t, server.URL+"/empty"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer obj.Body.Close()
-	if data, err := io.ReadAll(obj.Body); len(data) != 0 || err != nil || obj.Size != 0 {
-		t.Fatalf("got %q, %v, size %d", data, err, obj.Size)
+	if data, err := io.ReadAll(obj.Body); len(data) != 0 || err != nil || obj.Size != 0 || obj.ContentType != "" {
+		t.Fatalf("got %q, %v, %+v", data, err, obj)
 	}
 }
 
