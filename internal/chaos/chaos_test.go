@@ -1,0 +1,72 @@
+// Package chaos_test breaks everything around the function at once, by a seeded
+// random schedule, and counts what became of every file: none may be lost, wrong,
+// or reported delivered without being there. `make chaos` runs it at length and
+// writes docs/reliability.md; `make test` runs a short piece of it.
+//
+// The schedule (files, faults, invocations) is a function of the seed. How the
+// goroutines then meet is not, so a seed gives the same run but for its timing.
+package chaos_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+var (
+	long     = flag.Bool("long", false, "run everything at length: at least 5,000 files, every kind of fault, toxiproxy")
+	seed     = flag.Uint64("seed", 1, "seed of the schedule")
+	document = flag.String("document", "", "write the figures into this file, between its markers")
+	soak     = flag.Duration("soak", 0, "run TestSoak for this long")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// The SDK and the COS source read the process's own environment.
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TENCENTCLOUD_SESSIONTOKEN"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}
+
+// A scale is how large a run is.
+type scale struct {
+	files     int
+	instances int           // function instances, each with its own token cache
+	atOnce    int           // invocations side by side
+	timeout   time.Duration // of most invocations
+	slow      bool          // with the faults that take the product's 15 s to notice
+}
+
+func TestChaos(t *testing.T) {
+	sc := scale{files: 300, instances: 12, atOnce: 100, timeout: 8 * time.Second}
+	if *long {
+		sc = scale{files: 6000, instances: 80, atOnce: 160, timeout: 45 * time.Second, slow: true}
+	}
+	w := newWorld(t)
+	p := schedule(*seed, sc)
+	if err := p.fill(w); err != nil {
+		t.Fatal(err)
+	}
+	r := newRun(t, w, p)
+	r.schedule(sc.atOnce)
+	r.replay(sc.atOnce)
+	fig := r.judge()
+	fig.seed = *seed
+
+	t.Logf("seed %d; again with: make chaos SEED=%d\n\n%s", *seed, *seed, fig)
+	if *long && (fig.files < 5000 || len(fig.bites) < 40) {
+		t.Errorf("%d files and %d kinds of fault: 5000 and 40 are promised", fig.files, len(fig.bites))
+	}
+	if *document != "" && !t.Failed() {
+		if err := write(*document, "chaos", fmt.Sprint(fig.markdown())); err != nil {
+			t.Error(err)
+		}
+	}
+	w.close()
+	goleak.VerifyNone(t)
+}

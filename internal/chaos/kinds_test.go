@@ -1,0 +1,232 @@
+package chaos_test
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// Where a fault strikes.
+const (
+	atSource   = "source"   // a GET of the object
+	atConfirm  = "confirm"  // a HEAD of the object, after the upload
+	atToken    = "token"    // the access token, for a whole instance
+	atTicket   = "ticket"   // tcb/uploadfile
+	atUpload   = "upload"   // the POST to COS
+	atFunction = "function" // the invocation itself
+)
+
+// A kind is one way in which the world misbehaves.
+type kind struct {
+	name string // begins with where it strikes
+	at   string
+	ends []transfer.Kind // what a file that it hits may fail as; none: no file may fail of it
+	sure bool            // for ever, it fails every file that it hits
+	slow bool            // noticed only after the product's 15 s without a byte
+	wide bool            // it may hit other files of the same instance: a token dies for all
+	once bool            // it strikes a limited number of times, for it changes the source
+
+	get    func(f *file, rng *rand.Rand) *staging.Fault // at the source
+	status int                                          // at the confirmation; 0 breaks the connection
+	cloud  tcb.Fault                                    // at token, ticket and upload
+}
+
+// kinds are all of them.
+func kinds() []*kind {
+	return slices.Concat(sourceKinds(), confirmKinds(), cloudKinds(), functionKinds())
+}
+
+func one(k transfer.Kind) []transfer.Kind { return []transfer.Kind{k} }
+
+// broken are the Kinds of a source that breaks off: the connection, or what came of it.
+var broken = []transfer.Kind{transfer.Unavailable, transfer.Corrupt}
+
+func sourceKinds() []*kind {
+	refused := func(status int, code string, end transfer.Kind) *kind {
+		return &kind{name: "source " + http.StatusText(status) + " " + code, at: atSource, ends: one(end), sure: true,
+			get: func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Status: status, Code: code} }}
+	}
+	spoiled := func(name string, ends []transfer.Kind, sure bool, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
+		return &kind{name: "source " + name, at: atSource, ends: ends, sure: sure, get: get}
+	}
+	part := func(f *file, rng *rand.Rand) int64 { return rng.Int64N(max(f.size, 1)) }
+	stall := spoiled("stalls", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+		return &staging.Fault{After: part(f, rng), Stall: true}
+	})
+	stall.slow = true
+	changed := func(name string, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
+		k := spoiled(name, broken, false, get)
+		k.once = true
+		return k
+	}
+	return []*kind{
+		refused(500, "InternalError", transfer.Unavailable),
+		refused(502, "BadGateway", transfer.Unavailable),
+		refused(504, "GatewayTimeout", transfer.Unavailable),
+		refused(400, "RequestTimeout", transfer.Unavailable),
+		refused(400, "ExpiredToken", transfer.Unavailable),
+		refused(503, "SlowDown", transfer.Throttled),
+		refused(429, "TooManyRequests", transfer.Throttled),
+		refused(403, "AccessDenied", transfer.Denied),
+		refused(403, "InvalidAccessKeyId", transfer.Denied),
+		refused(403, "SignatureDoesNotMatch", transfer.Denied),
+		refused(403, "InvalidObjectState", transfer.Denied),
+		refused(404, "NoSuchBucket", transfer.Denied),
+		spoiled("breaks before a byte", broken, true, func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Break: true} }),
+		spoiled("breaks in the middle", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: part(f, rng), Break: true}
+		}),
+		spoiled("breaks before the last byte", broken, false, func(f *file, _ *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: max(f.size-1, 0), Break: true}
+		}),
+		spoiled("ends early", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+			if f.big { // made as it is read: its ETag is no MD5, and nothing could tell
+				return &staging.Fault{After: part(f, rng), Break: true}
+			}
+			return &staging.Fault{After: part(f, rng), Short: true}
+		}),
+		spoiled("is slow", nil, false, func(f *file, rng *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: part(f, rng), Rate: int(max(f.size, 20))} // a second for the rest
+		}),
+		changed("is replaced and reads on", func(f *file, rng *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: part(f, rng), Then: f.replace}
+		}),
+		changed("is replaced and breaks", func(f *file, rng *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: part(f, rng), Then: f.replace, Break: true}
+		}),
+		changed("is removed and breaks", func(f *file, rng *rand.Rand) *staging.Fault {
+			return &staging.Fault{After: part(f, rng), Then: f.remove, Break: true}
+		}),
+		stall,
+	}
+}
+
+func confirmKinds() []*kind {
+	at := func(name string, status int, end transfer.Kind) *kind {
+		return &kind{name: "confirm " + name, at: atConfirm, ends: one(end), sure: true, status: status}
+	}
+	gone := at("404", http.StatusNotFound, "")
+	gone.ends, gone.sure = nil, false // deleted since: what was delivered is the newest there was
+	return []*kind{
+		at("500", http.StatusInternalServerError, transfer.Unavailable),
+		at("503", http.StatusServiceUnavailable, transfer.Throttled),
+		at("403", http.StatusForbidden, transfer.Denied),
+		at("reset", 0, transfer.Unavailable),
+		gone,
+	}
+}
+
+// twice is the kind of a file whose event arrives twice at the same time.
+const twice = "function invoked twice at once"
+
+func functionKinds() []*kind {
+	return []*kind{
+		{name: "function out of time", at: atFunction, ends: one(transfer.OutOfTime), sure: true,
+			get: func(f *file, _ *rand.Rand) *staging.Fault { return &staging.Fault{Rate: int(f.size/60) + 1} }},
+		{name: twice, at: atFunction},
+	}
+}
+
+// cloudKinds are the emulator's faults, judged by wire.md and not by the code
+// under test.
+func cloudKinds() []*kind {
+	var all []*kind
+	for _, f := range tcb.Faults() {
+		at, _, _ := strings.Cut(f.Name, " ")
+		if at != atToken && at != atTicket && at != atUpload {
+			continue // tcbferry's other endpoints take no part in a delivery
+		}
+		k := &kind{name: f.Name, at: at, cloud: f}
+		k.ends, k.sure = verdict(f)
+		k.slow = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
+		k.wide = at == atTicket && slices.Contains(k.ends, transfer.Stale) && !strings.HasPrefix(f.Name, "ticket expired") && !strings.HasPrefix(f.Name, "ticket wrong")
+		all = append(all, k)
+	}
+	return all
+}
+
+// Codes by what they mean, from wire.md B.3, C.2, D.1 and D.2. What is not here
+// needs a person.
+var (
+	apiUnavailable = []int{-1, -1000, -501001, -501002, -501018, -503001, -601001, -601003, -601008, -604102, -604103}
+	apiThrottled   = []int{45011, -501004}
+	apiRefused     = []int{40097, -501007, -403001}
+	apiStale       = []int{40001, 40014, 42001}
+
+	cosKinds = map[transfer.Kind]string{
+		transfer.Stale:       "SignatureDoesNotMatch ExpiredToken InvalidAccessKeyId InvaildAccessKeyId RequestTimeTooSkewed",
+		transfer.Corrupt:     "EntitySizeNotMatch IncompleteBody ImcompleteBody BadDigest",
+		transfer.Unavailable: "RequestTimeout RequestTimeOut UserNetworkTooSlow UploadConflict InternalError ServiceUnavailable",
+		transfer.Throttled:   "SlowDown",
+		transfer.Refused:     "EntityTooLarge EntityTooSmall MaxMessageLengthExceeded KeyTooLong InvalidObjectName InvalidURI",
+	}
+	// others are the faults without a code, by the end of their name.
+	others = map[string]transfer.Kind{
+		"token tiny": "", "ticket expired": transfer.Stale, "ticket wrong signature": transfer.Stale, "ticket other file_id": transfer.Corrupt,
+		"upload 403 AccessDenied expired": transfer.Stale, "upload early refusal": transfer.Denied, "upload early slow down": transfer.Throttled,
+		"upload 200": "", "upload 201": "", "upload no crc64": "", "upload slow": "",
+		"upload wrong crc64": transfer.Corrupt, "upload wrong etag": transfer.Corrupt, "upload stored short": transfer.Corrupt, "upload stored corrupt": transfer.Corrupt,
+	}
+)
+
+// verdict says what a fault of the emulator must end as, and whether it must.
+func verdict(f tcb.Fault) (ends []transfer.Kind, sure bool) {
+	if k, ok := others[f.Name]; ok {
+		switch {
+		case k == "":
+			return nil, false
+		case f.Early: // a reset may take the early answer along
+			return []transfer.Kind{k, transfer.Unavailable}, true
+		}
+		// A wrong ETag is seen only where the source's MD5 is known, a change only
+		// where there is a byte.
+		return one(k), f.Name != "upload wrong etag" && !strings.HasPrefix(f.Name, "upload stored")
+	}
+	switch {
+	case f.COSCode != "":
+		for k, codes := range cosKinds {
+			if slices.Contains(strings.Fields(codes), f.COSCode) {
+				return one(k), true
+			}
+		}
+		return one(transfer.Denied), true
+	case f.Code == 0: // pages, resets, half an answer, none
+		return one(transfer.Unavailable), true
+	case slices.Contains(apiUnavailable, f.Code):
+		return one(transfer.Unavailable), true
+	case slices.Contains(apiThrottled, f.Code):
+		return one(transfer.Throttled), true
+	case slices.Contains(apiRefused, f.Code):
+		return one(transfer.Refused), true
+	case slices.Contains(apiStale, f.Code) && f.Op == tcb.OpTicket:
+		return one(transfer.Stale), true
+	}
+	return one(transfer.Denied), true
+}
+
+func TestKinds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range kinds() {
+		if seen[k.name] {
+			t.Errorf("two kinds are called %q", k.name)
+		}
+		seen[k.name] = true
+		if !strings.HasPrefix(k.name, k.at+" ") {
+			t.Errorf("%q does not begin with %q", k.name, k.at)
+		}
+	}
+	for name := range others {
+		if !seen[name] {
+			t.Errorf("no fault is called %q", name)
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("only %d kinds", len(seen))
+	}
+}

@@ -1,0 +1,268 @@
+package chaos_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A bite is a kind of fault that is to strike so many more times; -1 is for ever.
+type bite struct {
+	kind *kind
+	left int
+}
+
+// A file is one source object, what is to go wrong on its way, and how it fared.
+type file struct {
+	ref     transfer.Ref
+	inst    *instance
+	size    int64
+	big     bool          // made as it is read, with an ETag that is no MD5
+	timeout time.Duration // of its invocation
+	store   *staging.Server
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	bites    []*bite
+	planned  []bite // bites as they were planned
+	version  uint64 // seed of the newest content
+	removed  bool
+	statuses []string // of its invocations during the schedule
+}
+
+// An instance is one instance of the function and what befalls its tokens.
+type instance struct {
+	n      int
+	mode   string // ON_DELIVERED
+	wide   bool   // its files have faults that hit others
+	mu     sync.Mutex
+	tokens *bite // nil: none
+	ends   []transfer.Kind
+}
+
+// An invocation is one event with some files in it.
+type invocation struct {
+	inst    *instance
+	files   []*file
+	form    string
+	timeout time.Duration
+	twice   bool
+}
+
+const (
+	formPlain = "plain"
+	formS3    = "s3"
+	formSQS   = "sqs"
+)
+
+// A plan is the whole schedule of one seed.
+type plan struct {
+	files       []*file
+	byKey       map[string]*file
+	instances   []*instance
+	invocations []*invocation
+}
+
+// weights say how often a fault is drawn at each place, in percent. Those that
+// hit tokens hit whole instances and are drawn with them.
+var weights = []struct {
+	at      string
+	percent int
+}{{atSource, 35}, {atTicket, 20}, {atUpload, 30}, {atConfirm, 12}, {atFunction, 3}}
+
+// schedule draws a plan. At each place, each kind of fault comes as often as the
+// others, in a random order; a quarter of the files has none, and some have two.
+func schedule(seed uint64, sc scale) *plan {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	p := &plan{byKey: map[string]*file{}}
+	kinds := slices.DeleteFunc(kinds(), func(k *kind) bool { return k.slow && !sc.slow })
+	decks := map[string]func() *kind{}
+	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
+		decks[at] = deck(rng, slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.at != at }))
+	}
+	draw := func() *kind {
+		n := rng.IntN(100)
+		for _, w := range weights {
+			if n -= w.percent; n < 0 {
+				return decks[w.at]()
+			}
+		}
+		panic("the weights are not 100 percent")
+	}
+	p.drawInstances(rng, sc, decks[atToken])
+	for n := range sc.files {
+		var ks []*kind
+		if rng.IntN(4) > 0 {
+			ks = append(ks, draw())
+			if rng.IntN(4) == 0 && ks[0].at != atFunction {
+				if k := draw(); k.at != atFunction && k.wide == ks[0].wide {
+					ks = append(ks, k)
+				}
+			}
+		}
+		p.add(rng, n, sc, ks)
+	}
+	p.drawInvocations(rng, sc)
+	return p
+}
+
+// deck deals the kinds in a random order, and again in another.
+func deck(rng *rand.Rand, all []*kind) func() *kind {
+	var left []*kind
+	return func() *kind {
+		if len(left) == 0 {
+			left = slices.Clone(all)
+			rng.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+		}
+		k := left[0]
+		left = left[1:]
+		return k
+	}
+}
+
+func (p *plan) drawInstances(rng *rand.Rand, sc scale, draw func() *kind) {
+	for n := range sc.instances {
+		in := &instance{n: n, mode: []string{"keep", "tag", "delete"}[n%3]}
+		switch {
+		case n < sc.instances/8:
+			in.wide = true
+			in.ends = one(transfer.Stale)
+		case n < sc.instances*5/8:
+			in.tokens = &bite{draw(), 1 + rng.IntN(3)}
+			in.ends = in.tokens.kind.ends
+		}
+		p.instances = append(p.instances, in)
+	}
+}
+
+var names = []string{"a b+c%20&=.png", "红花/日本.jpg", "~'(1)!*.txt", "plain.bin", "deep/er/x.tar.gz"}
+
+// add draws one file with its faults.
+func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
+	f := &file{timeout: sc.timeout, version: rng.Uint64() >> 1, rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(n)))}
+	for f.inst == nil || f.inst.wide != slices.ContainsFunc(ks, func(k *kind) bool { return k.wide }) ||
+		f.inst.mode == "delete" && slices.ContainsFunc(ks, func(k *kind) bool { return k.name == twice }) {
+		f.inst = p.instances[rng.IntN(len(p.instances))]
+	}
+	switch d := rng.IntN(100); {
+	case d < 3:
+		f.size, f.big = 1<<20+rng.Int64N(7<<20), true
+	case d < 7:
+		f.size = 0
+	default:
+		f.size = rng.Int64N(int64(1) << (1 + rng.IntN(16)))
+	}
+	key := fmt.Sprintf("i%02d/%05d %s", f.inst.n, n, names[rng.IntN(len(names))])
+	f.ref = transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key}
+	if rng.IntN(7) == 0 {
+		f.ref = transfer.Ref{Scheme: transfer.COS, Region: region, Bucket: cosRef, Key: key}
+	}
+	for _, k := range ks {
+		b := bite{k, []int{1, 1, 1, 2, 3, -1}[rng.IntN(6)]}
+		switch {
+		case k.at == atFunction && k.name != twice:
+			b.left, f.timeout, f.size = -1, 2200*time.Millisecond, 1<<18+rng.Int64N(1<<18)
+		case k.slow:
+			b.left = 1
+		case k.once && b.left < 0:
+			b.left = 2
+		}
+		f.planned = append(f.planned, b)
+		f.bites = append(f.bites, &b)
+	}
+	p.files = append(p.files, f)
+	p.byKey[key] = f
+}
+
+// drawInvocations puts the files into events, those with a timeout or an event of
+// their own alone.
+func (p *plan) drawInvocations(rng *rand.Rand, sc scale) {
+	open := map[*instance]*invocation{}
+	for _, f := range p.files {
+		if f.plans(atFunction) {
+			p.invocations = append(p.invocations, &invocation{inst: f.inst, files: []*file{f}, form: formPlain,
+				timeout: f.timeout, twice: f.planned[0].kind.name == twice})
+			continue
+		}
+		inv := open[f.inst]
+		if inv == nil {
+			inv = &invocation{inst: f.inst, timeout: sc.timeout, form: []string{formPlain, formS3, formSQS}[rng.IntN(3)]}
+			open[f.inst] = inv
+			p.invocations = append(p.invocations, inv)
+		}
+		inv.files = append(inv.files, f)
+		if f.ref.Scheme == transfer.COS {
+			inv.form = formPlain
+		}
+		if rng.IntN(8) == 0 || len(inv.files) == 12 {
+			delete(open, f.inst)
+		}
+	}
+	rng.Shuffle(len(p.invocations), func(i, j int) {
+		p.invocations[i], p.invocations[j] = p.invocations[j], p.invocations[i]
+	})
+}
+
+// plans reports whether the file has a fault at a place.
+func (f *file) plans(at string) bool {
+	return slices.ContainsFunc(f.planned, func(b bite) bool { return b.kind.at == at })
+}
+
+// next takes the fault that strikes now at a place, if any.
+func (f *file) next(at string) *kind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, b := range f.bites {
+		if b.kind.at != at {
+			continue
+		}
+		if b.left--; b.left == 0 {
+			f.bites = slices.Delete(f.bites, i, i+1)
+		}
+		return b.kind
+	}
+	return nil
+}
+
+// fill puts the files into their buckets.
+func (p *plan) fill(w *world) error {
+	for _, f := range p.files {
+		f.store = w.store(f.ref)
+		if err := f.put(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *file) content() staging.Synthetic { return staging.Synthetic{Size: f.size, Seed: f.version} }
+
+func (f *file) put() error {
+	if f.big {
+		return f.store.Synthesize(f.ref.Bucket, f.ref.Key, f.size, f.version)
+	}
+	return f.store.Put(f.ref.Bucket, f.ref.Key, "image/png", read(f.content().Reader(), f.size))
+}
+
+// replace gives the object other content, and every other time another size.
+func (f *file) replace() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.version++
+	f.size += f.rng.Int64N(2) * f.rng.Int64N(100)
+	if err := f.put(); err != nil {
+		panic(err) // the bucket is there
+	}
+}
+
+func (f *file) remove() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.removed = true
+	f.store.Remove(f.ref.Bucket, f.ref.Key)
+}

@@ -1,0 +1,160 @@
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+const (
+	bucket = "staging"
+	cosRef = "staging-1250000000" // its counterpart on COS
+	env    = "demo-1a2b3c"
+	region = "ap-shanghai"
+	maxApp = 1000
+)
+
+// A world is an S3 and a COS bucket, the WeChat API and COS's form endpoint, all
+// on loopback, with a fault hook in front of each.
+type world struct {
+	s3, cos *staging.Server
+	cloud   *tcb.Cloud
+	vars    map[string]string
+
+	onHead  func(key string, w http.ResponseWriter) (answered bool) // before every HEAD of an object; nil: none
+	servers []*http.Server
+	done    sync.WaitGroup
+}
+
+func newWorld(t *testing.T) *world {
+	return worldOf(t, tcb.DefaultRules())
+}
+
+func worldOf(t *testing.T, rules tcb.Rules) *world {
+	t.Helper()
+	apps := make([]tcb.App, maxApp)
+	for i := range apps {
+		apps[i] = tcb.App{ID: appID(i), Secret: "emulated-app-secret", Envs: []string{env}}
+	}
+	w := &world{s3: staging.New(bucket), cos: staging.New(cosRef), cloud: tcb.New(rules, apps...)}
+	w.cos.COS = true
+	w.cloud.KeepContent = 0
+	w.cloud.ForgetSecrets = true
+	s3, cos := w.serve(t, w.headed(w.s3)), w.serve(t, w.headed(w.cos))
+	api := w.serve(t, w.cloud.Handler())
+	w.vars = map[string]string{
+		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api,
+		"AWS_ENDPOINT_URL_S3": s3, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEMULATED", "AWS_SECRET_ACCESS_KEY": "emulated-aws-key",
+		"COS_ENDPOINT_URL": cos, "TENCENTCLOUD_SECRETID": "AKIDemulated", "TENCENTCLOUD_SECRETKEY": "emulated-tencent-key",
+	}
+	for name, value := range w.vars {
+		t.Setenv(name, value)
+	}
+	t.Cleanup(w.close)
+	return w
+}
+
+// serve serves h on a loopback port until close.
+func (w *world) serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	w.servers = append(w.servers, srv)
+	w.done.Go(func() { srv.Serve(l) })
+	return "http://" + l.Addr().String()
+}
+
+// headed puts onHead in front of a bucket: a staging.Fault spoils GETs only.
+func (w *world) headed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if r.Method == http.MethodHead && w.onHead != nil && w.onHead(key, rw) {
+			return
+		}
+		h.ServeHTTP(rw, r)
+	})
+}
+
+// close ends everything; it may be called twice.
+func (w *world) close() {
+	w.cloud.Close()
+	w.s3.Close()
+	w.cos.Close()
+	for _, srv := range w.servers {
+		srv.Close()
+	}
+	w.done.Wait()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+}
+
+// store is the bucket that a reference names.
+func (w *world) store(ref transfer.Ref) *staging.Server {
+	if ref.Scheme == transfer.COS {
+		return w.cos
+	}
+	return w.s3
+}
+
+func appID(n int) string { return fmt.Sprintf("wxchaos%09d", n) }
+
+// function is a new instance of lambda-objects for the nth app, wired as its main
+// does it: with its own connections and tokens. more are variables and values.
+func (w *world) function(t *testing.T, n int, out io.Writer, more ...string) app.Handler {
+	t.Helper()
+	vars := devstack.With(w.vars, append([]string{"WECHAT_APP_ID", appID(n)}, more...)...)
+	h, err := app.Events(context.Background(), app.Lambda, func(name string) string { return vars[name] }, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// A line is what the journal says of one file.
+type line struct {
+	Msg, Source, Status, Kind, Code string
+	Attempts, Resumes               int
+	DurationMs                      int64
+}
+
+// A journal collects the lines of files.
+type journal struct {
+	mu    sync.Mutex
+	lines []line
+}
+
+// Write takes one log line: slog writes each in one piece.
+func (j *journal) Write(p []byte) (int, error) {
+	var l line
+	if bytes.Contains(p, []byte(`"msg":"file"`)) && json.Unmarshal(p, &l) == nil {
+		j.mu.Lock()
+		j.lines = append(j.lines, l)
+		j.mu.Unlock()
+	}
+	return len(p), nil
+}
+
+// take returns the lines so far and forgets them.
+func (j *journal) take() []line {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lines := j.lines
+	j.lines = nil
+	return lines
+}
