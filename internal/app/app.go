@@ -24,9 +24,9 @@ import (
 // An app is the stages behind a front: the courier with all it needs.
 type app struct {
 	config.Config
-	courier *courier.Courier
-	journal *telemetry.Journal
-	tokens  []wechat.Tokens
+	courier  *courier.Courier
+	journal  *telemetry.Journal
+	accounts accounts
 }
 
 // build wires the stages by the configuration. It resolves the secrets, so that
@@ -34,23 +34,13 @@ type app struct {
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
 	client := link.NewClient()
-	api := wechat.NewAPI(client, c.API)
-	desks := desks{}
-	var errs []error
-	for name, spec := range c.Apps {
-		tokens, err := tokens(ctx, api, client, spec)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		a.tokens = append(a.tokens, tokens)
-		desks[name] = wechat.NewDesk(api, tokens, c.PlainHTTP)
-	}
-	stores, err := stores(ctx, c)
-	if err = errors.Join(append(errs, err)...); err != nil {
+	accounts, err := connect(ctx, c, client)
+	stores, serr := stores(ctx, c)
+	if err = errors.Join(err, serr); err != nil {
 		return nil, err
 	}
-	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: desks, Poster: cospost.New(client)}
+	a.accounts = accounts
+	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(client)}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store
@@ -65,11 +55,34 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	return a, nil
 }
 
-// desks is a ticket desk for each app.
-type desks map[string]transfer.Desk
+// An account is what one app's tickets come from.
+type account struct {
+	tokens wechat.Tokens
+	desk   *wechat.Desk
+}
 
-func (d desks) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
-	return d[dest.App].Ticket(ctx, dest)
+// accounts are a configuration's apps by their names in it. They are a
+// transfer.Desk.
+type accounts map[string]account
+
+// connect makes the accounts of a configuration and resolves their secrets.
+func connect(ctx context.Context, c config.Config, client *http.Client) (accounts, error) {
+	api := wechat.NewAPI(client, c.API)
+	all := accounts{}
+	var errs []error
+	for name, spec := range c.Apps {
+		tokens, err := tokens(ctx, api, client, spec)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all[name] = account{tokens, wechat.NewDesk(api, tokens, c.PlainHTTP)}
+	}
+	return all, errors.Join(errs...)
+}
+
+func (a accounts) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
+	return a[dest.App].desk.Ticket(ctx, dest)
 }
 
 // tokens makes the token source that a specification describes.
@@ -127,8 +140,8 @@ func stores(ctx context.Context, c config.Config) (map[string]*s3source.Store, e
 
 // fetches counts the requests for access tokens so far.
 func (a *app) fetches() (n int64) {
-	for _, t := range a.tokens {
-		n += t.Fetches()
+	for _, account := range a.accounts {
+		n += account.tokens.Fetches()
 	}
 	return n
 }

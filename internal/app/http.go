@@ -17,39 +17,52 @@ import (
 	"github.com/tcbferry/tcbferry/internal/websource"
 )
 
-// HTTP returns the handler of an HTTP function. It writes its journal to out.
-func HTTP(ctx context.Context, getenv func(string) string, out io.Writer) (http.Handler, error) {
-	c, err := config.LoadHTTP(getenv)
+// A front is what only an HTTP function is configured with, parsed.
+type front struct {
+	config.Config
+	keys    httpapi.Keys
+	allowed httpapi.Sources
+	origins httpapi.Origins
+}
+
+func loadFront(getenv func(string) string) (f front, err error) {
+	f.Config, err = config.LoadHTTP(getenv)
 	errs := []error{err}
 	named := func(name string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %w", name, err))
 		}
 	}
-	keys, err := httpapi.ParseKeys(c.HTTP.Keys)
+	f.keys, err = httpapi.ParseKeys(f.HTTP.Keys)
 	named("HTTP_KEYS", err)
-	allowed, err := httpapi.ParseSources(c.HTTP.Sources)
+	f.allowed, err = httpapi.ParseSources(f.HTTP.Sources)
 	named("HTTP_SOURCES", err)
-	origins, err := httpapi.ParseOrigins(c.HTTP.Origins)
+	f.origins, err = httpapi.ParseOrigins(f.HTTP.Origins)
 	named("HTTP_CORS_ORIGINS", err)
-	if err := errors.Join(errs...); err != nil {
+	return f, errors.Join(errs...)
+}
+
+// HTTP returns the handler of an HTTP function. It writes its journal to out.
+func HTTP(ctx context.Context, getenv func(string) string, out io.Writer) (http.Handler, error) {
+	c, err := loadFront(getenv)
+	if err != nil {
 		return nil, err
 	}
-	a, err := build(ctx, c, out)
+	a, err := build(ctx, c.Config, out)
 	if err != nil {
 		return nil, err
 	}
 	open := maps.Clone(a.courier.Sources)
-	open[transfer.HTTPS] = websource.New(websource.Options{Allow: allowed.Allow})
+	open[transfer.HTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
 	return httpapi.New(httpapi.Options{
 		Ferry:     ferry{a},
 		Dest:      transfer.Dest{Env: c.Env},
 		CheckPath: route.CheckPath,
-		Keys:      keys,
+		Keys:      c.keys,
 		IAM:       c.HTTP.Auth == "iam",
-		Sources:   allowed,
+		Sources:   c.allowed,
 		Open:      open,
-		Origins:   origins,
+		Origins:   c.origins,
 		Log:       a.journal.Log(),
 	}), nil
 }

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/cospost"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/wechat"
+)
+
+// A Probe is an installation's stages after the source, apart from each other,
+// for somebody who tries them one by one.
+type Probe struct {
+	Destinations []Destination // each app and environment once, in the order of the configuration
+	API          []string      // base URLs of the WeChat API
+	Poster       transfer.Poster
+}
+
+// A Destination is an environment and the app whose tickets lead there.
+type Destination struct {
+	AppID  string        // "" when the tokens are given or come from elsewhere
+	Dest   transfer.Dest // without a path
+	Tokens wechat.Tokens
+	Desk   *wechat.Desk
+}
+
+// NewProbe reads the configuration of the event functions and, if a variable
+// that begins with HTTP_ is set, of the HTTP functions, and reports what is wrong
+// with either, line by line. All connections are client's.
+func NewProbe(ctx context.Context, getenv func(string) string, client *http.Client) (*Probe, error) {
+	c, err := config.Load(getenv)
+	routes := c.Table.Routes
+	if slices.ContainsFunc(httpVariables, func(name string) bool { return getenv(name) != "" }) {
+		front, ferr := loadFront(getenv)
+		err = distinct(err, ferr)
+		maps.Copy(c.Apps, front.Apps) // the single destination's, if it is not there already
+		routes = append(routes, front.Table.Routes...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := connect(ctx, c, client)
+	if err != nil {
+		return nil, err
+	}
+	p := &Probe{API: c.API, Poster: cospost.New(client)}
+	for _, r := range routes {
+		d := transfer.Dest{App: r.App, Env: r.Env}
+		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {
+			account := accounts[r.App]
+			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, account.tokens, account.desk})
+		}
+	}
+	return p, nil
+}
+
+// httpVariables are those that only the HTTP functions read.
+var httpVariables = []string{"HTTP_KEYS", "HTTP_AUTH", "HTTP_SOURCES", "HTTP_CORS_ORIGINS"}
+
+// distinct joins what two readings of one environment complain of, each line once.
+func distinct(errs ...error) error {
+	err := errors.Join(errs...)
+	if err == nil {
+		return nil
+	}
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
