@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,11 @@ func TestKeys(t *testing.T) {
 		return `{"invocationId":"i","tasks":[{"taskId":"t","s3Bucket":"b","s3Key":` + key + `}]}`
 	}
 	mapped := func(key string) string { return `{"BatchInput":{"bucket":"b"},"Items":[{"Key":` + key + `}]}` }
+	withARN := func(arn string) func(string) string {
+		return func(key string) string {
+			return strings.Replace(s3Event(key), `"bucket":{`, `"bucket":{"arn":"`+arn+`",`, 1)
+		}
+	}
 	plain := func(key string) string { return `{"files":["s3://b/` + key[1:] + `]}` }
 	for _, test := range []struct {
 		name           string
@@ -32,6 +38,8 @@ func TestKeys(t *testing.T) {
 		{"decodes to invalid utf-8", s3Event, `"a%FFb"`, "a\xffb"},
 		{"a leading slash", s3Event, `"/a"`, "/a"},
 		{"a number", s3Event, `2026`, "2026"},
+		{"verbatim, as the bucket's ARN shows", withARN("arn:aws:s3:::/b/in/a+b%20c"), `"in/a+b%20c"`, "in/a+b%20c"},
+		{"an ARN of S3", withARN("arn:aws:s3:::b"), `"in/a+b%20c"`, "in/a b c"},
 		{"batch operations", batch, `"a+b%2Bc"`, "a b+c"},
 		{"batch operations, bad", batch, `"100%"`, "100%"},
 		{"eventbridge verbatim", bridgeEvent, `"a+b%2Bc 100%"`, "a+b%2Bc 100%"},

@@ -14,7 +14,7 @@ func decodeS3(raw json.RawMessage) transfer.Item {
 	var r struct {
 		AWSRegion, EventTime, EventName text
 		S3                              struct {
-			Bucket struct{ Name text }
+			Bucket struct{ Name, ARN text }
 			Object struct{ Key, Size, ETag, Sequencer text }
 		}
 	}
@@ -28,7 +28,7 @@ func decodeS3(raw json.RawMessage) transfer.Item {
 			Scheme: transfer.S3,
 			Region: string(r.AWSRegion),
 			Bucket: string(r.S3.Bucket.Name),
-			Key:    formKey(string(r.S3.Object.Key)),
+			Key:    eventKey(string(r.S3.Object.Key), string(r.S3.Bucket.Name), string(r.S3.Bucket.ARN)),
 		},
 		Size:  r.S3.Object.Size.size(),
 		ETag:  r.S3.Object.ETag.etag(),
@@ -39,6 +39,16 @@ func decodeS3(raw json.RawMessage) transfer.Item {
 		item.Size = -1 // versitygw says 0 for every multipart upload
 	}
 	return finish(item, strings.HasPrefix(name, "ObjectCreated:"))
+}
+
+// eventKey returns the key that a notification spells form-encoded. versitygw
+// sends keys as they are, and it can be told by its ARN of the bucket, which ends
+// in the bucket's name and the key; S3's ends in the name.
+func eventKey(spelled, bucket, arn string) string {
+	if strings.HasSuffix(arn, "/"+bucket+"/"+spelled) {
+		return spelled
+	}
+	return formKey(spelled)
 }
 
 // testEvent is the Event of the message that S3 sends when a notification is
