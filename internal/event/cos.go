@@ -80,7 +80,7 @@ func (r *cosRecord) key() string {
 func (r *cosRecord) altKey() string {
 	_, path := r.hostAndPath()
 	key, err := url.PathUnescape(path)
-	if err != nil || !utf8.ValidString(key) {
+	if err != nil || !utf8.ValidString(key) || len(key) > maxKey {
 		return ""
 	}
 	return key

@@ -65,6 +65,9 @@ func Decode(payload []byte, host Host) (*Envelope, error) {
 		decode = decodeSCF
 	}
 	form, items, err := decode(payload, maxDepth)
+	if err == nil && len(items) > maxList {
+		err = malformed("the event names %d files, and %d are the most; send fewer at a time", len(items), maxList)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +101,7 @@ func decodeLambda(payload json.RawMessage, depth int) (Form, []transfer.Item, *t
 	case doc.has("Items"):
 		return decodeMap(doc)
 	case isBridge(doc):
-		return EventBridge, []transfer.Item{decodeBridge(payload)}, nil
+		return EventBridge, decodeBridge(payload), nil
 	case doc.text("Event") == testEvent:
 		return S3Notification, []transfer.Item{decodeTestEvent(payload)}, nil
 	case doc.has("requestPayload"):

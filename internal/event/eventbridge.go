@@ -19,7 +19,7 @@ func isBridge(doc document) bool {
 }
 
 // decodeBridge reads an event of S3 on EventBridge. Its key is verbatim.
-func decodeBridge(raw json.RawMessage) transfer.Item {
+func decodeBridge(raw json.RawMessage) []transfer.Item {
 	var e struct {
 		DetailType   text `json:"detail-type"`
 		Time, Region text
@@ -41,5 +41,5 @@ func decodeBridge(raw json.RawMessage) transfer.Item {
 		Order: e.Detail.Object.Sequencer.order(),
 		Time:  e.Time.time(),
 	}
-	return legible(finish(item, e.DetailType == bridgeCreated), raw)
+	return legible([]transfer.Item{finish(item, e.DetailType == bridgeCreated)}, raw)
 }

@@ -25,11 +25,22 @@ func within(where string, err *transfer.Error) *transfer.Error {
 // broken returns the item that stands for something that could not be read.
 func broken(err *transfer.Error) transfer.Item { return transfer.Item{Size: -1, Err: err} }
 
+// Bounds of what can be a name, in bytes. The longest keys are S3's: 1024 bytes of
+// UTF-8 (aws docs, object-keys). Whatever is longer names nothing, and must not
+// come back in an answer, which has a bound of its own.
+const (
+	maxKey  = 1024
+	maxName = 255 // of a bucket or region
+)
+
 // finish completes an item: it is skipped when nothing was created or when what
 // was created is a folder marker, and an error when it names no file.
 func finish(item transfer.Item, created bool) transfer.Item {
 	named := item.Ref.Bucket != "" && item.Ref.Key != ""
 	switch {
+	case len(item.Ref.Key) > maxKey, len(item.Ref.Bucket) > maxName, len(item.Ref.Region) > maxName:
+		return broken(malformed("its key (%d bytes), bucket (%d) or region (%d) is longer than any store's (%d, %d, %d)",
+			len(item.Ref.Key), len(item.Ref.Bucket), len(item.Ref.Region), maxKey, maxName, maxName))
 	case !created:
 		item.Reason = transfer.NotCreated
 		if !named {

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -46,11 +47,27 @@ func (d document) text(field string) string {
 	return string(t)
 }
 
+// maxList is how many elements a list may have. SQS sends at most 10,000 messages
+// at a time; beyond this, six megabytes of next to nothing would take all the
+// memory that a function has.
+const maxList = 20_000
+
 // list returns a field that must be a list of one element or more.
 func (d document) list(field string) ([]json.RawMessage, *transfer.Error) {
-	var list []json.RawMessage
-	if json.Unmarshal(d[field], &list) != nil {
+	dec := json.NewDecoder(bytes.NewReader(d[field]))
+	if start, _ := dec.Token(); start != json.Delim('[') {
 		return nil, malformed("%s is not a list; send %s", field, envelopeHint)
+	}
+	var list []json.RawMessage
+	for dec.More() {
+		if len(list) == maxList {
+			return nil, malformed("%s has more than %d elements; send fewer at a time", field, maxList)
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return nil, malformed("%s cannot be read; send %s", field, envelopeHint)
+		}
+		list = append(list, raw)
 	}
 	if len(list) == 0 {
 		return nil, malformed("%s is empty, so there is nothing to deliver; an event names one file or more", field)
@@ -129,25 +146,29 @@ func (t text) order() string {
 // each reads the elements of a list, every one into one item or more, and says
 // in the errors which element it was.
 func each(what string, list []json.RawMessage, read func(json.RawMessage) []transfer.Item) []transfer.Item {
-	items := make([]transfer.Item, 0, len(list))
+	all := make([]transfer.Item, 0, len(list))
 	for i, raw := range list {
-		for _, item := range read(raw) {
-			item = legible(item, raw)
-			item.Err = within(what+" "+strconv.Itoa(i+1), item.Err)
-			items = append(items, item)
+		items := legible(read(raw), raw)
+		for j := range items {
+			items[j].Err = within(what+" "+strconv.Itoa(i+1), items[j].Err)
+		}
+		all = append(all, items...)
+	}
+	return all
+}
+
+// legible returns the items, or errors in their place when they were read from
+// text that is not valid UTF-8: encoding/json has replaced the bytes at fault,
+// and the keys would name other files.
+func legible(items []transfer.Item, raw json.RawMessage) []transfer.Item {
+	if utf8.Valid(raw) {
+		return items
+	}
+	for i, item := range items {
+		if item.Err == nil {
+			items[i] = broken(malformed("it is not valid UTF-8; send JSON in UTF-8"))
+			items[i].ID, items[i].Group = item.ID, item.Group
 		}
 	}
 	return items
-}
-
-// legible returns the item, or an error in its place when it was read from text
-// that is not valid UTF-8: encoding/json has replaced the bytes at fault, and
-// the key would name another file.
-func legible(item transfer.Item, raw json.RawMessage) transfer.Item {
-	if item.Err != nil || utf8.Valid(raw) {
-		return item
-	}
-	bad := broken(malformed("it is not valid UTF-8; send JSON in UTF-8"))
-	bad.ID, bad.Group = item.ID, item.Group
-	return bad
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -44,26 +45,59 @@ func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, er
 	return filesReply(outs)
 }
 
-// filesReply is the files document, as an answer or as an error.
+// maxReply bounds an answer on its way: Lambda and SCF take 6 MiB, and a Lambda
+// function that offers more ends there and then.
+const maxReply = 6<<20 - 64<<10
+
+// filesReply is the files document, as an answer or as an error. What would make
+// it too large is left out, and counted by its status under "omitted".
 func filesReply(outs []transfer.Outcome) ([]byte, error) {
-	files := make([]*transfer.Outcome, len(outs)) // it is the pointer that has MarshalJSON
-	failed := false
+	failed := slices.ContainsFunc(outs, func(o transfer.Outcome) bool { return o.Err != nil })
+	omitted := map[string]int{}
+	doc, left := []byte(`{"files":[`), maxReply
 	for i := range outs {
-		files[i] = &outs[i]
-		failed = failed || outs[i].Status() == transfer.Failed
+		if left > 0 {
+			entry, err := encode(&outs[i]) // it is the pointer that has MarshalJSON
+			if err != nil {
+				return nil, err
+			}
+			if left -= weight(entry, failed); left >= 0 {
+				doc = append(append(doc, entry...), ',')
+				continue
+			}
+		}
+		omitted[outs[i].Status()]++
 	}
-	doc, err := encode(map[string]any{"files": files})
-	if err == nil && failed {
+	doc = append(bytes.TrimSuffix(doc, []byte(",")), ']')
+	if len(omitted) > 0 {
+		counts, err := encode(omitted)
+		if err != nil {
+			return nil, err
+		}
+		doc = append(append(doc, `,"omitted":`...), counts...)
+	}
+	if doc = append(doc, '}'); failed {
 		return nil, &DeliveryFailed{string(doc)}
 	}
-	return doc, err
+	return doc, nil
 }
 
-// encode returns v as JSON in one line, with <, > and & as they are.
+// weight is how many bytes an entry and its comma take up on their way: the text
+// of an error is a JSON string in its turn, written by encoding/json's rules.
+func weight(entry []byte, quoted bool) int {
+	if quoted {
+		entry, _ = json.Marshal(string(entry)) // a string always marshals
+	}
+	return len(entry) + 1
+}
+
+// encode returns v as JSON in one line, with <, > and & as they are. DEL, which
+// encoding/json lets pass, is escaped: aws-lambda-go puts an error's text into a
+// header too, where net/http refuses that byte, and the process ends.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return bytes.ReplaceAll(bytes.TrimSuffix(b.Bytes(), []byte("\n")), []byte{0x7f}, []byte(`\u007f`)), err
 }

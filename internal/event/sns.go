@@ -26,8 +26,5 @@ func isNotification(doc document) bool {
 // decodeNotification reads such a document.
 func decodeNotification(doc document, depth int) (Form, []transfer.Item, *transfer.Error) {
 	_, items, err := decodeLambda([]byte(doc.text("Message")), depth-1)
-	for i := range items {
-		items[i] = legible(items[i], doc["Message"])
-	}
-	return SNS, items, within("SNS message", err)
+	return SNS, legible(items, doc["Message"]), within("SNS message", err)
 }
