@@ -31,6 +31,7 @@ func TestBadForms(t *testing.T) {
 		{"a nested multipart", formType, header(disposition, "Content-Type: Multipart/mixed; boundary=c") + formEnd, 400},
 		{"a broken type", formType, header(disposition, "Content-Type: image/png; =") + formEnd, 400},
 		{"an encoded part", formType, header(disposition, "Content-Transfer-Encoding: base64") + formEnd, 400},
+		{"a part that some readers decode", formType, header(disposition, "Content-Transfer-Encoding: quoted-printable") + formEnd, 400},
 		{"no file name and no path", formType, file("", "x") + formEnd, 400},
 		{"a folder's name", formType, file("dir/", "x") + formEnd, 400},
 		{"the name ..", formType, file("a/..", "x") + formEnd, 400},
@@ -109,6 +110,23 @@ func TestBadJSON(t *testing.T) {
 	}
 	if n := len(f.store.opened); n > 0 {
 		t.Errorf("%d sources were opened", n)
+	}
+}
+
+// The ticket is all in the answer, as it is to be copied, and not in the log.
+func TestTicket(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	resp, answer := f.send(t, "POST", "/tickets", bearer(anyKey, "Content-Type", jsonType), strings.NewReader(`{"path":"a/b&c.mp4"}`))
+	f.Close()
+	const want = `{"url":"https://cos.ap-shanghai.myqcloud.com/7465-env-125/a/b&c.mp4","method":"POST",` +
+		`"fields":{"Signature":"q-ak=TICKET-SECRET&q-key-time=1;2","key":"a/b&c.mp4","x-cos-meta-fileid":"TICKET-SECRET-3","x-cos-security-token":"TICKET-SECRET-2"},` +
+		`"fileId":"cloud://env.7465-env-125/a/b&c.mp4","expiresAt":"2026-11-22T12:00:00Z"}` + "\n"
+	if resp.StatusCode != 201 || string(answer) != want {
+		t.Errorf("%d %s, want %s", resp.StatusCode, answer, want)
+	}
+	if logs := f.logs.String(); strings.Contains(logs, secret) || !strings.Contains(logs, "status=201") {
+		t.Errorf("logged %s", logs)
 	}
 }
 

@@ -69,6 +69,10 @@ func (f *ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan)
 	if o.Err = f.fail; o.Err != nil {
 		return o
 	}
+	if ctx.Err() != nil {
+		o.Err = transfer.AsError(ctx, transfer.Open, ctx.Err())
+		return o
+	}
 	obj, err := src.Open(ctx, p.Item.Ref)
 	if err != nil {
 		if o.Err = transfer.AsError(ctx, transfer.Open, err); o.Err.Kind == transfer.NotFound {
@@ -93,7 +97,7 @@ func (f *ferry) Ticket(_ context.Context, d transfer.Dest) (transfer.Ticket, err
 		return transfer.Ticket{}, f.fail
 	}
 	return transfer.Ticket{
-		URL: "https://cos.ap-shanghai.myqcloud.com/7465-env-125/" + d.Path, Key: d.Path, Signature: secret + "-1",
+		URL: "https://cos.ap-shanghai.myqcloud.com/7465-env-125/" + d.Path, Key: d.Path, Signature: "q-ak=" + secret + "&q-key-time=1;2",
 		SecurityToken: secret + "-2", MetaFileID: secret + "-3", FileID: fileID + d.Path,
 		Expires: time.Date(2026, 11, 22, 20, 0, 0, 0, time.FixedZone("CST", 8*3600)),
 	}, nil

@@ -26,6 +26,7 @@ func (f *front) raw(t *testing.T, text string) (int, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) // an answer must not wait for a body that nobody reads
 	go io.WriteString(conn, text)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -63,7 +63,6 @@ func New(o Options) *Source {
 			TLSHandshakeTimeout:    10 * time.Second,
 			ResponseHeaderTimeout:  stall,
 			MaxResponseHeaderBytes: 64 << 10,
-			DisableCompression:     true,
 			// One look-up, one connection, one request: a kept connection would be dead
 			// after the function was frozen, and its name may mean another address now.
 			// HTTP/1.1 only, for an HTTP/2 connection is read, and times out, even while
@@ -125,7 +124,7 @@ func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) 
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("Accept-Encoding", "identity") // also keeps net/http from decompressing
 	req.Header.Set("User-Agent", "tcbferry")
 	resp, err := s.client.Do(req)
 	if err != nil {
