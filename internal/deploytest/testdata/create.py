@@ -1,23 +1,35 @@
-"""Creates the stack of a transformed template in moto, an emulator of AWS, with
-the parameters given, and prints the status of the stack."""
+"""Creates stacks in moto, an emulator of AWS. Reads [{"doc": CloudFormation,
+"parameters": {name: value}}] and writes, for each, {"status": status,
+"resources": [logical ID]}."""
 
 import json
 import sys
 
-import boto3
-from moto import mock_aws
+try:
+    import boto3
+    from moto import mock_aws
+except ImportError as e:
+    sys.exit("missing: %s" % e)
 
-asked = json.load(sys.stdin)
-with mock_aws():
-    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="bucket")
-    boto3.client("s3", region_name="us-east-1").put_object(Bucket="bucket", Key="code.zip", Body=b"PK\x05\x06" + bytes(18))
+
+@mock_aws
+def create(asked):
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="code.zip", Body=b"PK\x05\x06" + bytes(18))
     cfn = boto3.client("cloudformation", region_name="us-east-1")
     cfn.create_stack(
         StackName="tcbferry",
         TemplateBody=json.dumps(asked["doc"]),
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in asked["parameters"].items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Capabilities=["CAPABILITY_IAM"],
     )
-    stack = cfn.describe_stacks(StackName="tcbferry")["Stacks"][0]
-    resources = cfn.describe_stack_resources(StackName="tcbferry")["StackResources"]
-    json.dump({"status": stack["StackStatus"], "resources": sorted(r["LogicalResourceId"] for r in resources if "LogicalResourceId" in r)}, sys.stdout)
+    made = cfn.describe_stack_resources(StackName="tcbferry")["StackResources"]
+    return {
+        "status": cfn.describe_stacks(StackName="tcbferry")["Stacks"][0]["StackStatus"],
+        # moto says nothing about resources of types that it does not know.
+        "resources": sorted(r["LogicalResourceId"] for r in made if "LogicalResourceId" in r),
+    }
+
+
+json.dump([create(asked) for asked in json.load(sys.stdin)], sys.stdout)

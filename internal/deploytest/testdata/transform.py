@@ -7,8 +7,11 @@ import json
 import re
 import sys
 
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+try:
+    from samtranslator.translator.transform import transform
+    from samtranslator.yaml_helper import yaml_parse
+except ImportError as e:
+    sys.exit("missing: %s" % e)
 
 
 class NoManagedPolicies:
