@@ -18,10 +18,10 @@ import (
 )
 
 var (
-	long     = flag.Bool("long", false, "run everything at length: at least 5,000 files, every kind of fault, toxiproxy")
-	seed     = flag.Uint64("seed", 1, "seed of the schedule")
-	document = flag.String("document", "", "write the figures into this file, between its markers")
-	soak     = flag.Duration("soak", 0, "run TestSoak for this long")
+	long    = flag.Bool("long", false, "run everything at length: at least 5,000 files, every kind of fault, toxiproxy")
+	seed    = flag.Uint64("seed", 1, "seed of the schedule")
+	docFile = flag.String("document", "", "write the figures into this file, between its markers")
+	soak    = flag.Duration("soak", 0, "run TestSoak for this long")
 )
 
 func TestMain(m *testing.M) {
@@ -62,8 +62,8 @@ func TestChaos(t *testing.T) {
 	if *long && (fig.files < 5000 || len(fig.bites) < 40) {
 		t.Errorf("%d files and %d kinds of fault: 5000 and 40 are promised", fig.files, len(fig.bites))
 	}
-	if *document != "" && !t.Failed() {
-		if err := write(*document, "chaos", fmt.Sprint(fig.markdown())); err != nil {
+	if *docFile != "" && !t.Failed() {
+		if err := write(*docFile, "chaos", fmt.Sprint(fig.markdown())); err != nil {
 			t.Error(err)
 		}
 	}

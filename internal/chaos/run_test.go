@@ -29,20 +29,38 @@ type run struct {
 	journal *journal
 	calm    atomic.Bool // no more faults
 
-	mu  sync.Mutex
-	fig figures
+	mu      sync.Mutex
+	fig     figures
+	uploads int     // attempts that answers named
+	refusal []entry // and failures
+}
+
+// An entry is what an answer says of one file.
+type entry struct {
+	Source, Status string
+	Attempts       int
+	Error          struct {
+		Code, Message string
+		Retryable     bool
+	}
 }
 
 func newRun(t *testing.T, w *world, p *plan) *run {
-	r := &run{t: t, w: w, p: p, handler: map[*instance]app.Handler{}, journal: &journal{}}
-	r.fig.bites = map[*kind]int{}
-	r.fig.margin = time.Hour
+	r := newRunOf(t, w, p)
 	for _, in := range p.instances {
 		r.handler[in] = w.function(t, in.n, r.journal, "ON_DELIVERED", in.mode)
 	}
 	w.s3.OnGet, w.cos.OnGet = r.onGet, r.onGet
 	w.onHead = r.onHead
 	w.cloud.OnRequest(r.onRequest)
+	return r
+}
+
+// newRunOf is a run without functions and faults of its own.
+func newRunOf(t *testing.T, w *world, p *plan) *run {
+	r := &run{t: t, w: w, p: p, handler: map[*instance]app.Handler{}, journal: &journal{}}
+	r.fig.bites = map[*kind]int{}
+	r.fig.margin = time.Hour
 	return r
 }
 
@@ -220,11 +238,27 @@ func (r *run) invoke(inv *invocation) {
 	}
 }
 
+// A remoteFailure is the files document as a binary's function error brings it.
+type remoteFailure string
+
+func (e remoteFailure) Error() string { return string(e) }
+
+// document takes the files document out of a failed invocation's error.
+func document(err error) (doc []byte, ok bool) {
+	if e, ok := errors.AsType[remoteFailure](err); ok {
+		return []byte(e), true
+	}
+	if e, ok := errors.AsType[*event.DeliveryFailed](err); ok {
+		return []byte(e.Error()), true
+	}
+	return nil, false
+}
+
 // read returns the status of each file of an invocation by its answer.
 func (r *run) read(inv *invocation, reply []byte, err error) []string {
 	statuses := make([]string, len(inv.files))
-	if failed, ok := errors.AsType[*event.DeliveryFailed](err); ok {
-		reply = []byte(failed.Error())
+	if doc, ok := document(err); ok {
+		reply = doc
 	} else if err != nil {
 		r.t.Errorf("an invocation failed: %v", err)
 		return statuses
@@ -247,14 +281,18 @@ func (r *run) read(inv *invocation, reply []byte, err error) []string {
 		}
 		return statuses
 	}
-	var doc struct {
-		Files []struct{ Source, Status string }
-	}
+	var doc struct{ Files []entry }
 	if err := json.Unmarshal(reply, &doc); err != nil || len(doc.Files) != len(inv.files) {
 		r.t.Errorf("%d files have the answer %s: %v", len(inv.files), reply, err)
 		return statuses
 	}
 	for i, e := range doc.Files {
+		r.mu.Lock()
+		r.uploads += e.Attempts
+		if e.Status == transfer.Failed {
+			r.refusal = append(r.refusal, e)
+		}
+		r.mu.Unlock()
 		if statuses[i] = e.Status; e.Source != inv.files[i].ref.String() {
 			r.t.Errorf("answer %d is of %s, want %s", i, e.Source, inv.files[i].ref)
 		}
