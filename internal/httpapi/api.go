@@ -56,14 +56,14 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if a.Origins.greet(w.Header(), r) {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
 	// A copy, for net/http looks at the request's own Body when it answers.
 	c := call{Request: r.WithContext(r.Context())}
 	if r.ContentLength != 0 {
 		c.Body = newRolling(w, r.Body)
+	}
+	if a.Origins.greet(w.Header(), r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
 	}
 	status, body, p := a.safely(&c)
 	if p != nil {

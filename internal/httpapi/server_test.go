@@ -196,16 +196,18 @@ func TestSlowSenders(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, key string
+		method    string          // OPTIONS is a preflight
 		pauses    []time.Duration // before each byte of five; fewer: then nothing comes
 		carry     time.Duration
 		status    int
 		took      time.Duration
 	}{
-		{"slow", anyKey, []time.Duration{14, 14, 14, 14, 14}, 0, 201, 70 * time.Second},
-		{"slow delivery", anyKey, []time.Duration{1, 0, 0, 0, 0}, 100 * time.Second, 201, 101 * time.Second},
-		{"stalled", anyKey, []time.Duration{14, 10}, 0, 400, 39 * time.Second},
-		{"stalled from the start", anyKey, nil, 0, 400, 15 * time.Second},
-		{"stalled without a key", "", []time.Duration{5}, 0, 401, 15 * time.Second},
+		{"slow", anyKey, "PUT", []time.Duration{14, 14, 14, 14, 14}, 0, 201, 70 * time.Second},
+		{"slow delivery", anyKey, "PUT", []time.Duration{1, 0, 0, 0, 0}, 100 * time.Second, 201, 101 * time.Second},
+		{"stalled", anyKey, "PUT", []time.Duration{14, 10}, 0, 400, 39 * time.Second},
+		{"stalled from the start", anyKey, "PUT", nil, 0, 400, 15 * time.Second},
+		{"stalled without a key", "", "PUT", []time.Duration{5}, 0, 401, 15 * time.Second},
+		{"stalled preflight", "", "OPTIONS", nil, 0, 204, 15 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -221,7 +223,8 @@ func TestSlowSenders(t *testing.T) {
 				start, done := time.Now(), make(chan struct{})
 				go func() {
 					defer close(done)
-					fmt.Fprintf(client, "PUT /files/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 5\r\n\r\n", tt.key)
+					fmt.Fprintf(client, "%s /files/x HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nAccess-Control-Request-Method: PUT\r\nAuthorization: Bearer %s\r\nContent-Length: 5\r\n\r\n",
+						tt.method, origin, tt.key)
 					for _, pause := range tt.pauses {
 						time.Sleep(pause * time.Second)
 						io.WriteString(client, "x")
