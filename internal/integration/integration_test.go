@@ -69,12 +69,17 @@ func (rs rows) print() error {
 
 // step runs one test against a server and puts it into the report.
 func step(t *testing.T, server, name string, f func(t *testing.T)) {
-	start := time.Now()
-	result := "ran"
-	if !t.Run(name, f) {
-		result = "FAILED"
-	}
-	report = append(report, row{server: server, test: name, result: result, took: time.Since(start)})
+	t.Run(name, func(t *testing.T) {
+		start := time.Now()
+		t.Cleanup(func() { // also after a Fatal
+			result := "ran"
+			if t.Failed() {
+				result = "FAILED"
+			}
+			report = append(report, row{server: server, test: name, result: result, took: time.Since(start)})
+		})
+		f(t)
+	})
 }
 
 // skip ends a test whose server is not to be had.

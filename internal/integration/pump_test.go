@@ -92,10 +92,13 @@ func (q *queue) pump(t *testing.T, s *site, partial bool) map[*message]int {
 	t.Helper()
 	known := map[string]*message{}
 	tries := map[*message]int{}
-	for q.left(t) > 0 {
+	for empty := 0; q.left(t) > 0; {
 		batch := q.receive(t, q.url)
-		if len(batch) == 0 {
-			continue // receiving moved the last ones to the dead-letter queue
+		if len(batch) == 0 { // receiving moved the last ones to the dead-letter queue
+			if empty++; empty > maxReceives {
+				t.Fatalf("%d messages stay in the queue and cannot be received", q.left(t))
+			}
+			continue
 		}
 		for _, msg := range batch {
 			if known[msg.MessageID] == nil {

@@ -65,7 +65,8 @@ func s3Client(endpoint string) *s3.Client {
 	return s3.New(s3.Options{BaseEndpoint: &endpoint, UsePathStyle: true, Region: region, Credentials: credentials})
 }
 
-// put stores an object; change may add to the request.
+// put stores an object; change may add to the request. It may be called by any
+// goroutine.
 func (s *site) put(t *testing.T, key, content string, change ...func(*s3.PutObjectInput)) {
 	t.Helper()
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: strings.NewReader(content)}
@@ -73,7 +74,7 @@ func (s *site) put(t *testing.T, key, content string, change ...func(*s3.PutObje
 		f(in)
 	}
 	if _, err := s.s3.PutObject(t.Context(), in); err != nil {
-		t.Fatalf("put %q: %v", key, err)
+		t.Errorf("put %q: %v", key, err)
 	}
 }
 
@@ -181,7 +182,7 @@ func (s *site) arrived(t *testing.T, want map[string]string) {
 		if content, ok := got[path]; !ok {
 			t.Errorf("%q did not arrive", path)
 		} else if content != want[path] {
-			t.Errorf("%q arrived with %d other bytes, %d were expected", path, len(content), len(want[path]))
+			t.Errorf("%q arrived with other content, of %d bytes where %d were expected", path, len(content), len(want[path]))
 		}
 		delete(got, path)
 	}
