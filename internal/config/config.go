@@ -150,8 +150,10 @@ func (l *loader) common() Config {
 			c.API = append(c.API, base)
 		}
 	}
-	if c.COSEndpoint != "" {
-		l.address("COS_ENDPOINT_URL", c.COSEndpoint)
+	for _, name := range []string{"COS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
+		if raw := l.get(name); raw != "" {
+			l.address(name, raw)
+		}
 	}
 	for _, name := range awsCredentials {
 		c.AWS = c.AWS || l.get(name) != ""

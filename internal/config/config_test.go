@@ -46,6 +46,7 @@ func TestMistakes(t *testing.T) {
 		{"partial", single + "\nSQS_PARTIAL_BATCH=maybe", []string{"SQS_PARTIAL_BATCH"}},
 		{"api", single + "\nWECHAT_API_URL=https://a,nonsense", []string{"WECHAT_API_URL"}},
 		{"cos", single + "\nCOS_ENDPOINT_URL=cos.example", []string{"COS_ENDPOINT_URL"}},
+		{"s3", single + "\nAWS_ENDPOINT_URL_S3=minio:9000\nAWS_ENDPOINT_URL=minio", []string{"AWS_ENDPOINT_URL_S3 holds", "AWS_ENDPOINT_URL holds"}},
 		{"all at once", "ON_DELIVERED=x\nLOG_LEVEL=y\nCLOUDBASE_PATH={z}",
 			[]string{"ON_DELIVERED", "LOG_LEVEL", "CLOUDBASE_PATH", "CLOUDBASE_ENV", "WECHAT_APP_ID"}},
 		{"routes", `ROUTES=[{"from":"s3://b/in/","env":"e","appId":"wx","appSecret":"s"}]`, nil},

@@ -1,0 +1,200 @@
+package blackbox_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// serveCloud puts a cloud with these apps in the place of the world's own.
+func serveCloud(t *testing.T, w *devstack.World, apps ...tcb.App) {
+	w.Cloud = tcb.New(tcb.DefaultRules(), apps...)
+	s := httptest.NewServer(w.Cloud.Handler())
+	t.Cleanup(s.Close)
+	w.APIURL = s.URL
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	serveCloud(t, w,
+		tcb.App{ID: "wxa", Secret: "secret-of-a", Envs: []string{"env-a"}},
+		tcb.App{ID: "wxb", Secret: "secret-of-b", Envs: []string{"env-b", "env-c"}})
+	secret := writeFile(t, "secret-of-b\n")
+	f := lambda(t, w, "CLOUDBASE_ENV", "env-a", "WECHAT_APP_ID", "wxa", "WECHAT_APP_SECRET", "secret-of-a",
+		"INCLUDE", "**/*.txt, *.txt,**.bin", "EXCLUDE", "**/tmp/**,a/no?.txt", "CLOUDBASE_PATH", "all/{key}",
+		"ROUTES", `[
+			{"from":"s3://staging/a/special/","path":"{stem}/{name}"},
+			{"from":"s3://staging/a/"},
+			{"from":"s3://staging/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`"},
+			{"from":"s3://staging/c/","env":"env-c","appId":"wxb","appSecret":"file:`+secret+`","path":"{yyyy}/{mm}/{dd}/{bucket}/{dir}/{stem}-x{ext}"},
+			{"from":"s3://staging/root","path":"{dir}/{name}"},
+			{"from":"s3://staging/slash/","path":"/{key}"},
+			{"from":"s3://staging/empty/","path":"{ext}"},
+			{"from":"s3://staging/foreign/","env":"env-b"},
+			{"from":"cos://`+cosBucket+`/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`","path":"cos/{name}"}]`)
+	var sources []string
+	cases := []struct{ source, env, path, reason, code string }{
+		{source: "s3://staging/a/1.txt", env: "env-a", path: "all/a/1.txt"},
+		{source: "s3://staging/a/special/2.txt", env: "env-a", path: "2/2.txt"},
+		{source: "s3://staging/b/x/3.txt", env: "env-b", path: "all/b/x/3.txt"},
+		{source: "s3://staging/c/sub/红.x.txt", env: "env-c"},
+		{source: "s3://staging/root.txt", env: "env-a", path: "root.txt"},
+		{source: "s3://staging/slash/4.txt", code: "InvalidPath"},
+		{source: "s3://staging/empty/txt.bin", env: "env-a", path: ".bin"},
+		{source: "s3://staging/empty/.bin", code: "InvalidPath"},
+		{source: "s3://staging/foreign/5.txt", code: "-501005"},
+		{source: "s3://staging/elsewhere/6.txt", reason: "no-route"},
+		{source: "s3://staging/a/7.png", reason: "excluded"},
+		{source: "s3://staging/a/tmp/8.txt", reason: "excluded"},
+		{source: "s3://staging/a/no9.txt", reason: "excluded"},
+		{source: "s3://staging/a/no10.txt", env: "env-a", path: "all/a/no10.txt"},
+		{source: "cos://" + cosBucket + "/b/11.txt?region=ap-shanghai", env: "env-b", path: "cos/11.txt"},
+	}
+	for _, tc := range cases {
+		sources = append(sources, tc.source)
+		key, _, _ := strings.Cut(strings.SplitN(tc.source, "/", 4)[3], "?")
+		put(t, w, key, tc.source)
+	}
+	files := f.ferry(plain(sources...))
+	for i, tc := range cases {
+		e := files[i]
+		switch {
+		case tc.env == "":
+			matches(t, e, verdict{reason: tc.reason, code: tc.code})
+		case tc.path != "" && e.Path != tc.path:
+			t.Errorf("%s went to %s, not %s: %s", e.Source, e.Path, tc.path, e.Error.Message)
+		default:
+			delivered(t, w.Cloud, tc.env, e, tc.source)
+		}
+	}
+	// The date is the event's.
+	e := f.one(s3Event("c/sub/红.x.txt"))
+	delivered(t, w.Cloud, "env-c", e, "s3://staging/c/sub/红.x.txt")
+	if e.Path != "2026/11/22/staging/c/sub/红.x-x.txt" {
+		t.Errorf("the path is %s", e.Path)
+	}
+	if n := w.Cloud.Requests()[tcb.OpStableToken]; n != 2 {
+		t.Errorf("%d tokens were fetched for 2 apps", n)
+	}
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// noApp takes the app's credentials away and gives another token source.
+func noApp(name, value string) []string {
+	return []string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", name, value}
+}
+
+func TestFixedToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	put(t, w, good, "content")
+	f := lambda(t, w, noApp("WECHAT_ACCESS_TOKEN", w.Cloud.AccessToken(devstack.AppID))...)
+	delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+	w.Cloud.Inject(tcb.FaultNamed("ticket token revoked 40001"))
+	e := f.one(s3Event(good))
+	matches(t, e, verdict{code: "40001"}) // a person has to replace it
+	if !strings.Contains(e.Error.Message, "WECHAT_ACCESS_TOKEN") {
+		t.Errorf("the message is %q", e.Error.Message)
+	}
+	if n := w.Cloud.Requests()[tcb.OpStableToken]; n > 0 {
+		t.Errorf("%d tokens were fetched", n)
+	}
+}
+
+// Token files are read anew for each use.
+func TestTokenFiles(t *testing.T) {
+	t.Parallel()
+	for name, issue := range map[string]func(*tcb.Cloud) string{
+		"WECHAT_ACCESS_TOKEN":         func(c *tcb.Cloud) string { return c.AccessToken(devstack.AppID) },
+		"WECHAT_CLOUDBASE_TOKEN_FILE": func(c *tcb.Cloud) string { return c.CloudBaseToken(devstack.AppID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			put(t, w, good, "content")
+			path := writeFile(t, "token-that-nobody-knows")
+			value := path
+			if name == "WECHAT_ACCESS_TOKEN" {
+				value = "file:" + path
+			}
+			f := lambda(t, w, noApp(name, value)...)
+			f.secrets = append(f.secrets, "token-that-nobody-knows")
+			if e := f.one(s3Event(good)); e.Status != "failed" || !e.Error.Retryable || !strings.Contains(e.Error.Message, name) {
+				t.Errorf("with a wrong token: %+v", e)
+			}
+			if err := os.WriteFile(path, []byte("\n "+issue(w.Cloud)+" \n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if e := f.one(s3Event(good)); e.Status != "failed" || !strings.Contains(e.Error.Message, name) {
+				t.Errorf("without the file: %+v", e)
+			}
+		})
+	}
+}
+
+// A token server is asked once, and past its cache when WeChat refuses the token.
+func TestTokenServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	put(t, w, good, "content")
+	var ordinary, fresh atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		token := "token-from-a-stale-cache"
+		if r.Header.Get("Cache-Control") == "no-cache" {
+			fresh.Add(1)
+			token = w.Cloud.AccessToken(devstack.AppID)
+		} else {
+			ordinary.Add(1)
+		}
+		if r.URL.Query().Get("key") != "key-of-the-token-server" {
+			http.Error(rw, "who are you?", http.StatusForbidden)
+			return
+		}
+		rw.Write(document(object{"access_token": token, "expires_in": 7200}))
+	}))
+	defer server.Close()
+	f := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=key-of-the-token-server")...)
+	f.secrets = append(f.secrets, "key-of-the-token-server", "token-from-a-stale-cache")
+	for range 3 {
+		delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+	}
+	if ordinary.Load() != 1 || fresh.Load() != 1 {
+		t.Errorf("asked %d times, and %d times without cache", ordinary.Load(), fresh.Load())
+	}
+	wrong := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=another-secret-key")...)
+	wrong.secrets = append(wrong.secrets, "another-secret-key")
+	if e := wrong.one(s3Event(good)); e.Status != "failed" || !strings.Contains(e.Error.Message, "WECHAT_TOKEN_URL") {
+		t.Errorf("with a wrong key: %+v", e)
+	}
+}
+
+// The next host of the API is tried when one cannot be reached.
+func TestAPIFailover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	put(t, w, good, "content")
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	f := lambda(t, w, "WECHAT_API_URL", closed.URL+", http://no-such-host.invalid,"+w.APIURL)
+	delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+}
