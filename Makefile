@@ -6,7 +6,7 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: demo test check help
+.PHONY: help demo test check integration package chaos soak fuzz bench browser
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -20,7 +20,12 @@ test: ## run every test
 check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
+	$(GO) vet -tags integration ./internal/integration
 	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags integration ./internal/integration
 	$(GO) mod tidy -diff
 	$(GO) test ./internal/archtest
 	@.ci/vulncheck
+
+integration: ## run the built function against moto_server and versitygw, where they can be had
+	$(GO) test -C internal/integration -tags integration -count=1 -timeout 15m

@@ -93,9 +93,12 @@ var mayImport = map[string][]string{
 	"internal/devstack/host":    {},
 	"internal/devstack":         {"internal/devstack/tcb", "internal/devstack/staging", "internal/devstack/host"},
 
-	"internal/blackbox": {}, // its tests run the built functions
-
 	"internal/pack": {},
+
+	// These hold tests, which may import anything.
+	"internal/blackbox":     {},
+	"internal/blackboxhttp": {},
+	"internal/browsertest":  {},
 
 	"functions/lambda-objects": {"internal/app", "internal/lambdahost"},
 	"functions/lambda-http":    {"internal/app", "internal/lambdahost"},

@@ -36,7 +36,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		case mode == "html":
 			io.WriteString(w, "<html>"+echo)
 		case mode == "redirect":
-			http.Redirect(w, r, "/x?"+r.URL.RawQuery, 302)
+			http.Redirect(w, r, "/x?"+r.URL.RawQuery, http.StatusFound)
 		case mode == "refuse" || mode == "echo" && !fetch:
 			code := map[bool]string{true: "40125", false: "40001"}[fetch]
 			io.WriteString(w, `{"errcode":`+code+`,"errmsg":"`+echo+`"}`)
