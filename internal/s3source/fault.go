@@ -152,3 +152,11 @@ var grants = map[string]permissions{
 }
 
 func (s *Store) grants() permissions { return grants[s.scheme] }
+
+// header returns the headers of the SDK's raw response, nil when there is none.
+func header(raw any) http.Header {
+	if r, ok := raw.(*smithyhttp.Response); ok && r != nil {
+		return r.Header
+	}
+	return nil
+}

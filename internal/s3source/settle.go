@@ -34,7 +34,7 @@ var (
 // Settle writes the tags.
 func (t Tagger) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
 	var tags []types.Tag
-	fault := t.Store.call(ctx, ref, t.Store.grants().tag, func(c *s3.Client) error {
+	fault := t.Store.call(ctx, ref, t.Store.grants().tag, func(c *client) error {
 		out, err := c.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &ref.Bucket, Key: &ref.Key})
 		if err == nil {
 			tags = out.TagSet
@@ -49,7 +49,7 @@ func (t Tagger) Settle(ctx context.Context, ref transfer.Ref, etag string, o *tr
 	if len(tags) > maxTags {
 		return fmt.Errorf("the source was not tagged: with the two new tags it would have %d, and %d are allowed; remove some", len(tags), maxTags)
 	}
-	fault = t.Store.call(ctx, ref, t.Store.grants().tag, func(c *s3.Client) error {
+	fault = t.Store.call(ctx, ref, t.Store.grants().tag, func(c *client) error {
 		_, err := c.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
 			Bucket: &ref.Bucket, Key: &ref.Key, Tagging: &types.Tagging{TagSet: tags},
 		}, withContentMD5)
@@ -98,7 +98,7 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 	if s.scheme == transfer.S3 {
 		in.IfMatch = aws.String(`"` + etag + `"`)
 	}
-	return kept(s.call(ctx, ref, s.grants().remove, func(c *s3.Client) error {
+	return kept(s.call(ctx, ref, s.grants().remove, func(c *client) error {
 		_, err := c.DeleteObject(ctx, in)
 		return err
 	}))

@@ -41,8 +41,8 @@ type Store struct {
 	endpoint *string // a custom one; nil: the region's own
 
 	mu      sync.Mutex
-	clients map[string]*s3.Client // by region
-	homes   map[string]string     // the region that S3 named for a bucket
+	clients map[string]*client // by region
+	homes   map[string]string  // the region that S3 named for a bucket
 }
 
 var _ transfer.Source = (*Store)(nil)
@@ -88,7 +88,7 @@ func NewCOS(o Options) (*Store, error) {
 }
 
 func newStore(scheme string, cfg aws.Config) *Store {
-	return &Store{scheme: scheme, cfg: cfg, clients: map[string]*s3.Client{}, homes: map[string]string{}}
+	return &Store{scheme: scheme, cfg: cfg, clients: map[string]*client{}, homes: map[string]string{}}
 }
 
 // httpClient follows no redirect: a bucket with origin-pull may name any host at
@@ -109,7 +109,7 @@ func httpClient(base *awshttp.BuildableClient, tune func(*http.Transport)) *http
 // call makes one request with the client for ref, and once more when S3 says that
 // the bucket lives in another region. grant names the permissions to ask for when
 // the store refuses.
-func (s *Store) call(ctx context.Context, ref transfer.Ref, grant string, request func(*s3.Client) error) *transfer.Error {
+func (s *Store) call(ctx context.Context, ref transfer.Ref, grant string, request func(*client) error) *transfer.Error {
 	if ref.Key == "" {
 		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Malformed, What: "the reference names no key"}
 	}
@@ -156,12 +156,12 @@ func isRegion(s string) bool {
 }
 
 // client returns the one client for a region; all share one connection pool.
-func (s *Store) client(region string) *s3.Client {
+func (s *Store) client(region string) *client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.clients[region]
 	if c == nil {
-		c = s3.NewFromConfig(s.cfg, func(o *s3.Options) { s.set(o, region) })
+		c = newClient(s3.NewFromConfig(s.cfg, func(o *s3.Options) { s.set(o, region) }))
 		s.clients[region] = c
 	}
 	return c
