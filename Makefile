@@ -1,5 +1,6 @@
 # Everything here sets itself up: Go, make and git are enough.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
 
