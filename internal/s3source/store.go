@@ -101,7 +101,7 @@ func httpClient(base *awshttp.BuildableClient, tune func(*http.Transport)) *http
 		tune(t)
 	}
 	return &http.Client{
-		Transport:     t,
+		Transport:     bounded{t},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
