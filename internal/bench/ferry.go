@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/host"
+)
+
+// perEvent is how many messages an SQS event brings. The list that the other
+// contestants get beforehand comes to tcbferry in events of this size.
+const perEvent = 250
+
+// A ferry is the real Lambda binary behind the Runtime API.
+//
+// One file at a time is a FIFO queue with one message group; sixteen are two
+// events at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries eight files of
+// one event side by side.
+type ferry struct {
+	lambda *host.Lambda
+	process
+	atOnce int
+}
+
+// vars are the variables of a deployed function.
+func (w *world) functionVars() map[string]string {
+	vars := map[string]string{
+		"CLOUDBASE_ENV": "bench", "WECHAT_APP_ID": "wxbench", "WECHAT_APP_SECRET": "secret", "WECHAT_API_URL": w.api,
+		"AWS_ENDPOINT_URL_S3": w.source, "AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "secret",
+	}
+	if w.bundle != "" {
+		vars["SSL_CERT_FILE"] = w.bundle
+	}
+	return vars
+}
+
+func (b *bench) startFerry(ctx context.Context, w *world, atOnce int) (contestant, error) {
+	vars := maps.Clone(w.functionVars())
+	if atOnce > 8 {
+		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / 8)
+	}
+	f := &ferry{lambda: host.NewLambda(b.function, vars), atOnce: atOnce}
+	if _, err := f.lambda.Init(ctx); err != nil {
+		return nil, err
+	}
+	pid, err := pidOf(b.function)
+	f.process = process(pid)
+	return f, err
+}
+
+func (f *ferry) close() { f.lambda.Close() }
+
+func (f *ferry) carry(ctx context.Context, keys []string) error {
+	slots := make(chan struct{}, max(1, f.atOnce/8))
+	var events errgroup
+	for some := range slices.Chunk(keys, perEvent) {
+		payload := event(some, f.atOnce == 1)
+		slots <- struct{}{}
+		events.run(func() error {
+			defer func() { <-slots }()
+			return f.invoke(ctx, payload)
+		})
+	}
+	return events.wait()
+}
+
+// An errgroup waits for goroutines and keeps their errors.
+type errgroup struct {
+	sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+func (g *errgroup) run(f func() error) {
+	g.Go(func() {
+		if err := f(); err != nil {
+			g.mu.Lock()
+			g.errs = append(g.errs, err)
+			g.mu.Unlock()
+		}
+	})
+}
+
+func (g *errgroup) wait() error {
+	g.Wait()
+	return errors.Join(g.errs...)
+}
+
+func (f *ferry) invoke(ctx context.Context, payload []byte) error {
+	result, err := f.lambda.Invoke(ctx, payload, 15*time.Minute)
+	switch {
+	case err != nil:
+		return err
+	case result.FunctionError || string(result.Payload) != `{"batchItemFailures":[]}`:
+		return fmt.Errorf("tcbferry answered %.2000s", result.Payload)
+	}
+	return nil
+}
+
+// event is an SQS event of S3 notifications.
+func event(keys []string, fifo bool) []byte {
+	type object = map[string]any
+	messages := make([]object, len(keys))
+	for i, key := range keys {
+		body, _ := json.Marshal(object{"Records": []object{{ // strings and numbers always marshal
+			"eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
+			"eventTime": "2026-01-02T03:04:05.000Z", "eventName": "ObjectCreated:Put",
+			"s3": object{"s3SchemaVersion": "1.0", "bucket": object{"name": "staging", "arn": "arn:aws:s3:::staging"},
+				"object": object{"key": key, "size": 1, "eTag": "0", "sequencer": fmt.Sprintf("%016X", i)}},
+		}}})
+		m := object{
+			"messageId": fmt.Sprintf("00000000-0000-0000-0000-%012d", i), "receiptHandle": strings.Repeat("r", 200),
+			"body": string(body), "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bench", "awsRegion": "us-east-1",
+			"attributes": object{"ApproximateReceiveCount": "1", "SentTimestamp": "1767323045000"},
+		}
+		if fifo {
+			m["eventSourceARN"] = "arn:aws:sqs:us-east-1:123456789012:bench.fifo"
+			m["attributes"] = object{"MessageGroupId": "one", "SequenceNumber": strconv.Itoa(i)}
+		}
+		messages[i] = m
+	}
+	payload, _ := json.Marshal(object{"Records": messages})
+	return payload
+}
+
+// trusting is a client that trusts a bundle.
+func trusting(bundle string) (*http.Client, error) {
+	text, err := os.ReadFile(bundle)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}, nil
+}

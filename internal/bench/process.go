@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A child is a process that talks in lines: one in, one out.
+type child struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines *bufio.Reader
+}
+
+func startChild(ctx context.Context, vars map[string]string, name string, args ...string) (*child, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	for k, v := range vars {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &child{cmd, stdin, bufio.NewReader(stdout)}, cmd.Start()
+}
+
+// line reads one line.
+func (c *child) line() (string, error) {
+	s, err := c.lines.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("%s ended: %w", filepath.Base(c.cmd.Path), err)
+	}
+	return strings.TrimSpace(s), nil
+}
+
+// close ends the process by ending its input.
+func (c *child) close() {
+	c.stdin.Close()
+	_ = c.cmd.Wait() // how it ends does not matter any more
+}
+
+// cpuOf is the CPU time that a process has used, its threads' time summed up.
+func cpuOf(pid int) (time.Duration, error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("no /proc/%d/task/*/schedstat: the benchmark needs Linux", pid)
+	}
+	var sum time.Duration
+	for _, name := range tasks {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		ns, _ := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+		sum += time.Duration(ns)
+	}
+	return sum, nil
+}
+
+var (
+	vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+	vmRSS = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+)
+
+// memoryOf reads a line of /proc/PID/status: bytes.
+func memoryOf(pid int, line *regexp.Regexp) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	m := line.FindSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	return kib << 10
+}
+
+// pidOf finds the one process that runs a binary.
+func pidOf(binary string) (int, error) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && target == binary {
+			return strconv.Atoi(strings.Split(link, "/")[2])
+		}
+	}
+	return 0, fmt.Errorf("no process runs %s", binary)
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"path"
+	"slices"
+
+	"time"
+)
+
+// A load is one job that contestants do in turn.
+type load struct {
+	name   string // for -only
+	title  string
+	size   int64 // of each file
+	files  int
+	atOnce int
+	rounds int
+	peers  bool // against what people use today, else against the reference alone
+	who    []string
+}
+
+// Contestants, as the document calls them.
+const (
+	tcbferry  = "tcbferry"
+	reference = "reference: bare net/http"
+	limit     = "limit: kernel splice"
+	naive     = "naive Go, file in memory"
+	curl      = "curl | curl"
+	adminNode = "tcb-admin-node"
+	nodeSDK   = "@cloudbase/node-sdk"
+)
+
+const mib = 1 << 20
+
+func (b *bench) loads() []load {
+	if b.quick {
+		return []load{
+			{"large", "64 MiB", 64 * mib, 1, 1, 1, false, []string{reference, tcbferry, limit, naive}},
+			{"small1", "10 kB, one at a time", 10_000, 250, 1, 1, false, []string{reference, tcbferry, naive}},
+			{"small16", "10 kB, 16 at once", 10_000, 500, 16, 1, false, []string{reference, tcbferry, naive}},
+			{"peers-large", "16 MiB", 16 * mib, 1, 1, 1, true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},
+			{"peers-small", "10 kB, one at a time", 10_000, 20, 1, 1, true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},
+		}
+	}
+	return []load{
+		{"large", "1 GiB", 1024 * mib, 1, 1, b.rounds, false, []string{reference, tcbferry, limit}},
+		{"huge", "4 GiB", 4096 * mib, 1, 1, min(3, b.rounds), false, []string{reference, tcbferry, limit}},
+		{"small1", "10 kB, one at a time", 10_000, 2000, 1, b.rounds, false, []string{reference, tcbferry, naive}},
+		{"small16", "10 kB, 16 at once", 10_000, 8000, 16, b.rounds, false, []string{reference, tcbferry, naive}},
+		{"peers-naive", "1 GiB", 1024 * mib, 1, 1, 1, true, []string{reference, tcbferry, naive}},
+		{"peers-large", "256 MiB", 256 * mib, 1, 1, min(3, b.rounds), true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},
+		{"peers-small", "10 kB, one at a time", 10_000, 100, 1, min(3, b.rounds), true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},
+		{"peers-small16", "10 kB, 16 at once", 10_000, 400, 16, min(3, b.rounds), true, []string{reference, tcbferry, naive, adminNode, nodeSDK}},
+	}
+}
+
+func (b *bench) wanted(name string) bool {
+	ok, _ := path.Match(b.only, name)
+	return ok || b.only == ""
+}
+
+// keys names the files of a load in the source.
+func (l load) keys() []string {
+	keys := make([]string, l.files)
+	for i := range keys {
+		if keys[i] = fmt.Sprintf("big/%d-%d", l.size/mib, i); l.size < mib {
+			keys[i] = fmt.Sprintf("small/%d", i%1000)
+		}
+	}
+	return keys
+}
+
+// A contestant is a process that carries files.
+type contestant interface {
+	carry(ctx context.Context, keys []string) error
+	cpu() (time.Duration, error) // so far
+	peak() int64                 // bytes
+	close()
+}
+
+var errAbsent = errors.New("not installed")
+
+func (b *bench) start(ctx context.Context, w *world, who string, l load) (contestant, error) {
+	switch who {
+	case tcbferry:
+		return b.startFerry(ctx, w, l.atOnce)
+	case curl:
+		return b.startCurl(w)
+	case adminNode, nodeSDK:
+		return b.startNode(ctx, w, who, l)
+	}
+	if who == limit && w.scheme == "https" {
+		return nil, errAbsent
+	}
+	way := map[string]string{reference: "reference", limit: "splice", naive: "naive"}[who]
+	return b.startRelay(ctx, w, way, l.atOnce)
+}
+
+// A process is measured from outside.
+type process int
+
+func (p process) cpu() (time.Duration, error) { return cpuOf(int(p)) }
+func (p process) peak() int64                 { return memoryOf(int(p), vmHWM) }
+
+// A lineWorker gets its job as a JSON line and answers "ok".
+type lineWorker struct {
+	*child
+	process
+	atOnce int
+}
+
+func (b *bench) startRelay(ctx context.Context, w *world, way string, atOnce int) (contestant, error) {
+	c, err := startChild(ctx, w.vars(), b.binary("relay"), way)
+	if err != nil {
+		return nil, err
+	}
+	return &lineWorker{c, process(c.cmd.Process.Pid), atOnce}, nil
+}
+
+func (r *lineWorker) carry(_ context.Context, keys []string) error {
+	line, _ := json.Marshal(map[string]any{"AtOnce": r.atOnce, "Keys": keys}) // strings always marshal
+	if _, err := r.stdin.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	answer, err := r.line()
+	if err == nil && answer != "ok" {
+		err = errors.New(answer)
+	}
+	return err
+}
+
+// A cell is a contestant in a load: a row of a table.
+type cell struct {
+	who, scheme string
+	load        load
+	samples     []sample
+	peak        int64 // bytes
+}
+
+// A sample is one round of a cell.
+type sample struct{ wall, cpu time.Duration }
+
+// race lets the contestants do a load in turn, round by round.
+func (b *bench) race(ctx context.Context, w *world, l load) error {
+	var cells []*cell
+	var racers []contestant
+	for _, who := range l.who {
+		c, err := b.start(ctx, w, who, l)
+		if errors.Is(err, errAbsent) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", who, err)
+		}
+		defer c.close()
+		cells, racers = append(cells, &cell{who: who, scheme: w.scheme, load: l}), append(racers, c)
+		if err := c.carry(ctx, warmUp[:min(len(warmUp), 2*l.atOnce)]); err != nil {
+			return fmt.Errorf("%s, first files: %w", who, err)
+		}
+	}
+	if err := w.check(len(racers)*min(len(warmUp), 2*l.atOnce), int64(len(racers)*min(len(warmUp), 2*l.atOnce))*10_000); err != nil {
+		return err
+	}
+	for round := range l.rounds {
+		for i := range racers {
+			n := (i + round) % len(racers) // whoever begins has no lasting advantage
+			s, err := w.lap(ctx, racers[n], l)
+			if err != nil {
+				return fmt.Errorf("%s: %w", cells[n].who, err)
+			}
+			cells[n].samples = append(cells[n].samples, s)
+			log.Printf("%s, %s: %s: %.2fs, CPU %.2fs", l.title, w.scheme, cells[n].who, s.wall.Seconds(), s.cpu.Seconds())
+		}
+	}
+	for i, c := range cells {
+		c.peak = racers[i].peak()
+	}
+	b.cells = append(b.cells, cells...)
+	return nil
+}
+
+// warmUp are the files that open each contestant's connections.
+var warmUp = func() (keys []string) {
+	for i := range 32 {
+		keys = append(keys, fmt.Sprintf("small/%d", i))
+	}
+	return keys
+}()
+
+// lap is one contestant's turn. The sink must have got everything.
+func (w *world) lap(ctx context.Context, c contestant, l load) (s sample, err error) {
+	before, err := c.cpu()
+	if err != nil {
+		return s, err
+	}
+	began := time.Now()
+	if err := c.carry(ctx, l.keys()); err != nil {
+		return s, err
+	}
+	s.wall = time.Since(began)
+	after, err := c.cpu()
+	if err != nil {
+		return s, err
+	}
+	s.cpu = after - before
+	return s, w.check(l.files, int64(l.files)*l.size)
+}
+
+// cell finds a row, nil if it was not measured.
+func (b *bench) cell(name, scheme, who string) *cell {
+	i := slices.IndexFunc(b.cells, func(c *cell) bool { return c.load.name == name && c.scheme == scheme && c.who == who })
+	if i < 0 {
+		return nil
+	}
+	return b.cells[i]
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// report is the whole document.
+func (b *bench) report() string {
+	var s strings.Builder
+	s.WriteString(`# Benchmarks
+
+Written by ` + "`make bench`" + `. A source, a sink and the contestants are processes of their own on loopback. In every round each contestant
+does the same job in turn; ratios are taken inside a round against the reference, and the tables show medians over the rounds. CPU time and memory
+(VmHWM) are the contestant's alone, GB are 10⁹ bytes. Differences under 10 % mean nothing.
+
+`)
+	s.WriteString(machine())
+	s.WriteString(`
+- **tcbferry** is the real Lambda binary behind a Runtime API, verification and logging on. It is told what to carry in SQS events of ` + fmt.Sprint(perEvent) + ` messages
+  (a FIFO queue with one message group where files go one at a time, two events at once where they go 16 at once); the others get the same list beforehand.
+  It makes four requests for a file (ticket, GET, POST, and a HEAD that makes sure that the newest content won), the others three.
+- **` + reference + `** is a GET whose body goes on in a POST, with a form made by hand and its exact length; no signature, no verification.
+- **` + limit + `** has the kernel move the bytes between the two connections; it can do nothing else with them.
+- The source is the project's emulated staging bucket. The sink checks a form's framing and computes its CRC64, which tcbferry compares.
+
+## What must hold
+
+| | bound | measured | |
+|---|---|---|---|
+`)
+	for _, p := range b.bounds() {
+		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", p.what, p.limit, p.value, map[bool]string{true: "holds", false: "**does not hold**"}[p.ok])
+	}
+	b.largeTables(&s)
+	b.smallTables(&s)
+	b.peerTables(&s)
+	b.growth(&s)
+	b.coldTable(&s)
+	if len(b.skipped) > 0 {
+		slices.Sort(b.skipped)
+		s.WriteString("\n## Skipped\n\n")
+		for _, line := range slices.Compact(b.skipped) {
+			s.WriteString("- " + line + "\n")
+		}
+	}
+	return s.String()
+}
+
+// rows writes the cells of a load as a table.
+func (b *bench) rows(s *strings.Builder, load string, columns string, row func(c *cell) string) {
+	for _, scheme := range []string{"http", "https"} {
+		if b.cell(load, scheme, tcbferry) == nil {
+			continue
+		}
+		title := b.cell(load, scheme, tcbferry).load
+		fmt.Fprintf(s, "\n| %s, %s (%d rounds) | %s |\n|---|%s\n", title.title, upper(scheme), title.rounds, columns, strings.Repeat("---|", strings.Count(columns, "|")+1))
+		for _, c := range b.cells {
+			if c.load.name == load && c.scheme == scheme {
+				fmt.Fprintf(s, "| %s | %s |\n", bold(c.who), row(c))
+			}
+		}
+	}
+}
+
+func bold(who string) string {
+	if who == tcbferry {
+		return "**" + who + "**"
+	}
+	return strings.ReplaceAll(who, "|", "\\|")
+}
+
+func (b *bench) times(c *cell, of func(*cell, sample) float64) string {
+	v, ok := b.ratio(c, of)
+	if !ok {
+		return ""
+	}
+	return number(v)
+}
+
+func (b *bench) throughput(c *cell) string {
+	return strings.Join([]string{number(c.figure(speed)), b.times(c, speed), number(c.figure(cpuPerGB)), b.times(c, cpuPerGB), number(inMiB(c.peak))}, " | ")
+}
+
+func (b *bench) small(c *cell) string {
+	return strings.Join([]string{number(c.figure(filesPerS)), b.times(c, filesPerS), number(c.figure(cpuPerFile)), b.times(c, cpuPerFile), number(inMiB(c.peak))}, " | ")
+}
+
+const (
+	largeColumns = "GB/s | ratio | CPU s/GB | ratio | peak RSS MiB"
+	smallColumns = "files/s | ratio | CPU ms/file | ratio | peak RSS MiB"
+)
+
+func (b *bench) largeTables(s *strings.Builder) {
+	s.WriteString("\n## Large files\n\n![](bench-large-http.svg)\n![](bench-speed-http.svg)\n![](bench-large-https.svg)\n")
+	b.rows(s, "large", largeColumns, b.throughput)
+	b.rows(s, "huge", largeColumns, b.throughput)
+	s.WriteString("\nOver HTTPS source, sink and contestant share the machine's cores with AES on all four ends: GB/s say little there, CPU per GB says it.\n")
+}
+
+func (b *bench) smallTables(s *strings.Builder) {
+	s.WriteString("\n## Small files\n")
+	b.rows(s, "small1", smallColumns, b.small)
+	b.rows(s, "small16", smallColumns, b.small)
+}
+
+func (b *bench) peerTables(s *strings.Builder) {
+	s.WriteString(`
+## What people use today
+
+tcb-admin-node streams; @cloudbase/node-sdk takes a Buffer or a file on disk, so the file is held in memory here; curl reads its standard input into
+memory to learn its length and refuses 1 GiB. None of them compares what arrived with what was sent.
+
+![](bench-peers-http.svg)
+![](bench-peers-memory-http.svg)
+![](bench-peers-small-http.svg)
+`)
+	b.rows(s, "peers-naive", largeColumns, b.throughput)
+	b.rows(s, "peers-large", largeColumns, b.throughput)
+	b.rows(s, "peers-small", smallColumns, b.small)
+	b.rows(s, "peers-small16", smallColumns, b.small)
+}
+
+func (b *bench) growth(s *strings.Builder) {
+	s.WriteString(`
+## How cost grows
+
+With the size of a file time and CPU grow, memory does not. With the number of files at once memory grows by the buffers of a transfer.
+
+![](bench-memory-http.svg)
+![](bench-memory-https.svg)
+
+| files at once | over | seconds | CPU seconds | CPU s/GB | peak RSS MiB |
+|---|---|---|---|---|---|
+`)
+	for _, m := range b.memory {
+		perGB := m.cpu.Seconds() / (float64(m.size) * float64(m.files) / 1e9)
+		fmt.Fprintf(s, "| %d × %s | %s | %.3f | %.3f | %s | %s |\n", m.files, sizeName(m.size), upper(m.scheme), m.wall.Seconds(), m.cpu.Seconds(), number(perGB), number(inMiB(m.peak)))
+	}
+}
+
+func (b *bench) coldTable(s *strings.Builder) {
+	fmt.Fprintf(s, `
+## Cold start
+
+From exec to the first poll, then the first file of 10 kB and the second, medians of fresh processes. Roots are the machine's whole bundle.
+The binary has %.1f MB. The share of 0.072 of a CPU (128 MB of memory) begins after the first poll, as on Lambda, where it is not limited before.
+
+| | poll ms | first file ms | second file ms | RSS at poll MiB | peak MiB |
+|---|---|---|---|---|---|
+`, float64(b.size)/1e6)
+	for _, c := range b.cold {
+		share := "whole CPU"
+		if c.share > 0 {
+			share = fmt.Sprintf("%.3f of a CPU", c.share)
+		}
+		fmt.Fprintf(s, "| %s, %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", upper(c.scheme), share, ms(median(c.poll)), ms(median(c.first)), ms(median(c.second)), inMiB(c.atPoll), inMiB(c.peak))
+	}
+}
+
+// machine describes where it was measured.
+func machine() string {
+	model, kernel, memory := "unknown processor", "", ""
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		kernel = ", Linux " + strings.TrimSpace(string(text))
+	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var kib int64
+		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err == nil {
+			memory = fmt.Sprintf(", %.0f GiB of memory", float64(kib)/(1<<20))
+		}
+	}
+	return fmt.Sprintf("The machine: %d CPUs (%s)%s%s, %s, %s. Nothing but loopback was measured: no real S3, COS or Lambda.\n",
+		runtime.NumCPU(), model, memory, kernel, runtime.Version(), runtime.GOARCH)
+}
+
+// verdicts is what the terminal shows in the end.
+func (b *bench) verdicts() string {
+	var s strings.Builder
+	for _, p := range b.bounds() {
+		fmt.Fprintf(&s, "%-5s %s: %s (%s)\n", map[bool]string{true: "ok", false: "FAILS"}[p.ok], p.what, p.value, p.limit)
+	}
+	return s.String()
+}
+
+// write replaces the document and its charts.
+func (b *bench) write(dir, text string) error {
+	if err := os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	for name, svg := range b.charts() {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(svg), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+// Command world is the outside world of the benchmark, one process for each side,
+// so that the CPU time of a contestant is its own: "world source" is a staging
+// bucket, "world sink" the WeChat API and COS.
+//
+// The source is the project's emulated staging bucket. The sink is lenient where
+// the emulator of package tcb is strict, for it must be faster than what it
+// measures: it checks a form's framing and computes its CRC64, and nothing else.
+package main
+
+import (
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	cert := flag.String("cert", "", "certificate file, for HTTPS")
+	key := flag.String("key", "", "key file of the certificate")
+	flag.Parse()
+	var err error
+	switch flag.Arg(0) {
+	case "source":
+		err = source(*cert, *key)
+	case "sink":
+		err = sink(*cert, *key)
+	default:
+		err = fmt.Errorf("world source or world sink, not %q", flag.Arg(0))
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The benchmark ends this process by closing its standard input.
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// serve prints the URL at which h is served from now on. HTTP/1.1 alone is
+// spoken, as tcbferry does.
+func serve(cert, key string, h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	if cert == "" {
+		go srv.Serve(l)
+		return "http://" + l.Addr().String(), nil
+	}
+	go srv.ServeTLS(l, cert, key)
+	return "https://" + l.Addr().String(), nil
+}
