@@ -9,15 +9,35 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
 
+// timeLimit is the header in which SCF sends the function's time limit along
+// with every request, in milliseconds. A caller cannot set it there.
+const timeLimit = "X-Scf-Timeout"
+
+// limited gives requests the deadline that the platform gives the function.
+// Elsewhere there is none, and a caller that sends the header hurries itself.
+func limited(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ms, err := strconv.ParseUint(r.Header.Get(timeLimit), 10, 31); err == nil && ms > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Duration(ms)*time.Millisecond)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // Serve runs an HTTP server until SIGTERM or SIGINT, then lets the requests
-// under way finish, for at most 25 s.
+// under way finish, for at most 25 s. A request ends in time for the limit that
+// the platform names.
 func Serve(srv *http.Server) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	srv.Handler = limited(srv.Handler)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.ListenAndServe() }()
 	select {
