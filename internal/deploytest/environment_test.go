@@ -28,6 +28,7 @@ var unset = map[string]string{
 	"AWS_WEB_IDENTITY_TOKEN_FILE":            "for containers",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "as above",
 	"AWS_CONTAINER_CREDENTIALS_FULL_URI":     "as above",
+	"AWS_ENDPOINT_URL":                       "AWS_ENDPOINT_URL_S3 is offered; this one is for emulators of all of AWS",
 }
 
 // onLambda and onSCF say the same of one platform, or of one function on it.
