@@ -30,6 +30,7 @@ type kind struct {
 	sure bool            // for ever, it fails every file that it hits
 	slow bool            // noticed only after the product's 15 s without a byte
 	wide bool            // it may hit other files of the same instance: a token dies for all
+	lone bool            // it goes with no other fault
 	once bool            // it strikes a limited number of times, for it changes the source
 
 	get    func(f *file, rng *rand.Rand) *staging.Fault // at the source
@@ -112,7 +113,9 @@ func confirmKinds() []*kind {
 		return &kind{name: "confirm " + name, at: atConfirm, ends: one(end), sure: true, status: status}
 	}
 	gone := at("404", http.StatusNotFound, "")
-	gone.ends, gone.sure = nil, false // deleted since: what was delivered is the newest there was
+	// Deleted since: what was delivered is the newest there was. With a source that
+	// is replaced as well, the 404 would be a lie that nobody can see through.
+	gone.ends, gone.sure, gone.lone = nil, false, true
 	return []*kind{
 		at("500", http.StatusInternalServerError, transfer.Unavailable),
 		at("503", http.StatusServiceUnavailable, transfer.Throttled),
@@ -127,9 +130,9 @@ const twice = "function invoked twice at once"
 
 func functionKinds() []*kind {
 	return []*kind{
-		{name: "function out of time", at: atFunction, ends: one(transfer.OutOfTime), sure: true,
+		{name: "function out of time", at: atFunction, ends: one(transfer.OutOfTime), sure: true, lone: true,
 			get: func(f *file, _ *rand.Rand) *staging.Fault { return &staging.Fault{Rate: int(f.size/60) + 1} }},
-		{name: twice, at: atFunction},
+		{name: twice, at: atFunction, lone: true},
 	}
 }
 

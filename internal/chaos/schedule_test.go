@@ -28,9 +28,11 @@ type file struct {
 
 	mu       sync.Mutex
 	rng      *rand.Rand
+	began    time.Time // of its first invocation
 	bites    []*bite
 	planned  []bite // bites as they were planned
 	version  uint64 // seed of the newest content
+	past     []staging.Synthetic
 	removed  bool
 	statuses []string // of its invocations during the schedule
 }
@@ -99,8 +101,8 @@ func schedule(seed uint64, sc scale) *plan {
 		var ks []*kind
 		if rng.IntN(4) > 0 {
 			ks = append(ks, draw())
-			if rng.IntN(4) == 0 && ks[0].at != atFunction {
-				if k := draw(); k.at != atFunction && k.wide == ks[0].wide {
+			if rng.IntN(4) == 0 && !ks[0].lone {
+				if k := draw(); !k.lone && k.wide == ks[0].wide {
 					ks = append(ks, k)
 				}
 			}
@@ -163,6 +165,9 @@ func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 		f.ref = transfer.Ref{Scheme: transfer.COS, Region: region, Bucket: cosRef, Key: key}
 	}
 	for _, k := range ks {
+		if k.at == atSource {
+			f.size = max(f.size, 1) // of an answer without a body nothing breaks off
+		}
 		b := bite{k, []int{1, 1, 1, 2, 3, -1}[rng.IntN(6)]}
 		switch {
 		case k.at == atFunction && k.name != twice:
@@ -253,6 +258,7 @@ func (f *file) put() error {
 func (f *file) replace() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.past = append(f.past, f.content())
 	f.version++
 	f.size += f.rng.Int64N(2) * f.rng.Int64N(100)
 	if err := f.put(); err != nil {

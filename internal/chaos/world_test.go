@@ -130,7 +130,7 @@ func (w *world) function(t *testing.T, n int, out io.Writer, more ...string) app
 type line struct {
 	Msg, Source, Status, Kind, Code string
 	Attempts, Resumes               int
-	DurationMs                      int64
+	Time                            time.Time
 }
 
 // A journal collects the lines of files.

@@ -1,0 +1,197 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// TestEndlessAnswers has each peer answer without end. The function must stop
+// reading early, whatever the status and the shape of what comes, and say that
+// the peer was at fault.
+func TestEndlessAnswers(t *testing.T) {
+	const start, more = "start", "more"
+	json := map[string]string{start: `{"errcode":0,"errmsg":"`, more: "xxxxxxxxxxxxxxxx"}
+	list := map[string]string{start: `{"a":[`, more: `{"b":[1e99999,`}
+	xml := map[string]string{start: "<?xml version='1.0'?><Error><Code>InternalError</Code><Message>", more: "xxxxxxxxxxxxxxxx"}
+	nest := map[string]string{start: "<Error>", more: "<a b='c'>"}
+	tags := map[string]string{start: "<Tagging><TagSet>", more: "<Tag><Key>k</Key><Value>v</Value></Tag>"}
+	for _, tc := range []struct {
+		name   string
+		at     func(r *http.Request) bool
+		status int
+		body   map[string]string
+	}{
+		{"token", at("POST", "/cgi-bin/stable_token"), 200, json},
+		{"token, nested", at("POST", "/cgi-bin/stable_token"), 200, list},
+		{"ticket", at("POST", "/tcb/uploadfile"), 200, json},
+		{"ticket, refused", at("POST", "/tcb/uploadfile"), 502, json},
+		{"COS, refused", at("POST", "/64"), 400, xml}, // 64 begins the name of the bucket
+		{"COS, nested", at("POST", "/64"), 403, nest},
+		{"COS, refused as text", at("POST", "/64"), 500, xml},
+		{"COS, accepted", at("POST", "/64"), 200, nest},
+		{"S3, refused", at("GET", "/"+bucket), 500, xml},
+		{"S3, nested", at("GET", "/"+bucket), 400, nest},
+		{"S3, moved", at("GET", "/"+bucket), 307, xml},
+		{"S3, more than announced", at("GET", "/"+bucket), 206, nest},
+		{"S3, tags", func(r *http.Request) bool { return r.Method == "GET" && r.URL.Query().Has("tagging") }, 200, tags},
+		{"S3, tags refused", func(r *http.Request) bool { return r.Method == "GET" && r.URL.Query().Has("tagging") }, 503, xml},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			var sent atomic.Int64
+			var servers []*httptest.Server
+			endless := func(h http.Handler) string {
+				srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					if !tc.at(r) {
+						h.ServeHTTP(rw, r)
+						return
+					}
+					io.Copy(io.Discard, r.Body)
+					rw.Header().Set("x-cos-request-id", "NjI2Y2Zl")
+					rw.Header().Set("Content-Type", "application/xml")
+					rw.WriteHeader(tc.status)
+					flood(rw, tc.body[start], tc.body[more], &sent)
+				}))
+				servers = append(servers, srv)
+				return srv.URL
+			}
+			t.Setenv("AWS_ENDPOINT_URL_S3", endless(w.s3))
+			w.vars = devstack.With(w.vars, "WECHAT_API_URL", endless(w.cloud.Handler()))
+			put(t, w, "a.bin", 100)
+			var j journal
+			invoke := w.function(t, 0, &j, "ON_DELIVERED", "tag")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := invoke(ctx, plainEvent("a.bin"))
+			for _, srv := range servers {
+				srv.Close() // when its answers are over
+			}
+			line := j.take()[0]
+			t.Logf("%s %s %s, %d KiB sent, %d attempts", line.Status, line.Kind, line.Code, sent.Load()>>10, line.Attempts)
+			if n := sent.Load(); n == 0 || n > enough {
+				t.Errorf("the function took %d bytes of an answer without end", n)
+			}
+			if line.Status == transfer.Failed && err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+// enough is what all tries together may take of an endless answer, what stands in
+// the buffers of their connections included; a flood is larger.
+const (
+	enough   = 48 << 20
+	floodMax = 512 << 20
+)
+
+// flood writes more without end, or rather until floodMax.
+func flood(w io.Writer, start, more string, sent *atomic.Int64) {
+	block := []byte(strings.Repeat(more, 1+(64<<10)/len(more)))
+	io.WriteString(w, start)
+	sent.Add(int64(len(start)))
+	for total := 0; total < floodMax; {
+		n, err := w.Write(block)
+		total += n
+		sent.Add(int64(n))
+		if err != nil {
+			return
+		}
+	}
+}
+
+func at(method, prefix string) func(r *http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.Method == method && strings.HasPrefix(r.URL.Path, prefix) && !r.URL.Query().Has("tagging")
+	}
+}
+
+// TestHostileEvents hands over what nobody sends by mistake, up to the 6 MB that
+// the platforms let through. Each must be answered soon, in memory that is in
+// proportion, with an error or with an answer for each file that it names.
+func TestHostileEvents(t *testing.T) {
+	const most = 6 << 20
+	fill := func(head, body, tail string) string {
+		return head + strings.Repeat(body, (most-len(head)-len(tail))/len(body)) + tail
+	}
+	deep := func(n int) string {
+		return strings.Repeat(`{"requestPayload":`, n) + `{"files":["x"]}` + strings.Repeat("}", n)
+	}
+	quoted := func(n int) string { // a message in a message: each level doubles the backslashes
+		doc := `{"files":["x"]}`
+		for range n {
+			doc = fmt.Sprintf(`{"Records":[{"messageId":"1","eventSource":"aws:sqs","body":%q}]}`, doc)
+		}
+		return doc
+	}
+	w := newWorld(t)
+	invoke := w.function(t, 0, io.Discard)
+	for name, payload := range map[string]string{
+		"nested lists":                fill("", "[", ""),
+		"nested lists in files":       fill(`{"files":`, "[", ""),
+		"nested objects":              fill("", `{"Records":`, ""),
+		"nested objects in a record":  fill(`{"Records":[`, `{"s3":`, ""),
+		"a number of 6 MB":            fill(`{"files":[`, "9", "]}"),
+		"a size of 6 MB":              fill(`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"b"},"object":{"key":"k","size":`, "9", "}}}]}"),
+		"an exponent of 6 MB":         fill(`{"files":[1e`, "9", "]}"),
+		"a string of 6 MB":            fill(`{"files":["`, "x", `"]}`),
+		"escapes of 6 MB":             fill(`{"files":["`, `\u0000`, `"]}`),
+		"lone surrogates":             fill(`{"files":["s3://b/`, `\ud800`, `"]}`),
+		"invalid UTF-8":               fill(`{"files":["s3://b/`, "\xff\xfe", `"]}`),
+		"nothing a million times":     fill(`{"files":[`, `"",`, `""]}`),
+		"null a million times":        fill(`{"Records":[`, `null,`, `null]}`),
+		"one field a million times":   fill(`{`, `"files":[],`, `"files":["x"]}`),
+		"a million fields":            fill(`{`, `"":0,`, `"":0}`),
+		"white space":                 fill("{", " ", "}"),
+		"zeros":                       fill("", "\x00", ""),
+		"a payload in a payload":      deep(100_000),
+		"a message in a message":      quoted(14),
+		"messages without a body":     fill(`{"Records":[`, `{"eventSource":"aws:sqs"},`, `{"eventSource":"aws:sqs"}]}`),
+		"a byte order mark":           "\ufeff{}",
+		"two documents":               `{"files":["x"]}{"files":["x"]}`,
+		"a document and more":         `{"files":["x"]} x`,
+		"the same field twice":        `{"files":["x"],"files":["y","z"]}`,
+		"the same field in two cases": `{"files":["x"],"FILES":["y"]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if len(payload) > most {
+				t.Fatalf("%d bytes", len(payload))
+			}
+			began, before := time.Now(), allocated()
+			reply, err := invoke(t.Context(), []byte(payload))
+			took, memory := time.Since(began), allocated()-before
+			t.Logf("%d KiB: %v, %d MiB allocated: %.150s %.150v", len(payload)>>10, took.Round(time.Millisecond), memory>>20, reply, err)
+			// None of them names a file that is there.
+			if err == nil && !strings.Contains(string(reply), `{"itemIdentifier":"1"}`) {
+				t.Error("no error")
+			}
+			if took > 5*time.Second || memory > 60*uint64(len(payload))+(8<<20) {
+				t.Errorf("it took %v and %d MiB", took, memory>>20)
+			}
+			if _, unread := err.(*app.EventNotUnderstood); !unread && err != nil {
+				if _, answered := document(err); !answered {
+					t.Errorf("an error of type %T", err)
+				}
+			}
+		})
+	}
+}
+
+// allocated is what the process has allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
