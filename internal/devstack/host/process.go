@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -102,13 +103,40 @@ func (p *process) dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 }
 
-// freePort finds a TCP port that nobody listens on.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// serve starts a server on a free port, which the variable called name hands to it.
+func (p *Program) serve(name string, vars map[string]string) (proc *process, port string, err error) {
+	port, hold, err := freePort()
 	if err != nil {
-		return "", fmt.Errorf("no free port: %w", err)
+		return nil, "", err
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+	vars[name] = port
+	if proc, err = p.start(vars); err != nil {
+		hold.Close()
+		return nil, "", err
+	}
+	go func() {
+		<-proc.exited
+		hold.Close()
+	}()
+	return proc, port, nil
+}
+
+// freePort finds a TCP port that nobody listens on, and that no other caller is
+// given, in this process or another, until hold is closed: what is held is the UDP
+// port of the same number. Else two servers that start at once may get the same
+// port, and a client of the one reaches the other.
+func freePort() (port string, hold io.Closer, err error) {
+	for range 10 {
+		var udp net.PacketConn
+		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			break
+		}
+		_, port, _ = net.SplitHostPort(udp.LocalAddr().String()) // of an address: never fails
+		var tcp net.Listener
+		if tcp, err = net.Listen("tcp", ":"+port); err == nil {
+			return port, udp, tcp.Close()
+		}
+		udp.Close()
+	}
+	return "", nil, fmt.Errorf("no free port: %w", err)
 }

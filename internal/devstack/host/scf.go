@@ -147,11 +147,8 @@ func (s *SCF) boot(ctx context.Context) (*process, *rpc.Client, error) {
 		return s.proc, s.client, nil
 	}
 	s.drop()
-	port, err := freePort()
-	if err == nil {
-		s.proc, err = s.start(map[string]string{"_LAMBDA_SERVER_PORT": port, "TENCENTCLOUD_RUNENV": "SCF", "TZ": ":UTC"})
-	}
-	proc := s.proc
+	proc, port, err := s.serve("_LAMBDA_SERVER_PORT", map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "TZ": ":UTC"})
+	s.proc = proc
 	s.mu.Unlock()
 	if err != nil {
 		return nil, nil, err

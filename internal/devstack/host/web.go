@@ -20,16 +20,14 @@ type Web struct {
 // StartWeb runs the binary at path on a free port and waits until it accepts
 // connections, for 10 s at the most.
 func StartWeb(ctx context.Context, path string, env map[string]string) (*Web, error) {
-	port, err := freePort()
+	w := &Web{Program: newProgram(path, env)}
+	proc, port, err := w.serve("PORT", map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "TZ": ":UTC"})
 	if err != nil {
-		return nil, err
-	}
-	addr := net.JoinHostPort("127.0.0.1", port)
-	w := &Web{Program: newProgram(path, env), URL: "http://" + addr}
-	if w.proc, err = w.start(map[string]string{"PORT": port, "TENCENTCLOUD_RUNENV": "SCF", "TZ": ":UTC"}); err != nil {
 		w.log.close()
 		return nil, err
 	}
+	addr := net.JoinHostPort("127.0.0.1", port)
+	w.proc, w.URL = proc, "http://"+addr
 	ctx, cancel := context.WithTimeout(ctx, initTime)
 	defer cancel()
 	conn, err := w.proc.dial(ctx, addr)
