@@ -3,12 +3,40 @@ package tcb
 import (
 	"crypto/md5"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"hash"
 	"hash/crc64"
 )
 
-var crcTable = crc64.MakeTable(crc64.ECMA)
+// crcTables are for eight bytes at a time: crcTables[0] is the usual table.
+var crcTables = func() (t [8]crc64.Table) {
+	t[0] = *crc64.MakeTable(crc64.ECMA)
+	for i := 1; i < len(t); i++ {
+		for j, v := range t[i-1] {
+			t[i][j] = t[0][byte(v)] ^ v>>8
+		}
+	}
+	return t
+}()
+
+// updateCRC is crc64.Update, at the same speed, without the race detector: under
+// it the library takes nine seconds for a GiB, and here nothing is shared.
+//
+//go:norace
+func updateCRC(crc uint64, p []byte) uint64 {
+	crc = ^crc
+	for len(p) >= 8 {
+		crc ^= binary.LittleEndian.Uint64(p)
+		crc = crcTables[7][byte(crc)] ^ crcTables[6][byte(crc>>8)] ^ crcTables[5][byte(crc>>16)] ^ crcTables[4][byte(crc>>24)] ^
+			crcTables[3][byte(crc>>32)] ^ crcTables[2][byte(crc>>40)] ^ crcTables[1][byte(crc>>48)] ^ crcTables[0][byte(crc>>56)]
+		p = p[8:]
+	}
+	for _, b := range p {
+		crc = crcTables[0][byte(crc)^b] ^ crc>>8
+	}
+	return ^crc
+}
 
 // digest computes over a file as it arrives, and keeps a small one.
 type digest struct {
@@ -36,7 +64,7 @@ func newDigest(want Digests, keep, bound int64) *digest {
 
 func (d *digest) write(p []byte) {
 	d.size += int64(len(p))
-	d.crc = crc64.Update(d.crc, crcTable, p)
+	d.crc = updateCRC(d.crc, p)
 	if d.md5 != nil {
 		d.md5.Write(p)
 	}

@@ -19,6 +19,7 @@ var (
 	FormatString = formatString
 	StringToSign = stringToSign
 	Signature    = signature
+	UpdateCRC    = updateCRC
 	ErrorXML     = func(code, toSign, format, resource, request, trace string) string {
 		e := refuse(code, "")
 		e.toSign, e.format = toSign, format
