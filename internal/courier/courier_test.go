@@ -266,7 +266,7 @@ func TestDeadline(t *testing.T) {
 	}{
 		{"hangs", 30 * time.Second, hang, "failed OutOfTime", 28 * time.Second},
 		{"hangs, 10 s", 10 * time.Second, hang, "failed OutOfTime", 9 * time.Second},
-		{"hangs, 3 s", 3 * time.Second, hang, "failed OutOfTime", 2400 * time.Millisecond},
+		{"hangs, 3 s", 3 * time.Second, hang, "failed OutOfTime", 2250 * time.Millisecond},
 		{"hangs, 1 s", time.Second, hang, "failed OutOfTime", 500 * time.Millisecond},
 		{"down, 1 s", time.Second, down, "failed Unavailable", 500 * time.Millisecond},
 		{"asks for a minute", 30 * time.Second, func(context.Context, int) error { return later }, "failed Throttled", 0},
