@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/host"
@@ -17,7 +16,6 @@ import (
 type row struct {
 	kind, key string
 	arrange   func(w *devstack.World, key string)
-	limit     time.Duration
 	want      verdict
 }
 
@@ -59,9 +57,9 @@ func rows() []row {
 			arrange: upload(later(tcb.COSError(503, "SlowDown", "Please reduce your request rate.")))},
 		{kind: "Unavailable", key: "in/gateway.txt", want: verdict{code: "Unavailable", retryable: true},
 			arrange: upload(later(tcb.FaultNamed("upload gateway 502")))},
-		{kind: "Corrupt", key: "in/corrupt.txt", want: verdict{code: "Corrupt", retryable: true},
-			arrange: upload(tcb.FaultNamed("upload wrong crc64"))},
-		{kind: "OutOfTime", key: "in/slow.txt", limit: 2 * time.Second, want: verdict{code: "OutOfTime", retryable: true},
+		{kind: "Corrupt", key: "in/corrupt.txt", want: verdict{code: "BadDigest", retryable: true},
+			arrange: upload(later(tcb.COSError(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")))},
+		{kind: "OutOfTime", key: "in/slow.txt", want: verdict{code: "OutOfTime", retryable: true},
 			arrange: source(staging.Fault{After: 3, Stall: true})},
 	}
 }
@@ -96,11 +94,8 @@ func TestOutcomes(t *testing.T) {
 					put(t, w, row.key, "the bad one")
 					row.arrange(w, row.key)
 				}
-				if row.limit == 0 {
-					row.limit = limit
-				}
 				f := form.start(t, w, form.vars...)
-				r := f.invoke(form.event(row.key, good), row.limit)
+				r := f.invoke(form.event(row.key, good), limit)
 				form.answer(t, r, f.program.Output(), row.want)
 				stored(t, w.Cloud, devstack.Env, good, body)
 				if row.want.code != "" && !strings.Contains(f.program.Output(), fmt.Sprintf(`"kind":%q`, row.kind)) {

@@ -1,0 +1,92 @@
+package blackbox_test
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// One process serves as many invocations at once as Lambda says. They share an
+// access token, and nothing else.
+func TestConcurrentInvocations(t *testing.T) {
+	t.Parallel()
+	const atOnce = 4
+	w := newWorld(t)
+	var waiting atomic.Int64
+	all := make(chan struct{})
+	w.Staging.OnGet = func(_, _ string, nth int) *staging.Fault {
+		return &staging.Fault{Then: func() { // the first ones wait for each other
+			if waiting.Add(1) == atOnce {
+				close(all)
+			}
+			select {
+			case <-all:
+			case <-t.Context().Done():
+			}
+		}}
+	}
+	f := lambda(t, w, "AWS_LAMBDA_MAX_CONCURRENCY", strconv.Itoa(atOnce))
+	var wg sync.WaitGroup
+	for i := range 3 * atOnce {
+		key := "in/" + strconv.Itoa(i)
+		body := put(t, w, key, "content of "+key)
+		wg.Go(func() {
+			r, err := f.call(s3Event(key, "in/gone-"+key), limit)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			files := entries(t, r)
+			delivered(t, w.Cloud, devstack.Env, files[0], body)
+			matches(t, files[1], verdict{reason: "gone"})
+		})
+	}
+	wg.Wait()
+	if n := w.Cloud.Requests()[tcb.OpStableToken]; n != 1 {
+		t.Errorf("%d access tokens were fetched", n)
+	}
+}
+
+// A file that one envelope names several times is carried once, and answered each time.
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := put(t, w, good, "content")
+	put(t, w, "in/other.txt", body)
+	files := lambda(t, w).ferry(s3Event(good, "in/other.txt", good, good))
+	if len(files) != 4 {
+		t.Fatalf("%d files are answered", len(files))
+	}
+	for _, e := range files {
+		delivered(t, w.Cloud, devstack.Env, e, body)
+	}
+	if n := w.Cloud.Requests()[tcb.OpUpload]; n != 2 {
+		t.Errorf("%d uploads of 2 files", n)
+	}
+	if n := w.Staging.Count("GET"); n != 2 {
+		t.Errorf("%d downloads of 2 files", n)
+	}
+}
+
+// In a FIFO queue nothing overtakes a message that failed.
+func TestFIFO(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, key := range []string{"in/1", "in/2", "in/3", "in/4"} {
+		put(t, w, key, "content")
+	}
+	w.Cloud.Inject(always(tcb.COSError(403, "AccessDenied", "no"), "in/2"))
+	f := lambda(t, w)
+	const want = `{"batchItemFailures":[{"itemIdentifier":"m-1"},{"itemIdentifier":"m-2"},{"itemIdentifier":"m-3"}]}`
+	if r := f.invoke(fifoEvent("in/1", "in/2", "in/3", "in/4"), limit); string(r.Payload) != want {
+		t.Errorf("the answer is %s%s", r.Payload, r.ErrorMessage)
+	}
+	if n := w.Cloud.Commits(); n != 1 {
+		t.Errorf("%d files are stored, not 1", n)
+	}
+}
