@@ -62,11 +62,13 @@ func copying(source, path string) request {
 }
 
 func (r request) as(key string) request {
-	r.header = r.header.Clone()
-	r.header.Del("Authorization")
-	if key != "" {
-		r.header.Set("Authorization", "Bearer "+key)
+	h := bearer(key)
+	for name, values := range r.header {
+		if name != "Authorization" {
+			h[name] = values
+		}
 	}
+	r.header = h
 	return r
 }
 

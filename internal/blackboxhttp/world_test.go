@@ -86,6 +86,8 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	case path == "/in/chunked":
 		rw.(http.Flusher).Flush()
 		io.WriteString(rw, "of unknown length")
+	case path == "/in/loop":
+		http.Redirect(rw, r, "/in/loop", http.StatusTemporaryRedirect)
 	case path == "/in/to":
 		rw.Header().Set("Location", r.URL.Query().Get("url"))
 		rw.WriteHeader(http.StatusFound)
