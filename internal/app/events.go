@@ -44,18 +44,14 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 // event is one invocation: Decode, Plan, Carry, Reply.
 func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply []byte, err error) {
 	start, fetched := time.Now(), a.fetches()
-	defer func() {
-		if r := recover(); r != nil { // of the fleet's panics none gets here
-			a.journal.Log().ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			err = &EventNotUnderstood{&transfer.Error{Stage: transfer.Decode, Kind: transfer.Malformed,
-				What: "tcbferry itself failed on this event; the log has the stack, please report it"}}
-		}
-	}()
+	defer a.survive(ctx, func(e *transfer.Error) { err = &EventNotUnderstood{e} })
 	ctx, cancel := courier.WithReserve(ctx)
 	defer cancel()
 	env, derr := event.Decode(payload, host)
 	if derr != nil {
-		return nil, &EventNotUnderstood{transfer.AsError(ctx, transfer.Decode, derr)}
+		e := transfer.AsError(ctx, transfer.Decode, derr)
+		a.journal.Log().ErrorContext(ctx, "event not understood", "error", e.What)
+		return nil, &EventNotUnderstood{e}
 	}
 	outs := courier.Fleet(ctx, env.Items, event.Newest(env.Items), func(ctx context.Context, i int) transfer.Outcome {
 		o := a.item(ctx, env.Items[i])
@@ -67,7 +63,10 @@ func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply
 }
 
 // item answers one item: what the event or the routes decide needs no courier.
-func (a *app) item(ctx context.Context, item transfer.Item) transfer.Outcome {
+func (a *app) item(ctx context.Context, item transfer.Item) (o transfer.Outcome) {
+	defer a.survive(ctx, func(e *transfer.Error) {
+		o = transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: e}
+	})
 	if item.Err != nil || item.Reason != "" {
 		return transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: item.Err, Reason: item.Reason}
 	}
@@ -76,4 +75,15 @@ func (a *app) item(ctx context.Context, item transfer.Item) transfer.Outcome {
 		return transfer.Outcome{Plan: plan, Err: err, Reason: reason}
 	}
 	return a.courier.Carry(ctx, plan)
+}
+
+// survive turns a panic into an error, so that one file or event does not take
+// the process and the others with it. Of the panic's value only the type is
+// logged: anything else might hold a secret.
+func (a *app) survive(ctx context.Context, fail func(*transfer.Error)) {
+	if r := recover(); r != nil {
+		a.journal.Log().ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		fail(&transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "Panic",
+			What: "tcbferry itself failed on this; the log has the stack, please report it"})
+	}
 }

@@ -2,9 +2,6 @@ package courier
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"sync"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -17,12 +14,12 @@ const AtOnce = 8
 // one outcome for each. Items of one group go in order, and after a failure the
 // rest of the group is not tried. An item whose leader is another item shares
 // that one's outcome, so that each file is carried once. carry is called with
-// the index of a leader; a panic in it becomes that item's failure.
+// the index of a leader and must not panic.
 func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
 	outs := make([]transfer.Outcome, len(items))
 	once := make([]func() transfer.Outcome, len(items))
 	for i := range items {
-		once[i] = sync.OnceValue(func() transfer.Outcome { return guarded(ctx, items[i], i, carry) })
+		once[i] = sync.OnceValue(func() transfer.Outcome { return carry(ctx, i) })
 	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, AtOnce)
@@ -63,15 +60,4 @@ func lanes(items []transfer.Item) [][]int {
 		all[n] = append(all[n], i)
 	}
 	return all
-}
-
-func guarded(ctx context.Context, item transfer.Item, i int, carry func(context.Context, int) transfer.Outcome) (o transfer.Outcome) {
-	defer func() {
-		if r := recover(); r != nil {
-			slog.ErrorContext(ctx, "panic", "source", item.Ref.String(), "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			o = transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable,
-				Code: "Panic", What: "tcbferry itself failed on this file; the log has the stack, please report it"}}
-		}
-	}()
-	return carry(ctx, i)
 }

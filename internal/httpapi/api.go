@@ -84,7 +84,7 @@ func (a *api) log(c *call, status int, p *problem, took time.Duration) {
 	if p != nil {
 		code = p.Code
 	}
-	a.Log.Info("request", "method", c.Method, "status", status, "code", code, "key", c.key.name, "durationMs", took.Milliseconds())
+	a.Log.InfoContext(c.Context(), "request", "method", c.Method, "status", status, "code", code, "key", c.key.name, "durationMs", took.Milliseconds())
 }
 
 // safely turns a panic into an answer. Of the panic's value only the type is
@@ -96,7 +96,7 @@ func (a *api) safely(c *call) (status int, body any, p *problem) {
 			if e, ok := v.(runtime.Error); ok {
 				what = e.Error()
 			}
-			a.Log.Error("panic in the HTTP handler", "what", what, "stack", string(debug.Stack()))
+			a.Log.ErrorContext(c.Context(), "panic", "what", what, "stack", string(debug.Stack()))
 			p = newProblem(http.StatusServiceUnavailable, "InternalError", "The function failed on this request by a fault of its own; try again later, and report it if it stays.")
 		}
 	}()

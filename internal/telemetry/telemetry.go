@@ -18,6 +18,7 @@ import (
 // A Journal writes log lines and metrics. It is safe for concurrent use.
 type Journal struct {
 	log      *slog.Logger
+	plain    *slog.Logger // of metrics that are plain fields: whatever the level
 	out      io.Writer
 	function string // the name of the Lambda function; "" anywhere else
 }
@@ -29,6 +30,7 @@ func New(out io.Writer, level slog.Level, function string) *Journal {
 	out = &lineWriter{out: out}
 	return &Journal{
 		log:      slog.New(tagged{slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})}),
+		plain:    slog.New(tagged{slog.NewJSONHandler(out, nil)}),
 		out:      out,
 		function: function,
 	}
@@ -123,7 +125,7 @@ func (j *Journal) metrics(ctx context.Context, t tally, dimensions ...string) {
 		for _, name := range sorted(t) {
 			attrs = append(attrs, slog.Any(name, t[name]))
 		}
-		j.log.LogAttrs(ctx, slog.LevelInfo, "metrics", attrs...)
+		j.plain.LogAttrs(ctx, slog.LevelInfo, "metrics", attrs...)
 		return
 	}
 	type metric struct{ Name, Unit string }

@@ -58,19 +58,21 @@ func TestFileLines(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	var out bytes.Buffer
-	j := telemetry.New(&out, slog.LevelError, "fn")
-	outs := outcomes()
-	for i := range outs {
-		j.File(t.Context(), &outs[i])
-	}
-	if n := len(lines(t, &out)); n != 1 {
-		t.Errorf("%d lines at level error, want the one failure", n)
-	}
-	out.Reset()
-	j.Invocation(t.Context(), outs, 1, time.Second)
-	if n := len(lines(t, &out)); n != 2 {
-		t.Errorf("%d lines of metrics, want 2 whatever the level", n)
+	for _, function := range []string{"", "fn"} {
+		var out bytes.Buffer
+		j := telemetry.New(&out, slog.LevelError, function)
+		outs := outcomes()
+		for i := range outs {
+			j.File(t.Context(), &outs[i])
+		}
+		if n := len(lines(t, &out)); n != 1 {
+			t.Errorf("function %q: %d lines at level error, want the one failure", function, n)
+		}
+		out.Reset()
+		j.Invocation(t.Context(), outs, 1, time.Second)
+		if n := len(lines(t, &out)); n != 2 {
+			t.Errorf("function %q: %d lines of metrics, want 2 whatever the level", function, n)
+		}
 	}
 }
 

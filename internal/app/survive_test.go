@@ -1,0 +1,52 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// rough is a store that panics on one key and has lost the others.
+type rough struct{}
+
+func (rough) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, error) {
+	if ref.Key == "bomb" {
+		panic("TOPSECRET")
+	}
+	return nil, &transfer.Error{Stage: transfer.Open, Kind: transfer.NotFound, What: "gone"}
+}
+
+func (rough) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
+
+func (rough) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
+	return transfer.Ticket{}, nil
+}
+
+// A panic fails its file and nothing else; what it said is not shown.
+func TestPanic(t *testing.T) {
+	var log bytes.Buffer
+	tpl, err := route.ParseTemplate("{key}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{
+		journal: telemetry.New(&log, slog.LevelDebug, ""),
+		courier: &courier.Courier{Sources: map[string]transfer.Source{transfer.S3: rough{}}, Desk: rough{}},
+	}
+	a.Table.Routes = []route.Route{{Env: "e", Path: tpl}}
+	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"})
+	_, err = a.event(ctx, Lambda, []byte(`{"files":["s3://b/bomb","s3://b/k"]}`))
+	if err == nil || !strings.Contains(err.Error(), `"code":"Panic"`) || !strings.Contains(err.Error(), `"reason":"gone"`) {
+		t.Errorf("the answer is %v", err)
+	}
+	if strings.Contains(log.String()+err.Error(), "TOPSECRET") || !strings.Contains(log.String(), `"msg":"panic"`) || !strings.Contains(log.String(), `"requestId":"r-1"`) {
+		t.Errorf("the log is %s", log.String())
+	}
+}
