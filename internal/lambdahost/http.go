@@ -179,8 +179,10 @@ func (w *response) Write(b []byte) (int, error) {
 }
 
 // badRequest answers a request that cannot even be put together, in the form of
-// every other error (RFC 9457).
+// every other error (RFC 9457, docs/openapi.yaml).
 func (w *response) badRequest(err error) {
+	w.header.Set("Cache-Control", "no-store")
+	w.header.Set("X-Content-Type-Options", "nosniff")
 	w.header.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(http.StatusBadRequest)
 	json.NewEncoder(w).Encode(map[string]any{"status": 400, "title": "Bad Request", "detail": err.Error(), "code": "Malformed"})
