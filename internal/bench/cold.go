@@ -72,7 +72,7 @@ func (b *bench) coldStart(ctx context.Context, w *world, cell *start, group grou
 	var took [2]time.Duration
 	for i := range took {
 		began := time.Now()
-		if err := f.invoke(ctx, event(warmUp[i:i+1], false)); err != nil {
+		if err := f.invoke(ctx, fifo(warmUp[i:i+1]), 1); err != nil {
 			return err
 		}
 		took[i] = time.Since(began)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,15 +20,16 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/host"
 )
 
-// perEvent is how many messages an SQS event brings. The list that the other
-// contestants get beforehand comes to tcbferry in events of this size.
+// perEvent is how many files an event names. The list that the other contestants
+// get beforehand comes to tcbferry in events of this size.
 const perEvent = 250
 
 // A ferry is the real Lambda binary behind the Runtime API.
 //
-// One file at a time is a FIFO queue with one message group; sixteen are two
-// events at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries eight files of
-// one event side by side.
+// One file at a time is an SQS event of a FIFO queue with one message group; more at
+// once are the plain request, the nearest to the list that the others get, and
+// sixteen two of them at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries
+// eight files of one event side by side.
 type ferry struct {
 	lambda *host.Lambda
 	process
@@ -66,11 +68,14 @@ func (f *ferry) carry(ctx context.Context, keys []string) error {
 	slots := make(chan struct{}, max(1, f.atOnce/8))
 	var events errgroup
 	for some := range slices.Chunk(keys, perEvent) {
-		payload := event(some, f.atOnce == 1)
+		payload := plain(some)
+		if f.atOnce == 1 {
+			payload = fifo(some)
+		}
 		slots <- struct{}{}
 		events.run(func() error {
 			defer func() { <-slots }()
-			return f.invoke(ctx, payload)
+			return f.invoke(ctx, payload, len(some))
 		})
 	}
 	return events.wait()
@@ -98,19 +103,30 @@ func (g *errgroup) wait() error {
 	return errors.Join(g.errs...)
 }
 
-func (f *ferry) invoke(ctx context.Context, payload []byte) error {
+// invoke fails unless all of the event's files were delivered.
+func (f *ferry) invoke(ctx context.Context, payload []byte, files int) error {
 	result, err := f.lambda.Invoke(ctx, payload, 15*time.Minute)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case result.FunctionError || string(result.Payload) != `{"batchItemFailures":[]}`:
+	}
+	if result.FunctionError || string(result.Payload) != `{"batchItemFailures":[]}` && bytes.Count(result.Payload, []byte(`"status":"delivered"`)) != files {
 		return fmt.Errorf("tcbferry answered %.2000s", result.Payload)
 	}
 	return nil
 }
 
-// event is an SQS event of S3 notifications.
-func event(keys []string, fifo bool) []byte {
+// plain is the request that names files alone.
+func plain(keys []string) []byte {
+	refs := make([]string, len(keys))
+	for i, key := range keys {
+		refs[i] = "s3://staging/" + key
+	}
+	payload, _ := json.Marshal(map[string]any{"files": refs}) // strings always marshal
+	return payload
+}
+
+// fifo is an SQS event of S3 notifications, all of one message group.
+func fifo(keys []string) []byte {
 	type object = map[string]any
 	messages := make([]object, len(keys))
 	for i, key := range keys {
@@ -120,16 +136,11 @@ func event(keys []string, fifo bool) []byte {
 			"s3": object{"s3SchemaVersion": "1.0", "bucket": object{"name": "staging", "arn": "arn:aws:s3:::staging"},
 				"object": object{"key": key, "size": 1, "eTag": "0", "sequencer": fmt.Sprintf("%016X", i)}},
 		}}})
-		m := object{
+		messages[i] = object{
 			"messageId": fmt.Sprintf("00000000-0000-0000-0000-%012d", i), "receiptHandle": strings.Repeat("r", 200),
-			"body": string(body), "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bench", "awsRegion": "us-east-1",
-			"attributes": object{"ApproximateReceiveCount": "1", "SentTimestamp": "1767323045000"},
+			"body": string(body), "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bench.fifo",
+			"awsRegion": "us-east-1", "attributes": object{"MessageGroupId": "one", "SequenceNumber": strconv.Itoa(i)},
 		}
-		if fifo {
-			m["eventSourceARN"] = "arn:aws:sqs:us-east-1:123456789012:bench.fifo"
-			m["attributes"] = object{"MessageGroupId": "one", "SequenceNumber": strconv.Itoa(i)}
-		}
-		messages[i] = m
 	}
 	payload, _ := json.Marshal(object{"Records": messages})
 	return payload

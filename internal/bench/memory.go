@@ -54,7 +54,7 @@ func (b *bench) grow(ctx context.Context, w *world, keys []string) (m memory, er
 	}
 	f := c.(*ferry)
 	defer f.close()
-	if err := f.invoke(ctx, event(warmUp[:1], false)); err != nil {
+	if err := f.invoke(ctx, plain(warmUp[:1]), 1); err != nil {
 		return m, err
 	}
 	before, err := f.cpu()
@@ -64,7 +64,7 @@ func (b *bench) grow(ctx context.Context, w *world, keys []string) (m memory, er
 	began := time.Now()
 	var events errgroup
 	for some := range slices.Chunk(keys, 8) {
-		events.run(func() error { return f.invoke(ctx, event(some, false)) })
+		events.run(func() error { return f.invoke(ctx, plain(some), len(some)) })
 	}
 	if err := events.wait(); err != nil {
 		return m, err

@@ -22,8 +22,8 @@ does the same job in turn; ratios are taken inside a round against the reference
 `)
 	s.WriteString(machine())
 	s.WriteString(`
-- **tcbferry** is the real Lambda binary behind a Runtime API, verification and logging on. It is told what to carry in SQS events of ` + fmt.Sprint(perEvent) + ` messages
-  (a FIFO queue with one message group where files go one at a time, two events at once where they go 16 at once); the others get the same list beforehand.
+- **tcbferry** is the real Lambda binary behind a Runtime API, verification and logging on. It is told what to carry in events of up to ` + fmt.Sprint(perEvent) + ` files: SQS events of a FIFO queue
+  with one message group where files go one at a time, else plain requests, two at once where 16 files go at once. The others get the same list beforehand.
   It makes four requests for a file (ticket, GET, POST, and a HEAD that makes sure that the newest content won), the others three.
 - **` + reference + `** is a GET whose body goes on in a POST, with a form made by hand and its exact length; no signature, no verification.
 - **` + limit + `** has the kernel move the bytes between the two connections; it can do nothing else with them.

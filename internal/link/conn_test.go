@@ -128,7 +128,7 @@ func TestReadFromSendsLargePieces(t *testing.T) {
 		if !bytes.Equal(p.all.Bytes(), file) {
 			t.Error("the bytes differ")
 		}
-		if len(p.sizes) != 5 {
+		if len(p.sizes) != 10 {
 			t.Errorf("5 MiB left in %d pieces: %v", len(p.sizes), p.sizes)
 		}
 	})

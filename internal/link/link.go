@@ -47,7 +47,7 @@ func NewTransport() *http.Transport {
 }
 
 // Tune gives t this package's connections, time limits and proxy settings, and
-// leaves its TLS configuration alone. It speaks HTTP/1.1 only: one upload per
+// uses its TLS configuration as it is when a connection is made. It speaks HTTP/1.1 only: one upload per
 // connection, without a second flow control on top of TCP's.
 //
 // Limits hold for parts, never for a whole exchange: dialling, the TLS handshake,
@@ -56,6 +56,7 @@ func NewTransport() *http.Transport {
 func Tune(t *http.Transport) {
 	t.Proxy = http.ProxyFromEnvironment
 	t.DialContext = dial
+	t.DialTLSContext = dialTLS(t)
 	t.ForceAttemptHTTP2 = false
 	t.TLSHandshakeTimeout = connectTimeout
 	t.ResponseHeaderTimeout = Stall

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -48,7 +47,7 @@ type vigil struct {
 }
 
 func (v *vigil) take(c net.Conn) {
-	if t, ok := c.(*tls.Conn); ok {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS, ours or net/http's
 		c = t.NetConn()
 	}
 	v.mu.Lock()

@@ -127,7 +127,7 @@ func (u *upload) read(body io.Reader, length int64, buf []byte) error {
 				start = i + j + 4
 			}
 		}
-		if err != nil && start == 0 || have == len(buf) {
+		if start == 0 && (err != nil || have == len(buf)) {
 			return fmt.Errorf("the form has no file")
 		}
 	}
