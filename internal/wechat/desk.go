@@ -48,9 +48,10 @@ func (d *Desk) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket,
 		FileID:        a.text("file_id"),
 	}
 	// Without cos_file_id the upload succeeds and cannot be read (wire.md 0).
-	for _, name := range []string{"url", "authorization", "token", "cos_file_id", "file_id"} {
-		if a.text(name) == "" {
-			return transfer.Ticket{}, fail(transfer.Unavailable, "WeChat answered a ticket without "+name+"; try again later")
+	for _, part := range []transfer.Field{{Name: "url", Value: t.URL}, {Name: "authorization", Value: t.Signature},
+		{Name: "token", Value: t.SecurityToken}, {Name: "cos_file_id", Value: t.MetaFileID}, {Name: "file_id", Value: t.FileID}} {
+		if part.Value == "" {
+			return transfer.Ticket{}, fail(transfer.Unavailable, "WeChat answered a ticket without "+part.Name+"; try again later")
 		}
 	}
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
