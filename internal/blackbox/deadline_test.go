@@ -58,7 +58,7 @@ func TestDeadline(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			put(t, w, good, strings.Repeat("content ", 1<<18))
-			e := lambda(t, w, append(tc.arrange(t, w), "ON_DELIVERED", "delete")...).one(s3Event(good))
+			e := lambda(t, w, append(tc.arrange(t, w), "ON_DELIVERED", "delete")...).hurry(s3Event(good))[0]
 			if e.Status != tc.status || e.Status == "failed" && (e.Error.Code != "OutOfTime" || !e.Error.Retryable) || e.Status == "delivered" && e.Warning == "" {
 				t.Errorf("the file is %+v", e)
 			}
@@ -82,7 +82,7 @@ func TestDeadlineOfQueue(t *testing.T) {
 		}
 	}
 	f := lambda(t, w)
-	r := f.invoke(sqsEvent(keys...), limit)
+	r := f.invoke(sqsEvent(keys...), short)
 	if want := strings.TrimSuffix(reply, ",") + "]}"; string(r.Payload) != want {
 		t.Errorf("the answer is %s%s, not %s", r.Payload, r.ErrorMessage, want)
 	}
@@ -98,6 +98,6 @@ func TestDeadlineOnSCF(t *testing.T) {
 	put(t, w, "in/slow.txt", "content")
 	w.Cloud.Inject(fault("upload hang", "in/slow.txt"))
 	f := scf(t, w)
-	matches(t, f.one(cosEvent("in/slow.txt")), verdict{code: "OutOfTime", retryable: true})
+	matches(t, f.hurry(cosEvent("in/slow.txt"))[0], verdict{code: "OutOfTime", retryable: true})
 	f.serves(w, "scf")
 }

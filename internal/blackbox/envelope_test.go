@@ -51,7 +51,7 @@ func queue(name, group string, keys []string) []byte {
 			attributes["MessageGroupId"], attributes["SequenceNumber"] = group, fmt.Sprintf("%020d", i+1)
 		}
 		records = append(records, object{
-			"messageId": fmt.Sprintf("m-%d", i), "receiptHandle": "receipt-handle-of-the-message", "body": string(s3Event(key)),
+			"messageId": fmt.Sprintf("m-%d", i), "receiptHandle": receiptHandle, "body": string(s3Event(key)),
 			"attributes": attributes, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:" + name,
 		})
 	}
@@ -71,9 +71,12 @@ func batchEvent(keys ...string) []byte {
 	return document(object{"invocationSchemaVersion": "1.0", "invocationId": "invocation-1", "job": object{"id": "job-1"}, "tasks": tasks})
 }
 
-// uploaderSecret is in the event of a COS trigger and is the uploader's: it is to
-// be seen nowhere.
-const uploaderSecret = "q-sign-algorithm=sha1&q-ak=AKIDofTheUploader&q-signature=0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+// A COS event carries the uploader's own signature, and an SQS message a receipt
+// handle: they are to be seen nowhere.
+const (
+	uploaderSignature = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	receiptHandle     = "AQEBreceiptHandleOfTheMessage"
+)
 
 // cosEvent is the event of a COS trigger.
 func cosEvent(keys ...string) []byte {
@@ -92,7 +95,7 @@ func cosEvent(keys ...string) []byte {
 			},
 			"event": object{
 				"eventName": "cos:ObjectCreated:Put", "eventSource": "qcs::cos", "eventTime": 1795336200, "eventVersion": "1.0",
-				"requestParameters": object{"requestSourceIP": "203.0.113.8", "requestHeaders": object{"Authorization": uploaderSecret}},
+				"requestParameters": object{"requestSourceIP": "203.0.113.8", "requestHeaders": object{"Authorization": "q-sign-algorithm=sha1&q-ak=AKIDofTheUploader&q-signature=" + uploaderSignature}},
 			},
 		})
 	}

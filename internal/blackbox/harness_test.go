@@ -15,7 +15,9 @@ import (
 
 const (
 	cosBucket = devstack.Bucket + "-1250000000" // of COS events; the name and the account
-	limit     = 3 * time.Second                 // of an invocation, unless a test has its own
+	limit     = 20 * time.Second                // of an invocation that needs no deadline to end
+	short     = 3 * time.Second                 // of one that does
+
 	// Answers come 500 ms before the deadline; half of that is for a machine that
 	// runs other tests at the same time.
 	margin = 250 * time.Millisecond
@@ -60,7 +62,7 @@ type function struct {
 
 func lambda(t testing.TB, w *devstack.World, more ...string) *function {
 	vars := devstack.With(devstack.With(w.Vars(), "LOG_LEVEL", "debug"), more...)
-	l := host.NewLambda(lambdaObjects, vars)
+	l := host.NewLambda(lambdaObjects.path(t), vars)
 	return started(t, w, vars, l.Program, l.Close, func(payload []byte, limit time.Duration) (host.Result, error) {
 		return l.Invoke(t.Context(), payload, limit)
 	})
@@ -68,7 +70,7 @@ func lambda(t testing.TB, w *devstack.World, more ...string) *function {
 
 func scf(t testing.TB, w *devstack.World, more ...string) *function {
 	vars := devstack.With(devstack.With(w.Vars(), "LOG_LEVEL", "debug"), more...)
-	s := host.NewSCF(scfObjects, nil)
+	s := host.NewSCF(scfObjects.path(t), nil)
 	return started(t, w, vars, s.Program, s.Close, func(payload []byte, limit time.Duration) (host.Result, error) {
 		return s.Invoke(t.Context(), payload, limit, vars)
 	})
@@ -141,6 +143,12 @@ func entries(t testing.TB, r host.Result) []entry {
 		t.Errorf("a file failed: %v, the invocation failed: %v", failed, r.FunctionError)
 	}
 	return doc.Files
+}
+
+// hurry is ferry with a short limit.
+func (f *function) hurry(payload []byte) []entry {
+	f.t.Helper()
+	return entries(f.t, f.invoke(payload, short))
 }
 
 // ferry invokes the function and returns the entries of its answer.

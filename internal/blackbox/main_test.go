@@ -2,7 +2,6 @@ package blackbox_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,8 +13,11 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack"
 )
 
-// The paths of the functions under test, built once.
-var lambdaObjects, scfObjects string
+// A binary is a function under test, built once, by the first test that runs it:
+// what happens before m.Run is nothing that `go test` asks its cache about.
+type binary func() (path string, err error)
+
+var lambdaObjects, scfObjects binary
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -29,10 +31,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if err := build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	lambdaObjects, scfObjects = newBinary(dir, "lambda-objects"), newBinary(dir, "scf-objects")
 	// Most of a test's time is waiting for deadlines: more of them fit side by side.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		f.Value.Set("16")
@@ -40,15 +39,15 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-func build(dir string) error {
-	var wg sync.WaitGroup
-	var errs [2]error
-	for i, f := range []struct {
-		name string
-		path *string
-	}{{"lambda-objects", &lambdaObjects}, {"scf-objects", &scfObjects}} {
-		wg.Go(func() { *f.path, errs[i] = devstack.Build(context.Background(), dir, f.name) })
+func newBinary(dir, function string) binary {
+	return sync.OnceValues(func() (string, error) { return devstack.Build(context.Background(), dir, function) })
+}
+
+func (b binary) path(t testing.TB) string {
+	t.Helper()
+	path, err := b()
+	if err != nil {
+		t.Fatal(err)
 	}
-	wg.Wait()
-	return errors.Join(errs[:]...)
+	return path
 }

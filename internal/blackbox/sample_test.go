@@ -173,7 +173,7 @@ func TestGarbage(t *testing.T) {
 			w := newWorld(t)
 			f := start(t, w)
 			for _, what := range slices.Sorted(maps.Keys(payloads)) {
-				r := f.invoke([]byte(payloads[what]), 2*limit)
+				r := f.invoke([]byte(payloads[what]), limit)
 				switch {
 				case what == "nested" && name == "lambda": // an SQS message that fails alone
 					partialAnswer(t, r, f.program.Output(), verdict{code: "Malformed"})

@@ -21,7 +21,7 @@ var secretVars = []string{
 // answer might give them.
 func leaks(text string, secrets []string) []string {
 	var found []string
-	for _, s := range append(slices.Clone(secrets), uploaderSecret) {
+	for _, s := range append(slices.Clone(secrets), uploaderSignature, receiptHandle) {
 		if s != "" && slices.ContainsFunc(spellings(s), func(v string) bool { return strings.Contains(text, v) }) {
 			found = append(found, s)
 		}
@@ -30,9 +30,10 @@ func leaks(text string, secrets []string) []string {
 }
 
 func spellings(s string) []string {
-	quoted, _ := json.Marshal(s) // a string: never fails
+	quoted, _ := json.Marshal(s)             // a string: never fails
+	twice, _ := json.Marshal(string(quoted)) // JSON in JSON, as an error's text is
 	return []string{
-		s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(string(quoted), `"`), strings.ReplaceAll(s, "&", "&amp;"),
+		s, url.QueryEscape(s), url.PathEscape(s), string(quoted[1 : len(quoted)-1]), strings.Trim(string(twice), `\"`), strings.ReplaceAll(s, "&", "&amp;"),
 		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(s)), "="), base64.RawURLEncoding.EncodeToString([]byte(s)), hex.EncodeToString([]byte(s)),
 	}
 }
@@ -41,7 +42,7 @@ func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	const secret = `a&b/c+d"e=`
 	for _, text := range []string{
-		secret, "a%26b%2Fc%2Bd%22e%3D", `{"x":"a\u0026b/c+d\"e="}`, "YSZiL2MrZCJlPQ==", "6126622f632b6422653d", `a&amp;b/c+d"e=`,
+		secret, "a%26b%2Fc%2Bd%22e%3D", `{"x":"a\u0026b/c+d\"e="}`, `{"x":"{\"y\":\"a\\u0026b/c+d\\\"e=\"}"}`, "YSZiL2MrZCJlPQ==", "6126622f632b6422653d", `a&amp;b/c+d"e=`,
 	} {
 		if len(leaks("before "+text+" after", []string{secret})) != 1 {
 			t.Errorf("%q is not found in %q", secret, text)

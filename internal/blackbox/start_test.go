@@ -72,7 +72,7 @@ func TestStartOnLambda(t *testing.T) {
 	for _, tc := range mistakes {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l := host.NewLambda(lambdaObjects, devstack.With(startVars(), tc.more...))
+			l := host.NewLambda(lambdaObjects.path(t), devstack.With(startVars(), tc.more...))
 			defer l.Close()
 			if _, err := l.Init(t.Context()); err == nil {
 				t.Fatal("it started")
@@ -80,7 +80,7 @@ func TestStartOnLambda(t *testing.T) {
 			explained(t, l.Output(), tc.names)
 		})
 	}
-	l := host.NewLambda(lambdaObjects, startVars())
+	l := host.NewLambda(lambdaObjects.path(t), startVars())
 	defer l.Close()
 	if took, err := l.Init(t.Context()); err != nil {
 		t.Errorf("without a mistake, after %v: %v", took, err)
@@ -99,7 +99,7 @@ func TestStartOnSCF(t *testing.T) {
 		}
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s := host.NewSCF(scfObjects, nil)
+			s := host.NewSCF(scfObjects.path(t), nil)
 			defer s.Close()
 			wrong := devstack.With(startVars(), tc.more...)
 			r, err := s.Invoke(t.Context(), cosEvent(good), limit, wrong)
@@ -128,7 +128,7 @@ func TestSCFCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := put(t, w, good, "content")
-	s := host.NewSCF(scfObjects, nil)
+	s := host.NewSCF(scfObjects.path(t), nil)
 	defer s.Close()
 	r, err := s.Invoke(t.Context(), cosEvent(good), limit, devstack.With(w.Vars(), "TENCENTCLOUD_SECRETKEY", ""))
 	if err != nil {

@@ -33,7 +33,7 @@ func TestVerifiedDelivery(t *testing.T) {
 			put(t, w, "once", body)
 			put(t, w, "always", body)
 			f := lambda(t, w)
-			files := f.ferry(s3Event("once", "always"))
+			files := entries(t, f.invoke(s3Event("once", "always"), 2*short))
 			for i, e := range files {
 				switch {
 				case e.Status == "delivered":

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -24,6 +25,7 @@ func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error)
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
 	}
+	readSources(root)
 	// Built aside and moved into place: a binary that runs cannot be written.
 	tmp, err := os.MkdirTemp(dir, ".build-")
 	if err != nil {
@@ -42,6 +44,19 @@ func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error)
 	}
 	binary := filepath.Join(dir, name)
 	return binary, os.Rename(filepath.Join(tmp, name), binary)
+}
+
+// readSources lists the directories of the module. `go test` notes what a test
+// looks at, and runs it anew when that has changed; without this, a change to the
+// program under test would be answered from its cache. What cannot be read is
+// the compiler's to complain about.
+func readSources(root string) {
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, _ error) error {
+		if d != nil && d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		return nil
+	})
 }
 
 // moduleRoot finds the directory of the go.mod that the working directory is under.
