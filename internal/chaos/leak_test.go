@@ -19,8 +19,11 @@ import (
 // refusals and deadlines among them, and then wants every goroutine gone.
 func TestLeaks(t *testing.T) {
 	n := 2000
-	if *long {
+	switch {
+	case *long:
 		n = 10_000
+	case slowed:
+		n = 500
 	}
 	w := newWorld(t)
 	var gets, requests, heads atomic.Int64

@@ -1,17 +1,9 @@
 package chaos_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,8 +13,6 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/host"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
-
-const toxiproxyVersion = "v2.12.0"
 
 // toxics are what toxiproxy does to a connection, each with what is drawn for it.
 var toxics = []struct {
@@ -64,7 +54,7 @@ func TestToxiproxy(t *testing.T) {
 	function := host.NewLambda(bin, vars)
 	defer function.Close()
 
-	p := drawFiles(*seed, 9000)
+	p := drawFiles(*seed, 14_000)
 	if err := p.fill(w); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +62,7 @@ func TestToxiproxy(t *testing.T) {
 	r.handler[p.instances[0]] = remote(function)
 
 	over := make(chan struct{})
-	var applied []string
+	applied := 0
 	go func() {
 		defer close(over)
 		applied = proxy.poison(t, rand.New(rand.NewPCG(*seed, 1)))
@@ -105,7 +95,7 @@ func TestToxiproxy(t *testing.T) {
 	r.replay(8)
 	fig := r.judge()
 	fig.seed, fig.attempts = *seed, uploads
-	text := toxicTable(fig, applied)
+	text := toxicTable(fig, applied, proxy.restarts)
 	t.Logf("seed %d\n\n%s", *seed, text)
 	if len(p.files) < 100 {
 		t.Errorf("only %d files went through", len(p.files))
@@ -155,123 +145,59 @@ func remote(function *host.Lambda) func(ctx context.Context, payload []byte) ([]
 	}
 }
 
-// A toxiproxy is a running toxiproxy server, by the URL of its API.
-type toxiproxy string
-
-// startToxiproxy builds toxiproxy into the cache, once, and runs it. It skips the
-// test where that cannot be done.
-func startToxiproxy(t *testing.T) toxiproxy {
-	t.Helper()
-	dir, err := filepath.Abs(filepath.Join("..", "..", ".cache", "toxiproxy-"+toxiproxyVersion))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(dir, "server")
-	if _, err := os.Stat(bin); err != nil {
-		install := exec.CommandContext(t.Context(), "go", "install", "github.com/Shopify/toxiproxy/v2/cmd/server@"+toxiproxyVersion)
-		install.Dir, install.Env = os.TempDir(), append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: toxiproxy %s cannot be built: %v\n%s", toxiproxyVersion, err, out)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	server := exec.Command(bin, "-host", "127.0.0.1", "-port", port)
-	if err := server.Start(); err != nil {
-		t.Skipf("SKIPPED: toxiproxy %s does not start: %v", toxiproxyVersion, err)
-	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-	})
-	p := toxiproxy("http://127.0.0.1:" + port)
-	for range 100 {
-		if resp, err := http.Get(string(p) + "/version"); err == nil {
-			resp.Body.Close()
-			return p
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("toxiproxy does not listen")
-	return ""
-}
-
-// call sends a request to toxiproxy's API and reads its answer into reply.
-func (p toxiproxy) call(method, path string, body, reply any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequest(method, string(p)+path, bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= 300 {
-		return fmt.Errorf("toxiproxy: %s %s: %d %s %v", method, path, resp.StatusCode, text, err)
-	}
-	if reply == nil {
-		return nil
-	}
-	return json.Unmarshal(text, reply)
-}
-
-// before puts a proxy in front of a server and returns the proxy's URL.
-func (p toxiproxy) before(t *testing.T, name, upstream string) string {
-	t.Helper()
-	var made struct{ Listen string }
-	err := p.call("POST", "/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0",
-		"upstream": strings.TrimPrefix(upstream, "http://"), "enabled": true}, &made)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "http://" + made.Listen
+// A place is a toxic on one direction of one proxy.
+type place struct {
+	toxic         int // index of toxics
+	proxy, stream string
 }
 
 // poison applies every toxic to both directions of every proxy, in a random
-// order, three at a time for a second or two, and leaves none behind.
-func (p toxiproxy) poison(t *testing.T, rng *rand.Rand) (applied []string) {
-	type place struct{ toxic, proxy, stream string }
+// order, three at a time for a second or two, and leaves none behind. It returns
+// how many it applied.
+func (p *toxiproxy) poison(t *testing.T, rng *rand.Rand) (applied int) {
 	var all []place
-	for _, tox := range toxics {
+	for n := range toxics {
 		for _, proxy := range []string{"s3", "api", "cos"} {
-			all = append(all, place{tox.name, proxy, "upstream"}, place{tox.name, proxy, "downstream"})
+			all = append(all, place{n, proxy, "upstream"}, place{n, proxy, "downstream"})
 		}
 	}
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	for i, at := range all {
-		for j, also := range []place{at, all[(i+1)%len(all)], all[(i+2)%len(all)]} {
-			for _, tox := range toxics {
-				if tox.name != also.toxic {
-					continue
-				}
-				err := p.call("POST", "/proxies/"+also.proxy+"/toxics", map[string]any{"name": "t" + strconv.Itoa(j), "type": tox.name,
-					"stream": also.stream, "toxicity": 0.3 + 0.7*rng.Float64(), "attributes": tox.draw(rng)}, nil)
-				if err != nil {
-					t.Error(err)
-				}
+	for i := 0; i < len(all); i++ {
+		var err error
+		before := applied
+		for j := range 3 {
+			at := all[(i+j)%len(all)]
+			toxic := map[string]any{"name": strconv.Itoa(j), "type": toxics[at.toxic].name, "stream": at.stream,
+				"toxicity": 0.3 + 0.7*rng.Float64(), "attributes": toxics[at.toxic].draw(rng)}
+			if err == nil {
+				err = p.call("POST", "/proxies/"+at.proxy+"/toxics", toxic)
+			}
+			if err == nil && j == 0 {
+				applied++
 			}
 		}
 		time.Sleep(time.Duration(800+rng.IntN(1000)) * time.Millisecond)
-		if err := p.call("POST", "/reset", nil, nil); err != nil {
-			t.Error(err)
+		if err == nil {
+			err = p.call("POST", "/reset", nil)
 		}
-		applied = append(applied, at.toxic+" "+at.proxy+" "+at.stream)
+		if err != nil {
+			t.Logf("toxiproxy is started anew: %v", err)
+			p.restarts++
+			p.stop()
+			if err := p.start(); err != nil || p.restarts > 20 {
+				t.Errorf("toxiproxy is of no use: %v", err)
+				return applied
+			}
+			if applied == before {
+				i--
+			}
+		}
 	}
 	return applied
 }
 
 // toxicTable is the part of the figures that matters here.
-func toxicTable(g *figures, applied []string) string {
+func toxicTable(g *figures, applied, restarts int) string {
 	var b strings.Builder
 	b.WriteString("| | |\n|---|---:|\n")
 	for _, row := range [][2]string{
@@ -279,7 +205,8 @@ func toxicTable(g *figures, applied []string) string {
 		{"files", strconv.Itoa(g.files)},
 		{"bytes", fmt.Sprintf("%.1f MiB", float64(g.bytes)/(1<<20))},
 		{"invocations of the built function", strconv.Itoa(g.invocations)},
-		{"toxics (kind, connection, direction)", strconv.Itoa(len(applied))},
+		{"toxics (kind, connection, direction)", strconv.Itoa(applied)},
+		{"times that toxiproxy itself failed and was replaced", strconv.Itoa(restarts)},
 		{"uploads to COS", strconv.Itoa(g.attempts)},
 		{"answered as failed, and worth trying again", strconv.Itoa(g.failures - g.unexcused)},
 		{"answered as failed for good", strconv.Itoa(g.unexcused)},
