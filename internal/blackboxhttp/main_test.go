@@ -35,7 +35,7 @@ func run(m *testing.M) int {
 	}
 	// Most of a test's time is waiting for deadlines: more of them fit side by side.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		f.Value.Set("16")
+		f.Value.Set("32")
 	}
 	return m.Run()
 }
