@@ -26,7 +26,7 @@ import (
 func main() {
 	log.SetFlags(log.Ltime)
 	b := &bench{}
-	flag.IntVar(&b.rounds, "rounds", 7, "rounds of each measurement")
+	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
 	flag.BoolVar(&b.quick, "quick", false, "small files and few rounds, and no document: does it work?")
 	flag.StringVar(&b.only, "only", "", "only the measurements of this name (a pattern like small*-http), and no document")
 	flag.StringVar(&b.function, "binary", "", "measure this build of functions/lambda-objects, and not a new one")

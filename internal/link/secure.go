@@ -28,7 +28,7 @@ func dialTLS(t *http.Transport) func(context.Context, string, string) (net.Conn,
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
-		raw, err := dial(ctx, network, addr)
+		raw, err := t.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
@@ -42,12 +42,15 @@ func dialTLS(t *http.Transport) func(context.Context, string, string) (net.Conn,
 		if config.ClientSessionCache == nil {
 			config.ClientSessionCache = cache
 		}
-		s := &secure{Conn: tls.Client(raw, config), below: raw.(*Conn)}
-		if err := s.HandshakeContext(ctx); err != nil {
+		conn := tls.Client(raw, config)
+		if err := conn.HandshakeContext(ctx); err != nil {
 			raw.Close()
 			return nil, err
 		}
-		return s, nil
+		if below, ok := raw.(*Conn); ok {
+			return &secure{Conn: conn, below: below}, nil
+		}
+		return conn, nil // over a dialer that has taken the place of ours
 	}
 }
 
