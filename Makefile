@@ -25,12 +25,32 @@ check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	$(TOOL) staticcheck ./...
 	$(TOOL) staticcheck -tags integration ./internal/integration
 	$(GO) mod tidy -diff
-	$(GO) test ./internal/archtest
+	$(GO) test ./internal/archtest ./internal/pack ./internal/scaling
 	$(GO) test -count=1 -v ./internal/deploytest | grep -v '^=== '
 	@.ci/vulncheck
 
 integration: ## run the built function against moto_server and versitygw, where they can be had
 	$(GO) test -C internal/integration -tags integration -count=1 -timeout 15m
+
+SEED     ?= 1
+SOAK     ?= 10m
+FUZZTIME ?= 60s
+CHAOS    := $(GO) test ./internal/chaos -count=1 -v -document $(CURDIR)/docs/reliability.md
+chaos: ## thousands of files, every kind of fault; SEED=n; writes docs/reliability.md
+	$(CHAOS) -timeout 15m -run 'TestChaos|TestToxiproxy|TestLeaks' -long -seed $(SEED)
+
+soak: ## memory of the built function over time; SOAK=10m; writes docs/reliability.md
+	$(CHAOS) -timeout 0 -run TestSoak -soak $(SOAK)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./internal/...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core
+	BROWSERTEST_INSTALL=1 $(GO) test $(RACE) -count=1 -v ./internal/browsertest
 
 package: ## build reproducible zips for Lambda and SCF into dist/
 	@$(GO) run ./internal/pack

@@ -31,6 +31,10 @@ type EventNotUnderstood struct{ why *transfer.Error }
 
 func (e *EventNotUnderstood) Error() string { return e.why.Error() }
 
+// Misconfigured is the error of an environment that cannot be used. On SCF, where
+// it fails an invocation, its type name is shown.
+type Misconfigured struct{ error }
+
 // Events returns the handler of an event function. It writes its journal to out.
 func Events(ctx context.Context, host event.Host, getenv func(string) string, out io.Writer) (Handler, error) {
 	c, err := config.Load(getenv)

@@ -16,8 +16,9 @@ type Budget struct {
 }
 
 const (
-	maxTries   = 6                // failures that are waited out; the next one ends the trip
-	longestNap = 30 * time.Second // cap of one back-off
+	maxTries    = 6                // failures that are waited out; the next one ends the trip
+	longestNap  = 30 * time.Second // cap of one back-off
+	longestWait = 90 * time.Second // what asks for more is the platform's to try again
 )
 
 // Decide takes a failure off the budget. It says how long to wait before the step
@@ -39,7 +40,7 @@ func (b *Budget) Decide(err *transfer.Error, chance float64) (wait time.Duration
 	default:
 		return 0, false
 	}
-	if b.tries++; b.tries > maxTries {
+	if b.tries++; b.tries > maxTries || err.After > longestWait {
 		return 0, false
 	}
 	return err.After + time.Duration(chance*float64(min(base<<b.tries, longestNap))), true

@@ -172,12 +172,24 @@ func (t *trip) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
 		}
 		return nil, err
 	}
-	if obj.Size > transfer.MaxSize {
+	if err := fits(obj, t.out.Plan.Item); err != nil {
 		obj.Body.Close()
-		return nil, &transfer.Error{Stage: transfer.Open, Kind: transfer.Refused, Code: "EntityTooLarge",
-			What: fmt.Sprintf("the file has %d bytes; one upload carries at most %d (5 GiB), split it", obj.Size, int64(transfer.MaxSize))}
+		return nil, err
 	}
 	return obj, nil
+}
+
+// fits tells why an open object cannot be what is to be uploaded.
+func fits(obj *transfer.Object, item transfer.Item) *transfer.Error {
+	switch {
+	case obj.Size > transfer.MaxSize:
+		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Refused, Code: "EntityTooLarge",
+			What: fmt.Sprintf("the file has %d bytes; one upload carries at most %d (5 GiB), split it", obj.Size, int64(transfer.MaxSize))}
+	case item.Size >= 0 && item.ETag != "" && item.ETag == obj.ETag && item.Size != obj.Size:
+		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Corrupt,
+			What: fmt.Sprintf("the source offers %d bytes of a file that has %d by its event; try again", obj.Size, item.Size)}
+	}
+	return nil
 }
 
 // confirm asks the source once more: if it changed since it was opened, what was

@@ -241,6 +241,26 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
+// A source that is cut off, length and all, is told by what the event said of
+// the very same content.
+func TestShorterThanItsEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct {
+			etag string
+			size int64
+			want string
+		}{{"hello", 9, "failed Corrupt"}, {"hello", 5, "delivered"}, {"hello", -1, "delivered"}, {"older", 9, "delivered"}, {"", 9, "delivered"}} {
+			w := &world{content: "hello"}
+			c := &courier.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+			p := plan("k")
+			p.Item.ETag, p.Item.Size = tc.etag, tc.size
+			if o := c.Carry(t.Context(), p); state(o) != tc.want {
+				t.Errorf("ETag %q, size %d: %s, want %s", tc.etag, tc.size, state(o), tc.want)
+			}
+		}
+	})
+}
+
 func TestOldTicketIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{content: "x"}
@@ -255,6 +275,7 @@ func TestOldTicketIsNotUsed(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	hang := func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
 	down := func(context.Context, int) error { return fault(transfer.Unavailable, transfer.Desks) }
+	tomorrow := &transfer.Error{Kind: transfer.Throttled, Stage: transfer.Desks, What: "tomorrow", After: 24 * time.Hour}
 	later := &transfer.Error{Kind: transfer.Throttled, Stage: transfer.Desks, What: "later", After: time.Minute}
 	for _, tc := range []struct {
 		name     string
@@ -268,6 +289,7 @@ func TestDeadline(t *testing.T) {
 		{"hangs, 3 s", 3 * time.Second, hang, "failed OutOfTime", 2250 * time.Millisecond},
 		{"hangs, 1 s", time.Second, hang, "failed OutOfTime", 500 * time.Millisecond},
 		{"down, 1 s", time.Second, down, "failed Unavailable", 500 * time.Millisecond},
+		{"asks for more than is waited", time.Hour, func(context.Context, int) error { return tomorrow }, "failed Throttled", 0},
 		{"asks for a minute", 30 * time.Second, func(context.Context, int) error { return later }, "failed Throttled", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

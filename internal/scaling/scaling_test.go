@@ -211,6 +211,9 @@ func TestDocument(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the tables are those of amd64")
 	}
+	if underRace {
+		t.Skip("the race detector makes the whole simulation ten times slower; make check compares the tables without it")
+	}
 	const path, begin, end = "../../docs/scaling.md", "<!-- go run ./internal/scaling -->\n```text\n", "```\n<!-- end -->"
 	text, err := os.ReadFile(path)
 	if err != nil {
