@@ -76,11 +76,18 @@ type trip struct {
 type step func(context.Context) (step, *transfer.Error)
 
 func (t *trip) run(ctx context.Context) *transfer.Error {
+	var last *transfer.Error
 	for next := t.deliver; next != nil; {
 		then, err := next(ctx)
 		if err == nil {
 			next = then
-		} else if err := t.budget.spend(ctx, err); err != nil {
+			continue
+		}
+		if err.Kind == transfer.OutOfTime && last != nil {
+			err.What += "; the failure before that: " + last.What
+		}
+		last = err
+		if err := t.budget.spend(ctx, err); err != nil {
 			return err
 		}
 	}

@@ -308,6 +308,23 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// Out of time, the answer still says what went wrong before.
+func TestOutOfTimeNamesTheFailureBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		o := carry(ctx, &world{content: "x", onTicket: func(ctx context.Context, n int) error {
+			if n > 1 {
+				<-ctx.Done()
+			}
+			return fault(transfer.Unavailable, transfer.Desks)
+		}})
+		if state(o) != "failed OutOfTime" || !strings.Contains(o.Err.What, "on purpose") {
+			t.Errorf("%s: %v", state(o), o.Err)
+		}
+	})
+}
+
 func TestHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := &transfer.Error{Kind: transfer.Unavailable, Stage: transfer.Desks, What: "later", After: 7 * time.Second}
