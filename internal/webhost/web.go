@@ -15,15 +15,23 @@ import (
 )
 
 // timeLimit is the header in which SCF sends the function's time limit along
-// with every request, in milliseconds. A caller cannot set it there.
+// with every request. A caller cannot set it there. Its unit is documented
+// nowhere: it has been seen in milliseconds, and since a limit is 1 to 900 s, a
+// number up to 900 can only be seconds.
 const timeLimit = "X-Scf-Timeout"
+
+const longestLimit = 900 // seconds
 
 // limited gives requests the deadline that the platform gives the function.
 // Elsewhere there is none, and a caller that sends the header hurries itself.
 func limited(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ms, err := strconv.ParseUint(r.Header.Get(timeLimit), 10, 31); err == nil && ms > 0 {
-			ctx, cancel := context.WithTimeout(r.Context(), time.Duration(ms)*time.Millisecond)
+		if n, err := strconv.ParseUint(r.Header.Get(timeLimit), 10, 31); err == nil && n > 0 {
+			limit := time.Duration(n) * time.Millisecond
+			if n <= longestLimit {
+				limit = time.Duration(n) * time.Second
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), limit)
 			defer cancel()
 			r = r.WithContext(ctx)
 		}
