@@ -23,9 +23,9 @@ const (
 	// ticks is how many times a blocked write looks up, within the stall time, to
 	// see whether anything has moved.
 	ticks = 3
-	// largeSize is how much of an upload over plain HTTP leaves at once: half of the
-	// CPU time that net/http's own 32 KiB take. Twice as much saves little more, and
-	// sixteen uploads at once would not fit in the memory of the smallest function.
+	// largeSize is how much of an upload over plain HTTP leaves at once; net/http's
+	// own 32 KiB take more CPU time. Twice as much saves little more, and costs sixteen
+	// uploads at once 8 MiB (docs/benchmarks.md).
 	largeSize = 512 << 10
 	// smallSize is enough for a small file, and for TLS, where each piece is there
 	// twice: as it is and encrypted.

@@ -11,7 +11,7 @@ import (
 
 // A secure is a TLS connection over a Conn. TLS encrypts 16 KiB at a time and
 // writes each such record by itself; here the records of one piece of an upload
-// leave together, which saves a seventh of its CPU time (docs/benchmarks.md).
+// leave together, which saves CPU time (docs/benchmarks.md).
 type secure struct {
 	*tls.Conn
 	below *Conn
