@@ -49,6 +49,9 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
+bench: ## measure against what people use today; writes docs/benchmarks.md (about 7 minutes)
+	$(GO) run ./internal/bench
+
 browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core
 	BROWSERTEST_INSTALL=1 $(GO) test $(RACE) -count=1 -v ./internal/browsertest
 
