@@ -6,14 +6,18 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // WeChat ends an errmsg with the handle that its support asks for: "rid: x",
-// formerly "hint: [x]" (wire.md C.2).
-var handle = regexp.MustCompile(`[\s,;]*\b(?:rid:\s*([0-9A-Za-z-]{1,80})|hint:\s*\[([^\]]{1,80})\])`)
+// formerly "hint: [x]" (wire.md C.2). It is compiled when first needed, not at
+// every cold start.
+var handle = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[\s,;]*\b(?:rid:\s*([0-9A-Za-z-]{1,80})|hint:\s*\[([^\]]{1,80})\])`)
+})
 
 // fault explains an errcode: "CODE: meaning; advice (WeChat: errmsg, rid: RID)".
 func fault(number int64, at Endpoint, errmsg string, secrets []transfer.Secret) *transfer.Error {
@@ -41,7 +45,7 @@ func fault(number int64, at Endpoint, errmsg string, secrets []transfer.Secret) 
 
 // cutHandle takes the handle out of an errmsg.
 func cutHandle(errmsg string) (rest, rid string) {
-	m := handle.FindStringSubmatchIndex(errmsg)
+	m := handle().FindStringSubmatchIndex(errmsg)
 	if m == nil {
 		return errmsg, ""
 	}
