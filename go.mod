@@ -18,6 +18,7 @@ require (
 	github.com/rclone/gofakes3 v0.0.12
 	github.com/tencentyun/scf-go-lib v0.0.0-20230904103145-13c9a7eeca80
 	go.uber.org/goleak v1.3.0
+	golang.org/x/sys v0.49.0
 )
 
 require (

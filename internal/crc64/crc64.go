@@ -16,11 +16,13 @@ var table = crc64.MakeTable(crc64.ECMA)
 // bytes over a distance. A lane of 8 bytes is multiplied by x^d when it lies d bits
 // before the place it is added to. The product of two reflected factors comes out
 // one bit too low, which is one x too much, hence the 1 taken off each exponent.
-var powers = [4]uint64{
+var powers = [6]uint64{
 	0x6ae3efbb9dd441f3, // 512 + 64 - 1: first 8 bytes, over 64 bytes
 	0x081f6054a7842df4, // 512 - 1: last 8 bytes, over 64 bytes
 	0xe05dd497ca393ae4, // 128 + 64 - 1: first 8 bytes, over 16 bytes
 	0xdabe95afc7875f40, // 128 - 1: last 8 bytes, over 16 bytes
+	0x8260adf2381ad81c, // 2048 + 64 - 1: first 8 bytes, over 256 bytes
+	0xf31fd9271e228b79, // 2048 - 1: last 8 bytes, over 256 bytes
 }
 
 // worthFolding is the length below which the table is as fast.

@@ -41,7 +41,7 @@ func x(n int) uint64 {
 
 func TestPowers(t *testing.T) {
 	t.Parallel()
-	for i, n := range []int{512 + 64 - 1, 512 - 1, 128 + 64 - 1, 128 - 1} {
+	for i, n := range []int{512 + 64 - 1, 512 - 1, 128 + 64 - 1, 128 - 1, 2048 + 64 - 1, 2048 - 1} {
 		if got, want := ours.Powers[i], x(n); got != want {
 			t.Errorf("powers[%d] is %#016x; x^%d is %#016x", i, got, n, want)
 		}

@@ -10,7 +10,7 @@
 	VEOR    t.B16, x.B16, x.B16    \
 	VEOR    there.B16, x.B16, x.B16
 
-// func fold(crc uint64, p []byte, powers *[4]uint64) (lo, hi uint64)
+// func fold(crc uint64, p []byte, powers *[6]uint64) (lo, hi uint64)
 TEXT ·fold(SB), NOSPLIT, $0-56
 	MOVD crc+0(FP), R0
 	MOVD p_base+8(FP), R1

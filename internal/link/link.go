@@ -63,6 +63,7 @@ func Tune(t *http.Transport) {
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.IdleConnTimeout = idleTimeout
+	t.ReadBufferSize, t.WriteBufferSize = 16<<10, 16<<10
 }
 
 func dial(ctx context.Context, network, addr string) (net.Conn, error) {
