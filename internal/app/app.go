@@ -33,14 +33,13 @@ type app struct {
 // one that cannot be read stops the start, but opens no other connection.
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
-	client := link.NewClient()
-	accounts, err := connect(ctx, c, client)
+	accounts, err := connect(ctx, c, &http.Client{Transport: link.NewTransport()})
 	stores, serr := stores(ctx, c)
 	if err = errors.Join(err, serr); err != nil {
 		return nil, err
 	}
 	a.accounts = accounts
-	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(client)}
+	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.NewClient())}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store

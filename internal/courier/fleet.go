@@ -21,23 +21,27 @@ func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(
 	for i := range items {
 		once[i] = sync.OnceValue(func() transfer.Outcome { return carry(ctx, i) })
 	}
+	lanes, waiting := lanes(items), make(chan []int)
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, AtOnce)
-	for _, lane := range lanes(items) {
-		slots <- struct{}{}
+	for range min(AtOnce, len(lanes)) {
 		wg.Go(func() {
-			defer func() { <-slots }()
-			failed := false
-			for _, i := range lane {
-				if failed {
-					outs[i] = transfer.Outcome{Plan: transfer.Plan{Item: items[i]}, Err: notTried}
-					continue
+			for lane := range waiting {
+				failed := false
+				for _, i := range lane {
+					if failed {
+						outs[i] = transfer.Outcome{Plan: transfer.Plan{Item: items[i]}, Err: notTried}
+						continue
+					}
+					outs[i] = once[leader[i]]()
+					failed = outs[i].Err != nil
 				}
-				outs[i] = once[leader[i]]()
-				failed = outs[i].Err != nil
 			}
 		})
 	}
+	for _, lane := range lanes {
+		waiting <- lane
+	}
+	close(waiting)
 	wg.Wait()
 	return outs
 }

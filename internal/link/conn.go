@@ -23,9 +23,12 @@ const (
 	// ticks is how many times a blocked write looks up, within the stall time, to
 	// see whether anything has moved.
 	ticks = 3
-	// largeSize is how much of an upload over plain HTTP leaves at once; net/http's
-	// own 32 KiB take more CPU time. Twice as much saves little more, and costs sixteen
-	// uploads at once 8 MiB (docs/benchmarks.md).
+	// hugeSize is how much of an upload over plain HTTP leaves at once; net/http's
+	// own 32 KiB take more than twice the CPU time. When there are many uploads, all
+	// but the first few make do with largeSize, for the sake of memory
+	// (docs/benchmarks.md).
+	hugeSize  = 1 << 20
+	few       = 4
 	largeSize = 512 << 10
 	// smallSize is enough for a small file, and for TLS, where each piece is there
 	// twice: as it is and encrypted.
@@ -38,6 +41,8 @@ const (
 )
 
 var (
+	hugeBuffers  = sync.Pool{New: func() any { b := make([]byte, hugeSize); return &b }}
+	hugeSlots    = make(chan struct{}, few)
 	largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeSize); return &b }}
 	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallSize); return &b }}
 	// recordBuffers hold smallSize bytes as TLS records: a few dozen bytes more for
@@ -134,11 +139,16 @@ func (c *Conn) hearOut() {
 // enough to fill it. net/http finds this method when it copies a request's body
 // to a connection without TLS.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
-	pool := &largeBuffers
 	if body, ok := r.(*io.LimitedReader); ok && body.N <= smallSize {
-		pool = &smallBuffers
+		return pump(r, &smallBuffers, c.Write)
 	}
-	return pump(r, pool, c.Write)
+	select {
+	case hugeSlots <- struct{}{}:
+		defer func() { <-hugeSlots }()
+		return pump(r, &hugeBuffers, c.Write)
+	default:
+		return pump(r, &largeBuffers, c.Write)
+	}
 }
 
 // pump writes all of r in pieces as large as the pool's buffers.

@@ -116,10 +116,11 @@ func (p *pieces) Write(b []byte) (int, error) {
 }
 func (p *pieces) SetWriteDeadline(time.Time) error { return nil }
 
+// Not parallel, as others would take the few huge buffers.
 func TestReadFromSendsLargePieces(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		file := bytes.Repeat([]byte("0123456789abcdef"), 5<<16)
+	file := bytes.Repeat([]byte("0123456789abcdef"), 5<<16)
+	upload := func(t *testing.T, want int) {
+		t.Helper()
 		var p pieces
 		n, err := link.NewConn(&p, link.Stall).ReadFrom(iotest.HalfReader(bytes.NewReader(file)))
 		if n != int64(len(file)) || err != nil {
@@ -128,9 +129,21 @@ func TestReadFromSendsLargePieces(t *testing.T) {
 		if !bytes.Equal(p.all.Bytes(), file) {
 			t.Error("the bytes differ")
 		}
-		if len(p.sizes) != 10 {
-			t.Errorf("5 MiB left in %d pieces: %v", len(p.sizes), p.sizes)
+		if len(p.sizes) != want {
+			t.Errorf("5 MiB left in %d pieces, want %d: %v", len(p.sizes), want, p.sizes)
 		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		upload(t, 5)
+		source, end := io.Pipe()
+		for range 4 {
+			go link.NewConn(new(pieces), link.Stall).ReadFrom(source)
+		}
+		synctest.Wait()
+		upload(t, 10)
+		end.Close()
+		synctest.Wait()
+		upload(t, 5)
 	})
 }
 
