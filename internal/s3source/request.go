@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyauth "github.com/aws/smithy-go/auth"
@@ -23,12 +22,12 @@ import (
 
 // A client is the SDK's for one region. The two requests that every file needs, GET
 // and HEAD of an object, are made here out of the SDK's parts (endpoint rules,
-// credentials, signature): the whole of the SDK takes more CPU time for one of
+// credentials, errors): the whole of the SDK takes more CPU time for one of
 // them than anything else about a small file (docs/benchmarks.md).
 type client struct {
 	*s3.Client
 	options s3.Options
-	signer  *v4.Signer
+	signer  signer
 
 	mu     sync.Mutex
 	places map[string]*place // by bucket
@@ -41,16 +40,10 @@ type place struct {
 }
 
 func newClient(c *s3.Client) *client {
-	return &client{
-		Client: c, options: c.Options(), places: map[string]*place{},
-		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
-	}
+	return &client{Client: c, options: c.Options(), places: map[string]*place{}}
 }
 
-const (
-	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	maxRefusal  = 64 << 10
-)
+const maxRefusal = 64 << 10
 
 // object sends method, GET or HEAD, for an object. An answer other than 2xx is a
 // *smithyhttp.ResponseError, as it is from the SDK.
@@ -66,9 +59,8 @@ func (c *client) object(ctx context.Context, method, bucket, key string, conditi
 	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/" + httpbinding.EscapePath(key, false)
 	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + key
 	req := (&http.Request{Method: method, URL: &u, Host: u.Host, Header: http.Header{
-		"Accept-Encoding":      {"identity"}, // the bytes as they are stored
-		"User-Agent":           {"tcbferry"},
-		"X-Amz-Content-Sha256": {emptySHA256},
+		"Accept-Encoding": {"identity"}, // the bytes as they are stored
+		"User-Agent":      {"tcbferry"},
 	}}).WithContext(ctx)
 	for _, c := range conditions {
 		req.Header.Set(c[0], c[1])
@@ -77,9 +69,7 @@ func (c *client) object(ctx context.Context, method, bucket, key string, conditi
 	if err != nil {
 		return nil, err
 	}
-	if err := c.signer.SignHTTP(ctx, credentials, req, emptySHA256, "s3", where.region, time.Now()); err != nil {
-		return nil, err
-	}
+	c.signer.sign(req, credentials, where.region, time.Now())
 	resp, err := c.options.HTTPClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -129,6 +119,8 @@ func (c *client) place(ctx context.Context, bucket string) (*place, error) {
 		return nil, err
 	}
 	p := &place{url: endpoint.URI}
+	defaultPort := map[string]string{"http": ":80", "https": ":443"}[p.url.Scheme]
+	p.url.Host = strings.TrimSuffix(p.url.Host, defaultPort)
 	if schemes, _ := smithyauth.GetAuthOptions(&endpoint.Properties); len(schemes) > 0 && schemes[0].SchemeID == "sigv4" && len(endpoint.Headers) == 0 {
 		if name, _ := smithyhttp.GetSigV4SigningName(&schemes[0].SignerProperties); name == "s3" {
 			p.region, _ = smithyhttp.GetSigV4SigningRegion(&schemes[0].SignerProperties)

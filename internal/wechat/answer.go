@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -78,8 +80,12 @@ func (a *answer) refusal(at Endpoint) error {
 
 // text is the string called name, "" when there is none.
 func (f fields) text(name string) string {
+	raw := f[name]
+	if n := len(raw); n >= 2 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : n-1]) // nearly always, and an answer has many
+	}
 	var s string
-	if json.Unmarshal(f[name], &s) != nil {
+	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
