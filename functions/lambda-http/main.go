@@ -11,7 +11,8 @@ import (
 )
 
 func main() {
-	handler, err := app.HTTP(context.Background(), os.Getenv, os.Stdout)
+	lambdahost.Prepare()
+	handler, err := app.HTTP(context.Background(), app.Lambda, os.Getenv, os.Stdout)
 	if err != nil {
 		lambdahost.Abort(err)
 	}

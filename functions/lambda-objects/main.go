@@ -11,6 +11,7 @@ import (
 )
 
 func main() {
+	lambdahost.Prepare()
 	handler, err := app.Events(context.Background(), app.Lambda, os.Getenv, os.Stdout)
 	if err != nil {
 		lambdahost.Abort(err)

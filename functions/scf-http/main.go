@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	handler, err := app.HTTP(context.Background(), os.Getenv, os.Stdout)
+	handler, err := app.HTTP(context.Background(), app.SCF, os.Getenv, os.Stdout)
 	if err == nil {
 		err = webhost.Serve(app.NewServer(handler, "0.0.0.0:"+cmp.Or(os.Getenv("PORT"), "9000")))
 	}

@@ -27,19 +27,22 @@ type app struct {
 	courier  *courier.Courier
 	journal  *telemetry.Journal
 	accounts accounts
+
+	toAPI, toCOS, toS3 *http.Transport
 }
 
 // build wires the stages by the configuration. It resolves the secrets, so that
-// one that cannot be read stops the start, but opens no other connection.
+// one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
-	accounts, err := connect(ctx, c, &http.Client{Transport: link.NewTransport()})
-	stores, serr := stores(ctx, c)
+	a.toAPI, a.toCOS = link.NewTransport(), link.NewTransport()
+	accounts, err := connect(ctx, c, &http.Client{Transport: a.toAPI})
+	stores, serr := stores(ctx, c, func(t *http.Transport) { link.Tune(t); a.toS3 = t })
 	if err = errors.Join(err, serr); err != nil {
 		return nil, err
 	}
 	a.accounts = accounts
-	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.NewClient())}
+	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.Client(a.toCOS, link.Stall))}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store
@@ -123,14 +126,14 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 // stores are the stores that this function can read, by scheme: COS always, for
 // its credentials come with each invocation, S3 where AWS credentials are
 // configured.
-func stores(ctx context.Context, c config.Config) (map[string]*s3source.Store, error) {
+func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
 	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: link.Tune})
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]*s3source.Store{transfer.COS: cos}
 	if c.AWS {
-		if all[transfer.S3], err = s3source.NewS3(ctx, s3source.Options{Tune: link.Tune}); err != nil {
+		if all[transfer.S3], err = s3source.NewS3(ctx, s3source.Options{Tune: tuneS3}); err != nil {
 			return nil, err
 		}
 	}

@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/config"
@@ -45,10 +42,8 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 	if err != nil {
 		return nil, err
 	}
-	if host == Lambda && !plain(c.API) {
-		// Reading the root certificates takes 10 ms of a CPU. Lambda lends a whole one
-		// until the first poll; afterwards the smallest function would take 140 ms.
-		_, _ = x509.SystemCertPool() // a failure shows in the first request
+	if host == Lambda {
+		a.warm(ctx)
 	}
 	return func(ctx context.Context, payload []byte) ([]byte, error) { return a.event(ctx, host, payload) }, nil
 }
@@ -98,9 +93,4 @@ func (a *app) survive(ctx context.Context, fail func(*transfer.Error)) {
 		fail(&transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "Panic",
 			What: "tcbferry itself failed on this; the log has the stack, please report it"})
 	}
-}
-
-// plain reports whether none of the addresses wants TLS; no address is WeChat's own.
-func plain(api []string) bool {
-	return len(api) > 0 && !slices.ContainsFunc(api, func(base string) bool { return strings.HasPrefix(base, "https:") })
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -43,7 +44,7 @@ func loadFront(getenv func(string) string) (f front, err error) {
 }
 
 // HTTP returns the handler of an HTTP function. It writes its journal to out.
-func HTTP(ctx context.Context, getenv func(string) string, out io.Writer) (http.Handler, error) {
+func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out io.Writer) (http.Handler, error) {
 	c, err := loadFront(getenv)
 	if err != nil {
 		return nil, err
@@ -51,6 +52,9 @@ func HTTP(ctx context.Context, getenv func(string) string, out io.Writer) (http.
 	a, err := build(ctx, c.Config, out)
 	if err != nil {
 		return nil, err
+	}
+	if host == Lambda {
+		a.warm(ctx)
 	}
 	open := maps.Clone(a.courier.Sources)
 	open[transfer.HTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})

@@ -27,7 +27,7 @@ func TestMemory(t *testing.T) {
 	if err := w.Staging.Synthesize(devstack.Bucket, good, content.Size, content.Seed); err != nil {
 		t.Fatal(err)
 	}
-	f := lambda(t, w, "GODEBUG", "gctrace=1")
+	f := lambda(t, w, "GODEBUG", "gctrace=1", "GOGC", "50") // so that there are collections to look at
 	r := f.invoke(s3Event(good), 10*time.Minute)
 	e := entries(t, r)[0]
 	if e.Status != "delivered" || e.Size != size || e.Attempts != 1 {

@@ -26,6 +26,8 @@ const sessions = 32
 func dialTLS(t *http.Transport) func(context.Context, string, string) (net.Conn, error) {
 	cache := tls.NewLRUClientSessionCache(sessions)
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		begin(ctx)
+		defer finish(ctx, true)
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
 		raw, err := t.DialContext(ctx, network, addr)

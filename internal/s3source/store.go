@@ -130,6 +130,25 @@ func (s *Store) call(ctx context.Context, ref transfer.Ref, grant string, reques
 	return nil
 }
 
+// Address returns the scheme and host that the objects of ref's bucket are asked
+// from, "" where they are not known without it, and has credentials at hand.
+func (s *Store) Address(ctx context.Context, ref transfer.Ref) string {
+	region, fault := s.region(ref)
+	if fault != nil || ref.Bucket == "" && s.endpoint == nil {
+		return ""
+	}
+	c := s.client(region)
+	_, _ = c.options.Credentials.Retrieve(ctx) // a failure shows in the first request
+	if s.endpoint != nil {
+		return *s.endpoint
+	}
+	where, err := c.place(ctx, ref.Bucket)
+	if err != nil {
+		return ""
+	}
+	return where.url.Scheme + "://" + where.url.Host
+}
+
 // region chooses the region to sign for and, without a custom endpoint, to ask.
 func (s *Store) region(ref transfer.Ref) (string, *transfer.Error) {
 	s.mu.Lock()

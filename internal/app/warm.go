@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/link"
+	"github.com/tcbferry/tcbferry/internal/s3source"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+const (
+	// usualCOS is where the ticket in WeChat's own documentation leads, for a CloudBase
+	// environment usually is in Shanghai (wire.md section 0). A ticket that leads elsewhere leaves
+	// the connection unused.
+	usualCOS = "https://cos.ap-shanghai.myqcloud.com"
+	// warmth bounds warm; Lambda gives a start 10 s.
+	warmth = 2 * time.Second
+)
+
+// warm opens the connections that the first file will need, so far as it is known
+// where they lead, and sends nothing over them. Lambda lends a whole CPU until the first
+// poll; afterwards the smallest function would wait 14 times as long for root
+// certificates and handshakes.
+func (a *app) warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, warmth)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { link.Open(ctx, a.toAPI, a.API[0]) })
+	if a.API[0] == config.DefaultAPI {
+		wg.Go(func() { link.Open(ctx, a.toCOS, usualCOS) })
+	}
+	store, ok := a.courier.Sources[transfer.S3].(*s3source.Store)
+	if !ok {
+		return
+	}
+	opened := map[string]bool{"": true}
+	for _, r := range a.Table.Routes {
+		if base := store.Address(ctx, r.From); !opened[base] {
+			opened[base] = true
+			wg.Go(func() { link.Open(ctx, a.toS3, base) })
+		}
+	}
+}
