@@ -42,7 +42,7 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 		return nil, err
 	}
 	a.accounts = accounts
-	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.Client(a.toCOS, link.Stall))}
+	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.Client(a.toCOS, link.Stall).Transport)}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store

@@ -49,7 +49,7 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{API: c.API, Poster: cospost.New(client)}
+	p := &Probe{API: c.API, Poster: cospost.New(client.Transport)}
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {

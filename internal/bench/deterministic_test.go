@@ -120,7 +120,7 @@ func TestWritesPerMiB(t *testing.T) {
 	defer tr.CloseIdleConnections()
 	api := wechat.NewAPI(&http.Client{}, []string{w.APIURL})
 	desk := wechat.NewDesk(api, wechat.Fixed(transfer.Secret(w.Cloud.AccessToken(devstack.AppID))), true)
-	c := &courier.Courier{Sources: map[string]transfer.Source{transfer.S3: store}, Desk: desk, Poster: cospost.New(link.Client(tr, link.Stall))}
+	c := &courier.Courier{Sources: map[string]transfer.Source{transfer.S3: store}, Desk: desk, Poster: cospost.New(link.Client(tr, link.Stall).Transport)}
 	o := c.Carry(t.Context(), transfer.Plan{
 		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: devstack.Bucket, Key: "large"}},
 		Dest: transfer.Dest{Env: devstack.Env, Path: "large"},

@@ -107,7 +107,7 @@ func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome 
 	api := wechat.NewAPI(client, []string{"http://api.test"})
 	c := &courier.Courier{
 		Desk:   wechat.NewDesk(api, wechat.Stable(api, appID(0), "s"), true),
-		Poster: cospost.New(client),
+		Poster: cospost.New(client.Transport),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

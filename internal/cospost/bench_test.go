@@ -1,7 +1,6 @@
 package cospost_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
@@ -11,7 +10,7 @@ import (
 // BenchmarkPost is what one small upload costs beside the network: the form, the
 // request and the answer.
 func BenchmarkPost(b *testing.B) {
-	p := cospost.New(&http.Client{Transport: canned{204, "NWQ2", nil}})
+	p := cospost.New(canned{204, "NWQ2", nil})
 	t := ticket("https://cos.ap-shanghai.myqcloud.com/7465-env-125/in/a%20b.png")
 	t.SecurityToken = strings.Repeat("t", 470)
 	obj := text("")

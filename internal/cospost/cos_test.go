@@ -124,7 +124,7 @@ func poster(t testing.TB, stall time.Duration) *cospost.Poster {
 		return link.NewConn(c, stall), nil
 	}
 	t.Cleanup(tr.CloseIdleConnections)
-	return cospost.New(&http.Client{Transport: tr})
+	return cospost.New(tr)
 }
 
 // refusal is COS's answer as it is on the wire (wire.md G3, G4).

@@ -14,15 +14,11 @@ import (
 )
 
 // A Poster implements transfer.Poster. It is safe for concurrent use.
-type Poster struct{ client http.Client }
+type Poster struct{ transport http.RoundTripper }
 
-// New returns a Poster that uses client's transport and follows no redirect.
-// Time limits other than the context's are the transport's.
-func New(client *http.Client) *Poster {
-	p := &Poster{client: *client}
-	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return p
-}
+// New returns a Poster over t, whose time limits hold beside the context's. No
+// redirect is followed.
+func New(t http.RoundTripper) *Poster { return &Poster{t} }
 
 // Post sends obj with t. Success is a 200, 201 or 204 of COS's own (it names an
 // x-cos-request-id) to the whole form; the receipt is not yet compared with what
@@ -57,7 +53,7 @@ func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Obje
 		ContentLength: int64(len(head)) + obj.Size + int64(len(tail)),
 	}).WithContext(posting)
 
-	resp, err := p.client.Do(req)
+	resp, err := p.transport.RoundTrip(req)
 	var receipt transfer.Receipt
 	var refusal *transfer.Error
 	if err == nil {

@@ -179,7 +179,7 @@ func TestPostWaitsForTheReadUnderWay(t *testing.T) {
 	r := rude{make(chan error)}
 	for range 100 {
 		var file guarded
-		_, err := cospost.New(&http.Client{Transport: r}).Post(t.Context(), ticket("http://cos/x"), object(&file, 4<<30))
+		_, err := cospost.New(r).Post(t.Context(), ticket("http://cos/x"), object(&file, 4<<30))
 		file.back.Store(true)
 		wants(t, err, transfer.Corrupt, "before it had the whole file")
 		if err := <-r.reading; err == nil || file.misused.Load() {

@@ -23,8 +23,6 @@ const (
 	// that the other side has long closed, and an upload in flight cannot be sent
 	// again from here.
 	idleTimeout = 30 * time.Second
-	// readBuffer takes in a small file with one system call (docs/benchmarks.md).
-	readBuffer = 16 << 10
 )
 
 // NewClient is Client over a NewTransport with the usual Stall.
@@ -65,7 +63,6 @@ func Tune(t *http.Transport) {
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.IdleConnTimeout = idleTimeout
-	t.ReadBufferSize = readBuffer
 }
 
 func dial(ctx context.Context, network, addr string) (net.Conn, error) {

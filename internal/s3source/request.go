@@ -28,6 +28,7 @@ type client struct {
 	*s3.Client
 	options s3.Options
 	signer  signer
+	direct  http.RoundTripper // what the SDK's requests go through too
 
 	mu     sync.Mutex
 	places map[string]*place // by bucket
@@ -40,7 +41,8 @@ type place struct {
 }
 
 func newClient(c *s3.Client) *client {
-	return &client{Client: c, options: c.Options(), places: map[string]*place{}}
+	o := c.Options()
+	return &client{Client: c, options: o, direct: o.HTTPClient.(*http.Client).Transport, places: map[string]*place{}}
 }
 
 const maxRefusal = 64 << 10
@@ -70,7 +72,7 @@ func (c *client) object(ctx context.Context, method, bucket, key string, conditi
 		return nil, err
 	}
 	c.signer.sign(req, credentials, where.region, time.Now())
-	resp, err := c.options.HTTPClient.Do(req)
+	resp, err := c.direct.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}

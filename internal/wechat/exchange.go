@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -68,11 +69,12 @@ func exchange(ctx context.Context, client *http.Client, req *http.Request) (*rep
 		return nil, because(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(movingReader{resp.Body, moved}, maxAnswer+1))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(min(max(resp.ContentLength, 0), maxAnswer)) + bytes.MinRead)
+	if _, err := body.ReadFrom(io.LimitReader(movingReader{resp.Body, moved}, maxAnswer+1)); err != nil {
 		return nil, because(err)
 	}
-	return &reply{resp.StatusCode, resp.Header, body, asked}, nil
+	return &reply{resp.StatusCode, resp.Header, body.Bytes(), asked}, nil
 }
 
 // movingReader reports every read that brought something.
