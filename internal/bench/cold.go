@@ -29,7 +29,7 @@ type start struct {
 
 // coldStarts measures from exec to the first poll, and the first file.
 func (b *bench) coldStarts(ctx context.Context, w *world) error {
-	runs := 15
+	runs := 25
 	if b.quick {
 		runs = 3
 	}
