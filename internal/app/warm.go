@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +29,11 @@ const (
 func (a *app) warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmth)
 	defer cancel()
+	if strings.HasPrefix(a.API[0], "https:") {
+		// Of the root certificates megabytes of garbage are left, which would be collected
+		// in the middle of the first file.
+		defer runtime.GC()
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { link.Open(ctx, a.toAPI, a.API[0]) })

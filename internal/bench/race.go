@@ -48,7 +48,7 @@ func (b *bench) loads() []load {
 		}
 	}
 	return []load{
-		{"large", "1 GiB", 1024 * mib, 1, 1, b.rounds, false, []string{reference, tcbferry, limit}},
+		{"large", "1 GiB", 1024 * mib, 1, 1, 2*b.rounds - 1, false, []string{reference, tcbferry, limit}},
 		{"huge", "4 GiB", 4096 * mib, 1, 1, min(3, b.rounds), false, []string{reference, tcbferry, limit}},
 		{"small1", "10 kB, one at a time", 10_000, 2000, 1, b.rounds, false, []string{reference, tcbferry, naive}},
 		{"small16", "10 kB, 16 at once", 10_000, 8000, 16, b.rounds, false, []string{reference, tcbferry, naive}},
