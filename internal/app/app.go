@@ -28,7 +28,7 @@ type app struct {
 	journal  *telemetry.Journal
 	accounts accounts
 
-	toAPI, toCOS, toS3 *http.Transport
+	toAPI, toCOS, toS3 *http.Transport // for warm; toS3 is nil where S3 is not configured
 }
 
 // build wires the stages by the configuration. It resolves the secrets, so that
@@ -125,7 +125,7 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 
 // stores are the stores that this function can read, by scheme: COS always, for
 // its credentials come with each invocation, S3 where AWS credentials are
-// configured.
+// configured. tuneS3 is link.Tune, and may keep the transport that it gets.
 func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
 	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: link.Tune})
 	if err != nil {

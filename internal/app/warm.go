@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// usualCOS is where the ticket in WeChat's own documentation leads, for a CloudBase
-	// environment usually is in Shanghai (wire.md section 0). A ticket that leads elsewhere leaves
-	// the connection unused.
+	// usualCOS is where the ticket in WeChat's own documentation leads: CloudBase
+	// environments usually are in Shanghai (wire.md section 0). A ticket that leads
+	// elsewhere leaves the connection unused.
 	usualCOS = "https://cos.ap-shanghai.myqcloud.com"
 	// warmth bounds warm; Lambda gives a start 10 s.
 	warmth = 2 * time.Second
 )
 
 // warm opens the connections that the first file will need, so far as it is known
-// where they lead, and sends nothing over them. Lambda lends a whole CPU until the first
-// poll; afterwards the smallest function would wait 14 times as long for root
-// certificates and handshakes.
+// where they lead, and sends nothing over them. Lambda lends a whole CPU until the
+// first poll; afterwards the smallest function would wait 14 times as long for root
+// certificates and handshakes. What cannot be opened shows in the first request.
 func (a *app) warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmth)
 	defer cancel()

@@ -29,7 +29,8 @@ const perEvent = 250
 // One file at a time is an SQS event of a FIFO queue with one message group; more at
 // once are the plain request, the nearest to the list that the others get, and
 // sixteen two of them at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries
-// eight files of one event side by side. With 256 MB of memory, as for the others, it has a part of one CPU.
+// eight files of one event side by side. These have the memory of two CPUs; the
+// others have 256 MB, so a part of one.
 type ferry struct {
 	lambda *host.Lambda
 	process
@@ -52,7 +53,7 @@ func (b *bench) startFerry(ctx context.Context, w *world, atOnce int) (contestan
 	vars := maps.Clone(w.functionVars())
 	if atOnce > 8 {
 		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / 8)
-		vars["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "4096" // a function with that has two CPUs, as this machine
+		vars["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "4096" // MB: more than twice the 1769 of one CPU
 	}
 	f := &ferry{lambda: host.NewLambda(b.function, vars), atOnce: atOnce}
 	if _, err := f.lambda.Init(ctx); err != nil {
