@@ -46,6 +46,9 @@ func (a *app) warm(ctx context.Context) {
 	}
 	opened := map[string]bool{"": true}
 	for _, r := range a.Table.Routes {
+		if r.From.Scheme == transfer.COS {
+			continue
+		}
 		if base := store.Address(ctx, r.From); !opened[base] {
 			opened[base] = true
 			wg.Go(func() { link.Open(ctx, a.toS3, base) })

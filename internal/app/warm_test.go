@@ -65,3 +65,22 @@ func TestWarm(t *testing.T) {
 		}
 	}
 }
+
+// Buckets of COS are not asked for at S3's address.
+func TestWarmKeepsStoresApart(t *testing.T) {
+	var api, s3 door
+	vars := map[string]string{
+		"ROUTES": `[{"from":"cos://b-1250000000/","env":"e"}]`, "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s", "WECHAT_API_URL": api.open(t),
+		"AWS_ENDPOINT_URL_S3": s3.open(t), "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_CA_BUNDLE": "",
+	}
+	for name, value := range vars {
+		t.Setenv(name, value)
+	}
+	if _, err := Events(t.Context(), Lambda, func(name string) string { return vars[name] }, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond) // what should not come has had its time
+	if a, s := api.connections.Load(), s3.connections.Load(); a != 1 || s != 0 {
+		t.Errorf("%d connections to the API and %d to S3, want 1 and none", a, s)
+	}
+}
