@@ -18,7 +18,7 @@ import (
 // loads is all of them, as in reality, and ours.
 var systemRoots = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}
 
-// certify makes an authority, a server's certificate for 127.0.0.1, and the bundle
+// certify makes an authority, a server's certificate for the world, and the bundle
 // that contestants trust through SSL_CERT_FILE.
 func (b *bench) certify() error {
 	b.bundle, b.cert, b.key = b.binary("roots.pem"), b.binary("cert.pem"), b.binary("key.pem")
@@ -38,8 +38,8 @@ func (b *bench) certify() error {
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "127.0.0.1"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames: []string{"localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(hostOf(apiAddr))},
+		DNSNames: []string{"localhost", apiName, cosName},
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {

@@ -19,7 +19,7 @@ const smallestShare = 0.072
 
 // A start is a kind of cold start, measured several times.
 type start struct {
-	scheme       string
+	kind
 	share        float64 // of a CPU from the first event on; 0 is no limit
 	poll         []time.Duration
 	first        []time.Duration // the first file of 10 kB
@@ -34,10 +34,10 @@ func (b *bench) coldStarts(ctx context.Context, w *world) error {
 		runs = 3
 	}
 	for _, share := range []float64{0, smallestShare} {
-		cell := start{scheme: w.scheme, share: share}
+		cell := start{kind: w.kind, share: share}
 		group, err := newGroup(share)
 		if err != nil {
-			b.skip(fmt.Sprintf("first file over %s in %.3f of a CPU", w.scheme, share), err.Error())
+			b.skip(fmt.Sprintf("first file over %s in %.3f of a CPU", w.kind, share), err.Error())
 			continue
 		}
 		for range runs {
@@ -48,7 +48,7 @@ func (b *bench) coldStarts(ctx context.Context, w *world) error {
 		}
 		group.remove()
 		b.cold = append(b.cold, cell)
-		log.Printf("cold, %s, share %.3f: poll %v, first file %v", w.scheme, share, median(cell.poll), median(cell.first))
+		log.Printf("cold, %s, share %.3f: poll %v, first file %v", w.kind, share, median(cell.poll), median(cell.first))
 	}
 	return nil
 }
@@ -56,7 +56,15 @@ func (b *bench) coldStarts(ctx context.Context, w *world) error {
 func (b *bench) coldStart(ctx context.Context, w *world, cell *start, group group) error {
 	lambda := host.NewLambda(b.function, maps.Clone(w.functionVars()))
 	defer lambda.Close()
-	poll, err := lambda.Init(ctx)
+	var poll time.Duration
+	begin := func(f func() error) error { return f() }
+	if w.kind == byName {
+		begin = b.withNames
+	}
+	err := begin(func() (err error) {
+		poll, err = lambda.Init(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

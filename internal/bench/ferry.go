@@ -40,8 +40,11 @@ type ferry struct {
 // vars are the variables of a deployed function.
 func (w *world) functionVars() map[string]string {
 	vars := map[string]string{
-		"CLOUDBASE_ENV": "bench", "WECHAT_APP_ID": "wxbench", "WECHAT_APP_SECRET": "secret", "WECHAT_API_URL": w.api,
+		"CLOUDBASE_ENV": "bench", "WECHAT_APP_ID": "wxbench", "WECHAT_APP_SECRET": "secret",
 		"AWS_ENDPOINT_URL_S3": w.source, "AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "secret",
+	}
+	if w.kind != byName {
+		vars["WECHAT_API_URL"] = w.api
 	}
 	if w.bundle != "" {
 		vars["SSL_CERT_FILE"] = w.bundle

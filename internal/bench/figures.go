@@ -91,9 +91,9 @@ func (b *bench) bounds() (all []bound) {
 	}
 	for _, c := range b.cold {
 		switch {
-		case c.share == 0 && c.scheme == "http":
+		case c.share == 0 && c.kind == overHTTP:
 			most("exec to first poll (connections opened over HTTP)", ms(median(c.poll)), 8, "ms")
-		case c.share > 0 && c.scheme == "https":
+		case c.share > 0 && c.kind == byName:
 			most("first HTTPS file after initialisation, 0.072 of a CPU", ms(median(c.first)), 30, "ms")
 		}
 	}

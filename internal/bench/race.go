@@ -59,9 +59,9 @@ func (b *bench) loads() []load {
 	}
 }
 
-func (b *bench) wanted(name string) bool {
-	ok, _ := path.Match(b.only, name)
-	return ok || b.only == ""
+func (b *bench) wanted(w *world, what string) bool {
+	ok, _ := path.Match(b.only, what+"-"+string(w.kind))
+	return ok || b.only == "" && (w.kind != byName || what == "cold")
 }
 
 // keys names the files of a load in the source.

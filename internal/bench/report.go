@@ -170,6 +170,8 @@ With the size of a file time and CPU grow, memory does not. With the number of f
 	}
 }
 
+var coldKinds = map[kind]string{overHTTP: "HTTP", overHTTPS: "HTTPS, upload host unknown", byName: "HTTPS"}
+
 func (b *bench) coldTable(s *strings.Builder) {
 	fmt.Fprintf(s, `
 ## Cold start
@@ -185,7 +187,7 @@ The binary has %.1f MB. The share of 0.072 of a CPU (128 MB of memory) begins af
 		if c.share > 0 {
 			share = fmt.Sprintf("%.3f of a CPU", c.share)
 		}
-		fmt.Fprintf(s, "| %s, %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", upper(c.scheme), share, ms(median(c.poll)), ms(median(c.first)), ms(median(c.second)), inMiB(c.atPoll), inMiB(c.peak))
+		fmt.Fprintf(s, "| %s, %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", coldKinds[c.kind], share, ms(median(c.poll)), ms(median(c.first)), ms(median(c.second)), inMiB(c.atPoll), inMiB(c.peak))
 	}
 }
 

@@ -4,12 +4,37 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 )
 
+// A kind of world is how the sink is reached.
+type kind string
+
+const (
+	overHTTP  kind = "http"
+	overHTTPS kind = "https"
+	byName    kind = "named" // HTTPS, at the names that a function knows by itself
+)
+
+// Where the names of WeChat's API and of COS lead in a world that is named.
+const (
+	apiName = "api.weixin.qq.com"
+	apiAddr = "127.0.0.2:443"
+	cosName = "cos.ap-shanghai.myqcloud.com"
+	cosAddr = "127.0.0.3:443"
+)
+
+// hostOf is the host of an address.
+func hostOf(addr string) string {
+	h, _, _ := net.SplitHostPort(addr)
+	return h
+}
+
 // A world is a running source and sink.
 type world struct {
+	kind
 	scheme       string
 	source, api  string // URLs
 	bundle       string // root certificates, "" for plain HTTP
@@ -18,23 +43,26 @@ type world struct {
 	files, bytes int64 // what the sink had at the last check
 }
 
-func (b *bench) startWorld(ctx context.Context, secure bool) (*world, error) {
-	w := &world{scheme: "http", client: http.DefaultClient}
-	var tls []string
-	if secure {
+func (b *bench) startWorld(ctx context.Context, k kind) (*world, error) {
+	w := &world{kind: k, scheme: "http", client: http.DefaultClient}
+	var args []string
+	if k != overHTTP {
 		w.scheme, w.bundle = "https", b.bundle
-		tls = []string{"-cert", b.cert, "-key", b.key}
+		args = []string{"-cert", b.cert, "-key", b.key}
 		client, err := trusting(b.bundle)
 		if err != nil {
 			return nil, err
 		}
 		w.client = client
 	}
+	if k == byName {
+		args = append(args, "-api", apiAddr, "-cos", cosAddr, "-host", cosName)
+	}
 	for _, side := range []struct {
 		name string
 		url  *string
 	}{{"source", &w.source}, {"sink", &w.api}} {
-		c, err := startChild(ctx, nil, b.binary("world"), append(tls, side.name)...)
+		c, err := startChild(ctx, nil, b.binary("world"), append(args, side.name)...)
 		if err != nil {
 			return nil, err
 		}

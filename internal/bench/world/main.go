@@ -22,13 +22,16 @@ func main() {
 	log.SetFlags(0)
 	cert := flag.String("cert", "", "certificate file, for HTTPS")
 	key := flag.String("key", "", "key file of the certificate")
+	api := flag.String("api", anyPort, "address of the sink's WeChat API")
+	cos := flag.String("cos", anyPort, "address of the sink's COS")
+	host := flag.String("host", "", "name of COS in tickets, if not its address")
 	flag.Parse()
 	var err error
 	switch flag.Arg(0) {
 	case "source":
 		err = source(*cert, *key)
 	case "sink":
-		err = sink(*cert, *key)
+		err = sink(*cert, *key, *api, *cos, *host)
 	default:
 		err = fmt.Errorf("world source or world sink, not %q", flag.Arg(0))
 	}
@@ -39,10 +42,12 @@ func main() {
 	_, _ = os.Stdin.Read(make([]byte, 1))
 }
 
-// serve prints the URL at which h is served from now on. HTTP/1.1 alone is
+const anyPort = "127.0.0.1:0"
+
+// serve returns the URL at which h is served from now on. HTTP/1.1 alone is
 // spoken, as tcbferry does.
-func serve(cert, key string, h http.Handler) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(addr, cert, key string, h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", err
 	}

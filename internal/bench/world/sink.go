@@ -21,19 +21,21 @@ type cloud struct {
 	files, bytes atomic.Int64
 }
 
-func sink(cert, key string) error {
+func sink(cert, key, apiAddr, cosAddr, cosHost string) error {
 	c := &cloud{buffers: sync.Pool{New: func() any { return new([1 << 20]byte) }}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/cgi-bin/stable_token", c.token)
 	mux.HandleFunc("/tcb/uploadfile", c.ticket)
 	mux.HandleFunc("/admin", c.admin)
 	mux.HandleFunc("/stats", c.stats)
-	cos, err := serve(cert, key, http.HandlerFunc(c.store))
-	if err != nil {
+	var err error
+	if c.cos, err = serve(cosAddr, cert, key, http.HandlerFunc(c.store)); err != nil {
 		return err
 	}
-	c.cos = cos
-	api, err := serve(cert, key, mux)
+	if cosHost != "" {
+		c.cos = "https://" + cosHost
+	}
+	api, err := serve(apiAddr, cert, key, mux)
 	fmt.Println(api)
 	return err
 }

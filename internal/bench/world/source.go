@@ -33,7 +33,7 @@ func source(cert, key string) error {
 			}
 		}
 	}
-	url, err := serve(cert, key, s)
+	url, err := serve(anyPort, cert, key, s)
 	fmt.Println(url)
 	return err
 }
