@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"runtime"
 	"strings"
 	"sync"
@@ -29,13 +30,16 @@ const (
 func (a *app) warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmth)
 	defer cancel()
-	if strings.HasPrefix(a.API[0], "https:") {
-		// Of the root certificates megabytes of garbage are left, which would be collected
-		// in the middle of the first file.
-		defer runtime.GC()
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	if strings.HasPrefix(a.API[0], "https:") {
+		wg.Go(func() {
+			// The handshakes wait for the root certificates too. What is left of reading them,
+			// megabytes, would else be collected in the middle of the first file.
+			_, _ = x509.SystemCertPool()
+			runtime.GC()
+		})
+	}
 	wg.Go(func() { link.Open(ctx, a.toAPI, a.API[0]) })
 	if a.API[0] == config.DefaultAPI {
 		wg.Go(func() { link.Open(ctx, a.toCOS, usualCOS) })
