@@ -17,9 +17,11 @@ const AtOnce = 8
 // the index of a leader and must not panic.
 func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
 	outs := make([]transfer.Outcome, len(items))
-	once := make([]func() transfer.Outcome, len(items))
-	for i := range items {
-		once[i] = sync.OnceValue(func() transfer.Outcome { return carry(ctx, i) })
+	shared := map[int]func() transfer.Outcome{} // by those who lead others
+	for i, l := range leader {
+		if l != i && shared[l] == nil {
+			shared[l] = sync.OnceValue(func() transfer.Outcome { return carry(ctx, l) })
+		}
 	}
 	lanes, waiting := lanes(items), make(chan []int)
 	var wg sync.WaitGroup
@@ -32,7 +34,11 @@ func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(
 						outs[i] = transfer.Outcome{Plan: transfer.Plan{Item: items[i]}, Err: notTried}
 						continue
 					}
-					outs[i] = once[leader[i]]()
+					if once := shared[leader[i]]; once != nil {
+						outs[i] = once()
+					} else {
+						outs[i] = carry(ctx, i)
+					}
 					failed = outs[i].Err != nil
 				}
 			}
