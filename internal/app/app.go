@@ -36,7 +36,7 @@ type app struct {
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
 	a.toAPI, a.toCOS = link.NewTransport(), link.NewTransport()
-	accounts, err := connect(ctx, c, &http.Client{Transport: a.toAPI})
+	accounts, err := connect(ctx, c, a.toAPI)
 	stores, serr := stores(ctx, c, func(t *http.Transport) { link.Tune(t); a.toS3 = t })
 	if err = errors.Join(err, serr); err != nil {
 		return nil, err
@@ -68,12 +68,12 @@ type account struct {
 type accounts map[string]account
 
 // connect makes the accounts of a configuration and resolves their secrets.
-func connect(ctx context.Context, c config.Config, client *http.Client) (accounts, error) {
-	api := wechat.NewAPI(client, c.API)
+func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (accounts, error) {
+	api := wechat.NewAPI(toAPI, c.API)
 	all := accounts{}
 	var errs []error
 	for name, spec := range c.Apps {
-		tokens, err := tokens(ctx, api, client, spec)
+		tokens, err := tokens(ctx, api, toAPI, spec)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -88,7 +88,7 @@ func (a accounts) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Tick
 }
 
 // tokens makes the token source that a specification describes.
-func tokens(ctx context.Context, api *wechat.API, client *http.Client, spec config.Tokens) (wechat.Tokens, error) {
+func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, spec config.Tokens) (wechat.Tokens, error) {
 	resolve := func(name string, value transfer.Secret) (transfer.Secret, error) {
 		s, err := secret.Resolve(ctx, value)
 		if err != nil {
@@ -104,7 +104,7 @@ func tokens(ctx context.Context, api *wechat.API, client *http.Client, spec conf
 		return wechat.File(spec.TokenFile), nil
 	case spec.Broker != "":
 		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
-		return wechat.Broker(client, s.Reveal()), err
+		return wechat.Broker(toBroker, s.Reveal()), err
 	case spec.CloudBaseFile != "":
 		return wechat.CloudBaseFile(spec.CloudBaseFile), nil
 	}

@@ -45,7 +45,7 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := connect(ctx, c, client)
+	accounts, err := connect(ctx, c, client.Transport)
 	if err != nil {
 		return nil, err
 	}

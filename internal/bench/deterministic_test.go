@@ -118,7 +118,7 @@ func TestWritesPerMiB(t *testing.T) {
 	tr := new(http.Transport)
 	count(tr)
 	defer tr.CloseIdleConnections()
-	api := wechat.NewAPI(&http.Client{}, []string{w.APIURL})
+	api := wechat.NewAPI(http.DefaultTransport, []string{w.APIURL})
 	desk := wechat.NewDesk(api, wechat.Fixed(transfer.Secret(w.Cloud.AccessToken(devstack.AppID))), true)
 	c := &courier.Courier{Sources: map[string]transfer.Source{transfer.S3: store}, Desk: desk, Poster: cospost.New(link.Client(tr, link.Stall).Transport)}
 	o := c.Carry(t.Context(), transfer.Plan{

@@ -103,7 +103,7 @@ var ticketText = `{"errcode":0,"errmsg":"ok","url":"https://cos.example/b-1/in/a
 	`","authorization":"q-sign-algorithm=sha1&q-sign-time=1;8000000000&q-signature=0","file_id":"cloud://bench.b-1/in/a b.png","cos_file_id":"` + strings.Repeat("m", 164) + `"}`
 
 func aDesk() *wechat.Desk {
-	api := wechat.NewAPI(&http.Client{Transport: answering{status: 200, body: ticketText}}, nil)
+	api := wechat.NewAPI(answering{status: 200, body: ticketText}, nil)
 	return wechat.NewDesk(api, wechat.Fixed("token"), false)
 }
 

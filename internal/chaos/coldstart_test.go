@@ -104,7 +104,7 @@ func TestColdStartsAtTheLimit(t *testing.T) {
 // coldStart is an instance without a token that carries one file, whose content
 // is its name.
 func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome {
-	api := wechat.NewAPI(client, []string{"http://api.test"})
+	api := wechat.NewAPI(client.Transport, []string{"http://api.test"})
 	c := &courier.Courier{
 		Desk:   wechat.NewDesk(api, wechat.Stable(api, appID(0), "s"), true),
 		Poster: cospost.New(client.Transport),

@@ -29,19 +29,27 @@ func (s *signer) sign(req *http.Request, c aws.Credentials, region string, now t
 	stamp := now.UTC().Format("20060102T150405Z")
 	scope := stamp[:8] + "/" + region + "/s3/aws4_request"
 	names := "host;x-amz-content-sha256;x-amz-date"
-	headers := "host:" + req.Host + "\nx-amz-content-sha256:" + emptySHA256 + "\nx-amz-date:" + stamp + "\n"
+	request := join(make([]byte, 0, 2<<10), req.Method, "\n", req.URL.EscapedPath(), "\n\nhost:", req.Host,
+		"\nx-amz-content-sha256:"+emptySHA256+"\nx-amz-date:", stamp, "\n")
 	req.Header["X-Amz-Content-Sha256"] = []string{emptySHA256}
 	req.Header["X-Amz-Date"] = []string{stamp}
 	if c.SessionToken != "" {
 		names += ";x-amz-security-token"
-		headers += "x-amz-security-token:" + c.SessionToken + "\n"
+		request = join(request, "x-amz-security-token:", c.SessionToken, "\n")
 		req.Header["X-Amz-Security-Token"] = []string{c.SessionToken}
 	}
-	request := sha256.Sum256([]byte(req.Method + "\n" + req.URL.EscapedPath() + "\n\n" + headers + "\n" + names + "\n" + emptySHA256))
-	text := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + hex.EncodeToString(request[:])
+	sum := sha256.Sum256(join(request, "\n", names, "\n"+emptySHA256))
+	text := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + hex.EncodeToString(sum[:])
 	signature := hex.EncodeToString([]byte(mac(s.derive(c.SecretAccessKey, stamp[:8], region, scope), text)))
 	req.Header["Authorization"] = []string{"AWS4-HMAC-SHA256 Credential=" + c.AccessKeyID + "/" + scope +
 		", SignedHeaders=" + names + ", Signature=" + signature}
+}
+
+func join(b []byte, parts ...string) []byte {
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
 }
 
 // derive makes the key of a day, once.

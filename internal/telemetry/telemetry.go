@@ -41,11 +41,10 @@ func (j *Journal) Log() *slog.Logger { return j.log }
 
 // File writes the line of one file.
 func (j *Journal) File(ctx context.Context, o *transfer.Outcome) {
-	level, attrs := slog.LevelInfo, []slog.Attr{
-		slog.String("source", o.Plan.Item.Ref.String()),
-		slog.String("status", o.Status()),
-	}
+	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 16)
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
+	add(slog.String("source", o.Plan.Item.Ref.String()))
+	add(slog.String("status", o.Status()))
 	if id := o.Plan.Item.ID; id != "" {
 		add(slog.String("item", id))
 	}

@@ -17,33 +17,26 @@ const DefaultURL = "https://api.weixin.qq.com"
 
 // An API sends requests to the WeChat API.
 type API struct {
-	client *http.Client
-	bases  []string
-	first  atomic.Int32 // index of the base that answered last
+	transport http.RoundTripper
+	bases     []string
+	first     atomic.Int32 // index of the base that answered last
 }
 
 // NewAPI returns an API over a list of base URLs without query; an empty list
 // means DefaultURL. A request goes to the base that answered last, and on to
 // the next only when no connection came about (DNS, dial or TLS): whatever
-// happens on a connection may mean that the request was processed. Redirects
-// are not followed; the client itself is left as it is.
-func NewAPI(client *http.Client, bases []string) *API {
+// happens on a connection may mean that the request was processed. A redirect is
+// an answer like any other: a request that carries a token or a secret goes
+// nowhere but where it was sent.
+func NewAPI(t http.RoundTripper, bases []string) *API {
 	if len(bases) == 0 {
 		bases = []string{DefaultURL}
 	}
-	a := &API{client: unredirected(client)}
+	a := &API{transport: t}
 	for _, b := range bases {
 		a.bases = append(a.bases, strings.TrimRight(b, "/"))
 	}
 	return a
-}
-
-// unredirected copies client so that a redirect is an answer like any other: a
-// request that carries a token or a secret goes nowhere but where it was sent.
-func unredirected(client *http.Client) *http.Client {
-	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
 }
 
 // post sends body as JSON and returns the object that WeChat answered, whatever
@@ -64,7 +57,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			return nil, fail(transfer.Denied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
-		r, b := exchange(ctx, a.client, req)
+		r, b := exchange(ctx, a.transport, req)
 		if b == nil {
 			a.first.Store(int32(n))
 			return r.read(weChat, secrets)

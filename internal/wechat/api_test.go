@@ -75,7 +75,7 @@ func TestFailsOverWhenNoConnectionCameAbout(t *testing.T) {
 				}
 				return new(net.Dialer).DialContext(ctx, network, addr)
 			}
-			api := wechat.NewAPI(client, []string{first, second + "/"})
+			api := wechat.NewAPI(client.Transport, []string{first, second + "/"})
 			for range 2 {
 				if _, err := ask(api); err != nil {
 					t.Fatal(err)
@@ -139,7 +139,7 @@ func TestNoFailOverOnceConnected(t *testing.T) {
 				first.StartTLS()
 				t.Cleanup(first.Close)
 				second, other := counting(t, good)
-				_, err := ask(wechat.NewAPI(first.Client(), []string{first.URL, second}))
+				_, err := ask(wechat.NewAPI(first.Client().Transport, []string{first.URL, second}))
 				if e := fault(t, err); e.Kind != transfer.Unavailable {
 					t.Errorf("%+v, want Unavailable", e)
 				}
@@ -154,7 +154,7 @@ func TestNoFailOverOnceConnected(t *testing.T) {
 func TestAllBasesDead(t *testing.T) {
 	t.Parallel()
 	one, two := dead(t), dead(t)
-	_, err := ask(wechat.NewAPI(outside(t), []string{one, two}))
+	_, err := ask(wechat.NewAPI(outside(t).Transport, []string{one, two}))
 	e := fault(t, err)
 	for _, base := range []string{one, two} {
 		if !strings.Contains(e.What, strings.TrimPrefix(base, "http://")+": connection refused") {
@@ -200,16 +200,6 @@ func TestWhatIsNotWeChat(t *testing.T) {
 	}
 }
 
-func TestTheClientIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	client := &http.Client{}
-	wechat.NewAPI(client, nil)
-	wechat.Broker(client, "http://localhost")
-	if client.CheckRedirect != nil {
-		t.Error("the caller's client was changed")
-	}
-}
-
 func TestAnswerOfFullSizeIsRead(t *testing.T) {
 	t.Parallel()
 	body := strings.Replace(goodTicket, "{", "{"+strings.Repeat(" ", 64<<10-len(goodTicket)), 1)
@@ -239,10 +229,10 @@ func TestSilenceIsAFault(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				calls := 0
-				api := wechat.NewAPI(&http.Client{Transport: wire(func(r *http.Request) (*http.Response, error) {
+				api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
 					calls++
 					return rt(r)
-				})}, []string{"http://one", "http://two"})
+				}), []string{"http://one", "http://two"})
 				_, err := ask(api)
 				e := fault(t, err)
 				if e.Kind != transfer.Unavailable || !strings.Contains(e.What, "nothing moved for 15 s") || calls != 1 {
@@ -264,14 +254,14 @@ func TestASlowAnswerThatMovesIsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rest := strings.NewReader(goodTicket)
-		api := wechat.NewAPI(&http.Client{Transport: wire(func(*http.Request) (*http.Response, error) {
+		api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
 			resp := says(200, "")
 			resp.Body = io.NopCloser(readerFunc(func(p []byte) (int, error) {
 				time.Sleep(14 * time.Second)
 				return rest.Read(p[:min(len(p), 50)])
 			}))
 			return resp, nil
-		})}, nil)
+		}), nil)
 		if _, err := ask(api); err != nil {
 			t.Error(err)
 		}
@@ -281,10 +271,10 @@ func TestASlowAnswerThatMovesIsRead(t *testing.T) {
 func TestTheCallersDeadlineIsOutOfTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := wechat.NewAPI(&http.Client{Transport: wire(func(r *http.Request) (*http.Response, error) {
+		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		})}, nil)
+		}), nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err := wechat.NewDesk(api, wechat.Fixed("T"), false).Ticket(ctx, transfer.Dest{})
@@ -309,7 +299,7 @@ func TestFailsOverWhenAKeptConnectionCannotBeReplaced(t *testing.T) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
 		return &deafConn{c, &broken, strings.HasSuffix(first, addr)}, err
 	}
-	api := wechat.NewAPI(client, []string{first, second})
+	api := wechat.NewAPI(client.Transport, []string{first, second})
 	for range 2 {
 		if _, err := ask(api); err != nil {
 			t.Fatal(err)

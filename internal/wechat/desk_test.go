@@ -55,7 +55,7 @@ func TestUploadfileRequest(t *testing.T) {
 		}
 		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
 	})
-	desk := wechat.NewDesk(wechat.NewAPI(client, []string{base + "/prefix/"}), wechat.Fixed("T+&/"), false)
+	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.Fixed("T+&/"), false)
 	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
 		t.Error(err)
 	}
@@ -141,11 +141,11 @@ func TestExpires(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				api := wechat.NewAPI(&http.Client{Transport: wire(func(*http.Request) (*http.Response, error) {
+				api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
 					r := says(200, strings.Replace(goodTicket, "100;1000", c.sign, 1))
 					r.Header.Set("Date", c.date)
 					return r, nil
-				})}, nil)
+				}), nil)
 				got, err := ask(api)
 				if err != nil {
 					t.Fatal(err)
@@ -202,7 +202,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 	for _, refusal := range []string{`{"errcode":40001}`, `{"errcode":40014}`, `{"errcode":42001}`} {
 		s := &weChat{refusal: refusal}
 		client, base := serve(t, s.ServeHTTP)
-		api := wechat.NewAPI(client, []string{base})
+		api := wechat.NewAPI(client.Transport, []string{base})
 		tokens := wechat.Stable(api, "wx1", "SECRET")
 		desk := wechat.NewDesk(api, tokens, false)
 		dest := transfer.Dest{Env: "env", Path: "a/b"}
@@ -239,7 +239,7 @@ func TestATokenRefusedTwiceIsStale(t *testing.T) {
 		calls.Add(1)
 		io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
 	})
-	_, err := wechat.NewDesk(wechat.NewAPI(client, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
+	_, err := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
 	if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "42001" || calls.Load() != 2 {
 		t.Errorf("%d calls, %+v", calls.Load(), e)
 	}
@@ -257,7 +257,7 @@ func TestCloudBaseTokenHasItsOwnParameter(t *testing.T) {
 		}
 		io.WriteString(w, goodTicket)
 	})
-	desk := wechat.NewDesk(wechat.NewAPI(client, []string{base}), wechat.CloudBaseFile(path), false)
+	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseFile(path), false)
 	if _, err := desk.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
 		t.Error(err)
 	}

@@ -38,8 +38,9 @@ type broken struct {
 }
 
 // exchange sends req and reads the answer, giving up when nothing moves for
-// patience. A slow answer that moves is never cut off.
-func exchange(ctx context.Context, client *http.Client, req *http.Request) (*reply, *broken) {
+// patience. A slow answer that moves is never cut off. A user in the URL is sent as
+// basic authentication.
+func exchange(ctx context.Context, t http.RoundTripper, req *http.Request) (*reply, *broken) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(patience, func() { cancel(errIdle) })
@@ -63,8 +64,12 @@ func exchange(ctx context.Context, client *http.Client, req *http.Request) (*rep
 		return &broken{cause, connecting.Load()}
 	}
 
+	if u := req.URL.User; u != nil {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password)
+	}
 	asked := wallClock()
-	resp, err := client.Do(req.WithContext(ctx))
+	resp, err := t.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, because(err)
 	}

@@ -27,9 +27,8 @@ func Stable(api *API, appID string, secret transfer.Secret) *Shared {
 
 // Broker fetches tokens from a central token server: GET answers
 // {"access_token":"...","expires_in":7200}. After a refusal it is asked with
-// Cache-Control: no-cache. The client's redirects are not followed.
-func Broker(client *http.Client, address string) *Shared {
-	client = unredirected(client)
+// Cache-Control: no-cache. Redirects are not followed.
+func Broker(t http.RoundTripper, address string) *Shared {
 	return &Shared{name: "the token server", fetch: func(ctx context.Context, m mode) (grant, error) {
 		req, err := http.NewRequest(http.MethodGet, address, nil)
 		if err != nil {
@@ -38,7 +37,7 @@ func Broker(client *http.Client, address string) *Shared {
 		if m != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
-		r, b := exchange(ctx, client, req)
+		r, b := exchange(ctx, t, req)
 		if b != nil {
 			return grant{}, fail(transfer.Unavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}

@@ -43,12 +43,12 @@ func sound(t *testing.T, err error) {
 func FuzzAnswers(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, status int, body, retryAfter, date string) {
-		api := wechat.NewAPI(&http.Client{Transport: wire(func(*http.Request) (*http.Response, error) {
+		api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
 			r := says(status, body)
 			r.Header.Set("Retry-After", retryAfter)
 			r.Header.Set("Date", date)
 			return r, nil
-		})}, nil)
+		}), nil)
 		desk := wechat.NewDesk(api, wechat.Fixed("TOKEN-1"), false)
 		ticket, err := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 		if err != nil {

@@ -49,12 +49,12 @@ func TestNothingPrintsASecret(t *testing.T) {
 	for _, mode := range []string{"", "drop", "html", "redirect", "refuse", "echo"} {
 		now.Store(mode)
 		for _, bases := range [][]string{{base}, {dead(t), base}} {
-			api := wechat.NewAPI(client, bases)
+			api := wechat.NewAPI(client.Transport, bases)
 			for _, tokens := range []wechat.Tokens{
 				wechat.Fixed(token),
 				wechat.Stable(api, "wx1", secret),
-				wechat.Broker(client, base+"/broker?key="+broker),
-				wechat.Broker(client, dead(t)+"/broker?key="+broker),
+				wechat.Broker(client.Transport, base+"/broker?key="+broker),
+				wechat.Broker(client.Transport, dead(t)+"/broker?key="+broker),
 			} {
 				desk := wechat.NewDesk(api, tokens, true)
 				got, err := tokens.Get(t.Context())

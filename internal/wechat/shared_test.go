@@ -47,7 +47,7 @@ func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (m *mint) tokens() *wechat.Shared {
-	return wechat.Stable(wechat.NewAPI(&http.Client{Transport: m}, nil), "wx1", "SECRET")
+	return wechat.Stable(wechat.NewAPI(m, nil), "wx1", "SECRET")
 }
 
 func (m *mint) expectForced(want ...bool) {
@@ -154,11 +154,11 @@ func TestAFetchIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		api := wechat.NewAPI(&http.Client{Transport: wire(func(r *http.Request) (*http.Response, error) {
+		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
 			resp := says(200, "")
 			resp.Body = trickle{r.Context()}
 			return resp, nil
-		})}, nil)
+		}), nil)
 		_, err := wechat.Stable(api, "wx1", "SECRET").Get(t.Context())
 		if e := fault(t, err); e.Kind != transfer.Unavailable || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %+v", time.Since(start), e)
@@ -184,12 +184,12 @@ func (trickle) Close() error { return nil }
 func TestAFailedFetchIsNotKept(t *testing.T) {
 	t.Parallel()
 	n := 0
-	api := wechat.NewAPI(&http.Client{Transport: wire(func(*http.Request) (*http.Response, error) {
+	api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
 		if n++; n == 1 {
 			return says(200, `{"errcode":-1}`), nil
 		}
 		return says(200, `{"access_token":"T","expires_in":7200}`), nil
-	})}, nil)
+	}), nil)
 	tokens := wechat.Stable(api, "wx1", "SECRET")
 	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.Unavailable {
 		t.Error(err)

@@ -82,7 +82,7 @@ func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 		}
 		fmt.Fprintf(w, `{"access_token":"T%d","expires_in":7200}`, min(fresh, 1))
 	})
-	tokens := wechat.Broker(client, strings.Replace(base, "://", "://us:er-pw@", 1)+"/wx?app=1")
+	tokens := wechat.Broker(client.Transport, strings.Replace(base, "://", "://us:er-pw@", 1)+"/wx?app=1")
 	old := get(t, tokens, "T0")
 	get(t, tokens, "T0")
 	renewed, err := tokens.Renew(t.Context(), old, why)
@@ -126,13 +126,13 @@ func TestBrokersMistakes(t *testing.T) {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.body)
 		})
-		_, err := wechat.Broker(client, base+"/?key=key-0123456789").Get(t.Context())
+		_, err := wechat.Broker(client.Transport, base+"/?key=key-0123456789").Get(t.Context())
 		if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%d %s: %+v", c.status, c.body, e)
 		}
 	}
 	for _, address := range []string{dead(t) + "/?key=key-0123456789", "http://a b/?key=key-0123456789", "key-0123456789"} {
-		_, err := wechat.Broker(outside(t), address).Get(t.Context())
+		_, err := wechat.Broker(outside(t).Transport, address).Get(t.Context())
 		if e := fault(t, err); !strings.Contains(e.What, "WECHAT_TOKEN_URL") || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%+v", e)
 		}

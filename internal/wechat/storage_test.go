@@ -51,7 +51,7 @@ func TestDownloadAndDelete(t *testing.T) {
 			}
 			io.WriteString(w, strings.Replace(c.body, "LIST", list, 1))
 		})
-		desk := wechat.NewDesk(wechat.NewAPI(client, []string{base}), wechat.Fixed("TOKEN"), false)
+		desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.Fixed("TOKEN"), false)
 		link, err := desk.Download(t.Context(), "e", id, 90*time.Second)
 		check("download", err)
 		if err == nil && link != "https://h/中 文" {

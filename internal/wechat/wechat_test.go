@@ -36,7 +36,7 @@ func answering(t testing.TB, status int, body string, header ...string) *wechat.
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 	})
-	return wechat.NewAPI(client, []string{base})
+	return wechat.NewAPI(client.Transport, []string{base})
 }
 
 // wire is a transport without sockets, for tests that control time.
