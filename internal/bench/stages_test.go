@@ -39,7 +39,7 @@ var stages = []stage{
 	{"decode/s3", 85, 0, func(tb testing.TB) func() { return decode(tb, "lambda-s3-put-2.1.json") }},
 	{"decode/eventbridge", 90, 0, func(tb testing.TB) func() { return decode(tb, "lambda-eventbridge-created.json") }},
 	{"plan", 5, 0, plan},
-	{"ticket", 115, 0, ticketStage},
+	{"ticket", 94, 0, ticketStage},
 	{"crc64", 0, 1 << 20, func(testing.TB) func() {
 		block := make([]byte, 1<<20)
 		return func() { crc64.Update(0, block) }
@@ -47,7 +47,7 @@ var stages = []stage{
 	{"meter", 3, 1 << 20, meterStage},
 	{"post", 40, 10_000, postStage},
 	{"courier", 50, 10_000, courierStage},
-	{"journal", 10, 0, func(testing.TB) func() {
+	{"journal", 4, 0, func(testing.TB) func() {
 		j := telemetry.New(io.Discard, slog.LevelInfo, "function")
 		o := &transfer.Outcome{Plan: aPlan, FileID: "cloud://e/p", Size: 10_000, Verified: []string{"size", "crc64"}}
 		return func() { j.File(context.Background(), o) }
