@@ -47,7 +47,7 @@ var stages = []stage{
 	{"meter", 3, 1 << 20, meterStage},
 	{"post", 40, 10_000, postStage},
 	{"courier", 50, 10_000, courierStage},
-	{"journal", 4, 0, func(testing.TB) func() {
+	{"journal", 7, 0, func(testing.TB) func() {
 		j := telemetry.New(io.Discard, slog.LevelInfo, "function")
 		o := &transfer.Outcome{Plan: aPlan, FileID: "cloud://e/p", Size: 10_000, Verified: []string{"size", "crc64"}}
 		return func() { j.File(context.Background(), o) }
