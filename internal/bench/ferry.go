@@ -29,8 +29,7 @@ const perEvent = 250
 // One file at a time is an SQS event of a FIFO queue with one message group; more at
 // once are the plain request, the nearest to the list that the others get, and
 // sixteen two of them at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries
-// eight files of one event side by side. These have the memory of two CPUs; the
-// others have 256 MB, so a part of one.
+// eight files of one event side by side.
 type ferry struct {
 	lambda *host.Lambda
 	process
@@ -52,11 +51,18 @@ func (w *world) functionVars() map[string]string {
 	return vars
 }
 
-func (b *bench) startFerry(ctx context.Context, w *world, atOnce int) (contestant, error) {
+// What a function may believe to have, in MB: a part of a CPU, or two and more
+// (1769 MB are one).
+const (
+	partOfCPU = "256"
+	twoCPUs   = "4096"
+)
+
+func (b *bench) startFerry(ctx context.Context, w *world, atOnce int, memory string) (contestant, error) {
 	vars := maps.Clone(w.functionVars())
+	vars["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = memory
 	if atOnce > 8 {
 		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / 8)
-		vars["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = "4096" // MB: more than twice the 1769 of one CPU
 	}
 	f := &ferry{lambda: host.NewLambda(b.function, vars), atOnce: atOnce}
 	if _, err := f.lambda.Init(ctx); err != nil {

@@ -48,7 +48,7 @@ func (b *bench) remember(ctx context.Context, w *world) error {
 
 // grow carries files all at once: up to eight in one event, sixteen in two.
 func (b *bench) grow(ctx context.Context, w *world, keys []string) (m memory, err error) {
-	c, err := b.startFerry(ctx, w, len(keys))
+	c, err := b.startFerry(ctx, w, len(keys), partOfCPU)
 	if err != nil {
 		return m, err
 	}

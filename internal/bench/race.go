@@ -60,8 +60,11 @@ func (b *bench) loads() []load {
 }
 
 func (b *bench) wanted(w *world, what string) bool {
+	if w.kind == byName && what != "cold" {
+		return false
+	}
 	ok, _ := path.Match(b.only, what+"-"+string(w.kind))
-	return ok || b.only == "" && (w.kind != byName || what == "cold")
+	return ok || b.only == ""
 }
 
 // keys names the files of a load in the source.
@@ -88,7 +91,10 @@ var errAbsent = errors.New("not installed")
 func (b *bench) start(ctx context.Context, w *world, who string, l load) (contestant, error) {
 	switch who {
 	case tcbferry:
-		return b.startFerry(ctx, w, l.atOnce)
+		if l.size < mib && l.atOnce == 1 {
+			return b.startFerry(ctx, w, l.atOnce, partOfCPU)
+		}
+		return b.startFerry(ctx, w, l.atOnce, twoCPUs)
 	case curl:
 		return b.startCurl(w)
 	case adminNode, nodeSDK:
