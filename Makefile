@@ -49,7 +49,7 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## measure against what people use today; writes docs/benchmarks.md (about 7 minutes)
+bench: ## measure against what people use today; writes docs/benchmarks.md (about 9 minutes)
 	$(GO) run ./internal/bench
 
 browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core

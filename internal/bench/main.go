@@ -4,7 +4,7 @@
 // are taken inside a round, so that a machine that is slower for a while is so for
 // all. CPU time and memory are the contestant's alone, read from /proc.
 //
-//	go run ./internal/bench            all of it, about a quarter of an hour
+//	go run ./internal/bench            all of it, about nine minutes
 //	go run ./internal/bench -quick     a tenth of it, to see that it works
 //
 // The directory world holds the source and the sink, relay the plain contestants.
