@@ -70,6 +70,7 @@ The bounds of memory are for files alone. An event of 250 messages, its answer a
 | requests to WeChat without http.Client; the attributes of a log line in one piece | garbage: 9.5 → 8.9 kB for a ticket, 1.4 → 0.3 kB for a line |
 | answers of the source are read 16 KiB at once | 0.30 → 0.28 ms |
 | CRC64 by carry-less multiplication, 64 bytes at once with AVX-512 | 53 GB/s, 14 GB/s without AVX-512, 1 GB/s with hash/crc64; 1 GiB over HTTP with AVX-512 and without: CPU 0.63 and 0.76 times the reference's |
+| CRC64NVME of the S3 objects that have one, by minio/crc64nvme | 30 GB/s: 0.03 s of CPU for a GB, which takes some 0.5 s over HTTP and 1.3 s over HTTPS |
 | uploads over HTTP leave a MiB at once | CPU of 1 GiB: 1.3 times the reference's with 64 KiB, 0.72 with 256 KiB, 0.63 with 512 KiB, 0.53 with 1 MiB |
 | … all but four of them half a MiB, and small files 64 KiB | peak memory of 16 files at once over HTTP: 31 → 25 MiB |
 | the TLS records of 64 KiB leave together | 1 GiB over HTTPS: CPU from 1.2 to 1.0 times the reference's |

@@ -44,7 +44,8 @@ var stages = []stage{
 		block := make([]byte, 1<<20)
 		return func() { crc64.Update(0, block) }
 	}},
-	{"meter", 3, 1 << 20, meterStage},
+	{"meter", 3, 1 << 20, meterStage("")},
+	{"meter/crc64nvme", 3, 1 << 20, meterStage("AAAAAAAAAAA=")},
 	{"post", 40, 10_000, postStage},
 	{"courier", 50, 10_000, courierStage},
 	{"journal", 7, 0, func(testing.TB) func() {
@@ -127,15 +128,20 @@ func object(data []byte) *transfer.Object {
 	return &transfer.Object{Body: b, Size: int64(len(data)), ETag: "e"}
 }
 
-func meterStage(tb testing.TB) func() {
-	data, buf := make([]byte, 1<<20), make([]byte, 32<<10)
-	return func() {
-		m := meter.New(object(data))
-		for {
-			if _, err := m.Read(buf); err == io.EOF {
-				return
-			} else if err != nil {
-				tb.Fatal(err)
+// meterStage measures an object whose source states a CRC64NVME, or none.
+func meterStage(nvme string) func(testing.TB) func() {
+	return func(tb testing.TB) func() {
+		data, buf := make([]byte, 1<<20), make([]byte, 32<<10)
+		return func() {
+			obj := object(data)
+			obj.CRC64NVME = nvme
+			m := meter.New(obj)
+			for {
+				if _, err := m.Read(buf); err == io.EOF {
+					return
+				} else if err != nil {
+					tb.Fatal(err)
+				}
 			}
 		}
 	}

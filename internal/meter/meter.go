@@ -4,11 +4,15 @@
 package meter
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/minio/crc64nvme"
 
 	"github.com/tcbferry/tcbferry/internal/crc64"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -16,10 +20,11 @@ import (
 
 // A Meter is the body of an object, measured. It is for one reader and one pass.
 type Meter struct {
-	obj *transfer.Object
-	n   int64
-	crc uint64
-	err error // sticky; io.EOF once the source has ended where it should
+	obj  *transfer.Object
+	n    int64
+	crc  uint64
+	nvme uint64 // where the source states one
+	err  error  // sticky; io.EOF once the source has ended where it should
 }
 
 // New measures obj.Body. The caller reads the Meter in its place.
@@ -43,6 +48,9 @@ func (m *Meter) Read(p []byte) (int, error) {
 		err = corrupt("the source ended after %d of %d bytes; it broke off or changed while it was read, so try again", m.n, m.obj.Size)
 	}
 	m.crc = crc64.Update(m.crc, p[:n])
+	if m.obj.CRC64NVME != "" {
+		m.nvme = crc64nvme.Update(m.nvme, p[:n])
+	}
 	m.err = err
 	return n, err
 }
@@ -61,6 +69,9 @@ func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
 	if m.obj.CRC64 != "" && !m.is(m.obj.CRC64) {
 		return nil, corrupt("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
+	}
+	if sum := m.base64NVME(); m.obj.CRC64NVME != "" && m.obj.CRC64NVME != sum {
+		return nil, corrupt("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
 	}
 	if isMD5(m.obj.MD5) && isMD5(r.ETag) {
 		if !strings.EqualFold(m.obj.MD5, r.ETag) {
@@ -81,6 +92,11 @@ func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 func (m *Meter) is(decimal string) bool {
 	crc, err := strconv.ParseUint(decimal, 10, 64)
 	return err == nil && crc == m.crc
+}
+
+// base64NVME is the CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+func (m *Meter) base64NVME() string {
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
 }
 
 // isMD5 tells an MD5 from the other things that an ETag may be (wire.md B.2).

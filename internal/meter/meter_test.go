@@ -18,6 +18,7 @@ const (
 	content = "[Object Content]"
 	md5     = "ee8de918d05640145b18f70f4c3aa602"
 	crc     = "16749565679157681890"
+	nvme    = "kRwRNfgSsgI="
 )
 
 func object(r io.Reader, size int64) *transfer.Object {
@@ -81,28 +82,30 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	other := strings.Repeat("0", 32)
 	tests := []struct {
-		name     string
-		md5, crc string // of the source
-		receipt  transfer.Receipt
-		want     []string
-		says     string // of the error
+		name           string
+		md5, crc, nvme string // of the source
+		receipt        transfer.Receipt
+		want           []string
+		says           string // of the error
 	}{
-		{"size alone", "", "", transfer.Receipt{}, []string{"size"}, ""},
-		{"everything", md5, crc, transfer.Receipt{ETag: md5, CRC64: crc}, []string{"size", "md5", "crc64"}, ""},
-		{"COS names both, the source none", "", "", transfer.Receipt{ETag: md5, CRC64: crc}, []string{"size", "crc64"}, ""},
-		{"numbers, not text", "", "0" + crc, transfer.Receipt{CRC64: "00" + crc}, []string{"size", "crc64"}, ""},
-		{"MD5 in capitals", md5, "", transfer.Receipt{ETag: strings.ToUpper(md5)}, []string{"size", "md5"}, ""},
-		{"ETag that is no MD5", md5, "", transfer.Receipt{ETag: md5 + "-2"}, []string{"size"}, ""},
-		{"source's MD5 that is none", "xyz", "", transfer.Receipt{ETag: md5}, []string{"size"}, ""},
-		{"source's CRC64 alone", "", crc, transfer.Receipt{}, []string{"size"}, ""},
-		{"another MD5", other, "", transfer.Receipt{ETag: md5, CRC64: crc}, nil, "MD5 " + md5},
-		{"another CRC64 in COS", "", "", transfer.Receipt{CRC64: "1"}, nil, `COS stored a file with CRC64 "1"`},
-		{"another CRC64 in the source", "", "1", transfer.Receipt{CRC64: crc}, nil, `the source gives its CRC64 as "1"`},
-		{"COS's CRC64 is no number", "", "", transfer.Receipt{CRC64: "none"}, nil, `"none"`},
+		{"size alone", "", "", "", transfer.Receipt{}, []string{"size"}, ""},
+		{"everything", md5, crc, "", transfer.Receipt{ETag: md5, CRC64: crc}, []string{"size", "md5", "crc64"}, ""},
+		{"COS names both, the source none", "", "", "", transfer.Receipt{ETag: md5, CRC64: crc}, []string{"size", "crc64"}, ""},
+		{"numbers, not text", "", "0" + crc, "", transfer.Receipt{CRC64: "00" + crc}, []string{"size", "crc64"}, ""},
+		{"MD5 in capitals", md5, "", "", transfer.Receipt{ETag: strings.ToUpper(md5)}, []string{"size", "md5"}, ""},
+		{"ETag that is no MD5", md5, "", "", transfer.Receipt{ETag: md5 + "-2"}, []string{"size"}, ""},
+		{"source's MD5 that is none", "xyz", "", "", transfer.Receipt{ETag: md5}, []string{"size"}, ""},
+		{"source's CRC64 alone", "", crc, "", transfer.Receipt{}, []string{"size"}, ""},
+		{"source's CRC64NVME", "", "", nvme, transfer.Receipt{CRC64: crc}, []string{"size", "crc64"}, ""},
+		{"another CRC64NVME in the source", "", "", "AAAAAAAAAAA=", transfer.Receipt{CRC64: crc}, nil, `the source gives its CRC64NVME as "AAAAAAAAAAA=", but what it sent has ` + nvme},
+		{"another MD5", other, "", "", transfer.Receipt{ETag: md5, CRC64: crc}, nil, "MD5 " + md5},
+		{"another CRC64 in COS", "", "", "", transfer.Receipt{CRC64: "1"}, nil, `COS stored a file with CRC64 "1"`},
+		{"another CRC64 in the source", "", "1", "", transfer.Receipt{CRC64: crc}, nil, `the source gives its CRC64 as "1"`},
+		{"COS's CRC64 is no number", "", "", "", transfer.Receipt{CRC64: "none"}, nil, `"none"`},
 	}
 	for _, tt := range tests {
 		obj := object(strings.NewReader(content), int64(len(content)))
-		obj.MD5, obj.CRC64 = tt.md5, tt.crc
+		obj.MD5, obj.CRC64, obj.CRC64NVME = tt.md5, tt.crc, tt.nvme
 		m := meter.New(obj)
 		if _, err := io.Copy(io.Discard, m); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package s3source
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,10 +15,14 @@ import (
 
 // Open reads the newest content of ref, with one GET. The body reopens itself
 // where the connection breaks off, and fails with Corrupt when the object was
-// replaced meanwhile. ETag and CRC64 are the store's own words; MD5 is set where
-// S3's ETag is one.
+// replaced meanwhile. ETag, CRC64 and CRC64NVME are the store's own words; MD5 is
+// set where S3's ETag is one.
 func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, error) {
-	resp, fault := s.get(ctx, ref)
+	var wishes [][2]string
+	if s.scheme == transfer.S3 {
+		wishes = append(wishes, [2]string{checksumMode, "ENABLED"})
+	}
+	resp, fault := s.get(ctx, ref, wishes...)
 	if fault != nil {
 		return nil, fault
 	}
@@ -34,6 +39,7 @@ func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 	switch s.scheme {
 	case transfer.S3:
 		obj.MD5 = md5(ref.Bucket, obj.ETag, resp.Header)
+		obj.CRC64NVME = crc64nvme(resp.Header)
 	case transfer.COS:
 		obj.CRC64 = crc64(resp.Header)
 	}
@@ -124,6 +130,19 @@ func md5(bucket, etag string, h http.Header) string {
 		return ""
 	}
 	return hex
+}
+
+// checksumMode asks S3 for the checksums that it has.
+const checksumMode = "X-Amz-Checksum-Mode"
+
+// crc64nvme returns what S3 says in x-amz-checksum-crc64nvme, which is of the whole
+// object always (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+func crc64nvme(h http.Header) string {
+	sum := h.Get("x-amz-checksum-crc64nvme")
+	if b, err := base64.StdEncoding.DecodeString(sum); err != nil || len(b) != 8 {
+		return ""
+	}
+	return sum
 }
 
 // crc64 returns what COS says in x-cos-hash-crc64ecma (scf.md C).

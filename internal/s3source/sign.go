@@ -23,14 +23,18 @@ type signer struct {
 const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // sign adds the headers that authorise req. It signs the host, which must be without
-// the scheme's default port, and the headers that it adds; Range and If-Match need no
-// signature.
+// the scheme's default port, the checksum mode and the headers that it adds; Range and
+// If-Match need no signature.
 func (s *signer) sign(req *http.Request, c aws.Credentials, region string, now time.Time) {
 	stamp := now.UTC().Format("20060102T150405Z")
 	scope := stamp[:8] + "/" + region + "/s3/aws4_request"
 	names := "host;x-amz-content-sha256;x-amz-date"
-	request := join(make([]byte, 0, 2<<10), req.Method, "\n", req.URL.EscapedPath(), "\n\nhost:", req.Host,
-		"\nx-amz-content-sha256:"+emptySHA256+"\nx-amz-date:", stamp, "\n")
+	request := join(make([]byte, 0, 2<<10), req.Method, "\n", req.URL.EscapedPath(), "\n\nhost:", req.Host, "\n")
+	if mode := req.Header.Get(checksumMode); mode != "" {
+		names = "host;x-amz-checksum-mode;x-amz-content-sha256;x-amz-date"
+		request = join(request, "x-amz-checksum-mode:", mode, "\n")
+	}
+	request = join(request, "x-amz-content-sha256:"+emptySHA256+"\nx-amz-date:", stamp, "\n")
 	req.Header["X-Amz-Content-Sha256"] = []string{emptySHA256}
 	req.Header["X-Amz-Date"] = []string{stamp}
 	if c.SessionToken != "" {

@@ -50,14 +50,15 @@ type Plan struct {
 // An Object is an open source. Body yields exactly Size bytes and then io.EOF,
 // or an error; the owner closes it. ETag identifies the content (no quotes) and
 // is empty when the source has no way to say that it changed. MD5 (lower-case
-// hex) and CRC64 (CRC-64/ECMA, unsigned decimal) are set only where the source
-// states them.
+// hex), CRC64 (CRC-64/ECMA, unsigned decimal) and CRC64NVME (base64, as S3 has it)
+// are set only where the source states them.
 type Object struct {
 	Body        io.ReadCloser
 	Size        int64
 	ETag        string
 	MD5         string
 	CRC64       string
+	CRC64NVME   string
 	ContentType string     // "" when the source has none worth keeping
 	Resumes     func() int // how often the body was reopened; nil means never
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
@@ -23,10 +25,14 @@ import (
 const (
 	metaETag      = "Staging-Etag"      // the ETag, where it is not the MD5 of the stored bytes
 	metaCRC64     = "Staging-Crc64"     // CRC-64/ECMA, unsigned decimal
+	metaNVME      = "Staging-Crc64nvme" // base64, as S3 has it of every new object
 	metaSynthetic = "Staging-Synthetic" // "size seed" of an object whose bytes are made when read
 )
 
-var ecma = crc64.MakeTable(crc64.ECMA)
+var (
+	ecma = crc64.MakeTable(crc64.ECMA)
+	nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
+)
 
 // A backend is gofakes3's store in memory and what it lacks: the ETags of
 // multipart uploads, CRC64s, synthetic objects, and a record of what was
@@ -54,6 +60,7 @@ func (b *backend) put(ctx context.Context, bucket, key string, meta map[string]s
 		meta[metaETag] = etag
 	}
 	meta[metaCRC64] = strconv.FormatUint(crc64.Checksum(body, ecma), 10)
+	meta[metaNVME] = base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc64.Checksum(body, nvme)))
 	if _, err := b.Backend.PutObject(ctx, bucket, key, meta, bytes.NewReader(body), int64(len(body))); err != nil {
 		return err
 	}

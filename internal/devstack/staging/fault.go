@@ -79,7 +79,7 @@ type answer struct {
 	request *http.Request
 	closed  <-chan struct{}
 
-	md5, etag, crc64 string // of the object, if any: what gofakes3 calls its ETag, its true one, and for COS its CRC64
+	md5, etag, crc64, nvme string // of the object, if any: what gofakes3 calls its ETag, its true one, for COS its CRC64, for S3 its CRC64NVME
 
 	fault  *Fault
 	began  bool
@@ -110,6 +110,8 @@ func (a *answer) know(o *gofakes3.Object, cos bool) {
 	}
 	if cos {
 		a.crc64 = o.Metadata[metaCRC64]
+	} else if a.request.Header.Get("x-amz-checksum-mode") == "ENABLED" {
+		a.nvme = o.Metadata[metaNVME]
 	}
 }
 
@@ -137,6 +139,10 @@ func (a *answer) WriteHeader(status int) {
 		h.Set("ETag", `"`+a.etag+`"`)
 		if ok && a.crc64 != "" {
 			h.Set("x-cos-hash-crc64ecma", a.crc64)
+		}
+		if status == http.StatusOK && a.nvme != "" {
+			h.Set("x-amz-checksum-crc64nvme", a.nvme)
+			h.Set("x-amz-checksum-type", "FULL_OBJECT")
 		}
 	}
 	if !ok {
