@@ -17,9 +17,9 @@ const DefaultURL = "https://api.weixin.qq.com"
 
 // An API sends requests to the WeChat API.
 type API struct {
-	transport http.RoundTripper
-	bases     []string
-	first     atomic.Int32 // index of the base that answered last
+	send  send
+	bases []string
+	first atomic.Int32 // index of the base that answered last
 }
 
 // NewAPI returns an API over a list of base URLs without query; an empty list
@@ -32,7 +32,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 	if len(bases) == 0 {
 		bases = []string{DefaultURL}
 	}
-	a := &API{transport: t}
+	a := &API{send: t.RoundTrip}
 	for _, b := range bases {
 		a.bases = append(a.bases, strings.TrimRight(b, "/"))
 	}
@@ -57,7 +57,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			return nil, fail(transfer.Denied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
-		r, b := exchange(ctx, a.transport, req)
+		r, b := exchange(ctx, a.send, req)
 		if b == nil {
 			a.first.Store(int32(n))
 			return r.read(weChat, secrets)

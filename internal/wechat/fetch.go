@@ -37,7 +37,7 @@ func Broker(t http.RoundTripper, address string) *Shared {
 		if m != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
-		r, b := exchange(ctx, t, req)
+		r, b := exchange(ctx, t.RoundTrip, req)
 		if b != nil {
 			return grant{}, fail(transfer.Unavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
