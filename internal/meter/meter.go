@@ -32,8 +32,9 @@ func New(obj *transfer.Object) *Meter { return &Meter{obj: obj} }
 
 // Read passes the source on. It returns io.EOF only after exactly obj.Size bytes
 // and the source's own io.EOF, and a Corrupt *transfer.Error when the source is
-// shorter or longer: a form whose end waits for that io.EOF is never closed
-// around a file of the wrong length. Other errors are the source's, unchanged.
+// shorter or longer or has other checksums than it states: a form whose end waits
+// for that io.EOF is never closed around the wrong file. Other errors are the
+// source's, unchanged.
 func (m *Meter) Read(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
@@ -51,28 +52,36 @@ func (m *Meter) Read(p []byte) (int, error) {
 	if m.obj.CRC64NVME != "" {
 		m.nvme = crc64nvme.Update(m.nvme, p[:n])
 	}
+	if err == io.EOF {
+		err = m.end()
+	}
 	m.err = err
 	return n, err
+}
+
+// end is io.EOF unless the source states a checksum that is not of what it sent.
+func (m *Meter) end() error {
+	if m.obj.CRC64 != "" && !m.is(m.obj.CRC64) {
+		return corrupt("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
+	}
+	if m.obj.CRC64NVME != "" && !m.isNVME(m.obj.CRC64NVME) {
+		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
+		return corrupt("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
+	}
+	return io.EOF
 }
 
 // Close closes the source.
 func (m *Meter) Close() error { return m.obj.Body.Close() }
 
-// Check compares what passed with the receipt and with what the source said of
-// itself. It returns the comparisons with the receipt that were made and held, in
-// the order of the transfer.Verified constants, or a Corrupt *transfer.Error that
-// names the first one that failed.
+// Check compares what passed with the receipt. It returns the comparisons that were
+// made and held, in the order of the transfer.Verified constants, or a Corrupt
+// *transfer.Error that names the first one that failed.
 func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 	if m.err != io.EOF {
 		return nil, corrupt("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
 	}
 	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
-	if m.obj.CRC64 != "" && !m.is(m.obj.CRC64) {
-		return nil, corrupt("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
-	}
-	if sum := m.base64NVME(); m.obj.CRC64NVME != "" && m.obj.CRC64NVME != sum {
-		return nil, corrupt("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
-	}
 	if isMD5(m.obj.MD5) && isMD5(r.ETag) {
 		if !strings.EqualFold(m.obj.MD5, r.ETag) {
 			return nil, corrupt("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
@@ -94,9 +103,10 @@ func (m *Meter) is(decimal string) bool {
 	return err == nil && crc == m.crc
 }
 
-// base64NVME is the CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
-func (m *Meter) base64NVME() string {
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
+// isNVME compares with a CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+func (m *Meter) isNVME(text string) bool {
+	want := binary.BigEndian.AppendUint64(make([]byte, 0, 8), m.nvme)
+	return string(base64.StdEncoding.AppendEncode(make([]byte, 0, 12), want)) == text
 }
 
 // isMD5 tells an MD5 from the other things that an ETag may be (wire.md B.2).
