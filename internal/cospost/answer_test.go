@@ -2,6 +2,7 @@ package cospost_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,6 +70,7 @@ NeverHeardOf 502 Unavailable
 func refusing(t testing.TB) (cos *httptest.Server, answer *string) {
 	answer = new(string)
 	cos = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // a close on unread bytes would reset the connection
 		c, _, _ := w.(http.Hijacker).Hijack()
 		fmt.Fprint(c, *answer)
 		c.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -121,17 +122,18 @@ func (p *Program) serve(name string, vars map[string]string) (proc *process, por
 	return proc, port, nil
 }
 
-// freePort finds a TCP port that nobody listens on, and that no other caller is
-// given, in this process or another, until hold is closed: what is held is the UDP
-// port of the same number. Else two servers that start at once may get the same
-// port, and a client of the one reaches the other.
+// freePort finds a TCP port that nobody listens on, and that nobody takes before
+// the process does. It is below those that systems give to connections and to
+// listeners that do not care (Linux from 32768, others from 49152), and no other
+// caller, in this process or another, is given it until hold is closed: what is
+// held is the UDP port of the same number.
 func freePort() (port string, hold io.Closer, err error) {
-	for range 10 {
+	for range 100 {
+		port = strconv.Itoa(20000 + rand.IntN(12000))
 		var udp net.PacketConn
-		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
-			break
+		if udp, err = net.ListenPacket("udp", "127.0.0.1:"+port); err != nil {
+			continue
 		}
-		_, port, _ = net.SplitHostPort(udp.LocalAddr().String()) // of an address: never fails
 		var tcp net.Listener
 		if tcp, err = net.Listen("tcp", ":"+port); err == nil {
 			return port, udp, tcp.Close()

@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -51,6 +52,31 @@ func TestWebFailures(t *testing.T) {
 	cancel()
 	if _, err := w.Stop(ctx); err == nil || !strings.Contains(err.Error(), "did not stop on SIGTERM") {
 		t.Errorf("a process that ignores SIGTERM: %v", err)
+	}
+}
+
+// A port that the system gives to connections could be gone before the server
+// listens on it.
+func TestPortsAreNotTheSystems(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		t.Skip("which ports the system gives away is known on Linux alone: ", err)
+	}
+	var low, high, port int
+	fmt.Sscan(string(text), &low, &high)
+	if low != 32768 {
+		t.Skip("the system gives away ports from ", low)
+	}
+	for range 20 {
+		w, err := host.StartWeb(t.Context(), binary(t, fixtures.web), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if fmt.Sscanf(w.URL, "http://127.0.0.1:%d", &port); port < 1024 || port >= low {
+			t.Errorf("%s has a port of the system's, which are %d to %d", w.URL, low, high)
+		}
 	}
 }
 
