@@ -27,9 +27,9 @@ func TestMoto(t *testing.T) {
 	if err != nil {
 		skip(t, "moto_server", fmt.Errorf("it is not in PATH; pip install 'moto[server]' brings it"))
 	}
-	ip, port := freeAddr(t)
-	m := &moto{"http://" + ip + ":" + port}
-	if err := serve(t, m.url+"/moto-api/", path, "-H", ip, "-p", port); err != nil {
+	port := freePort(t)
+	m := &moto{"http://127.0.0.1:" + port}
+	if err := serve(t, m.url+"/moto-api/", path, "-H", "127.0.0.1", "-p", port); err != nil {
 		skip(t, "moto_server", err)
 	}
 	for _, test := range []struct {

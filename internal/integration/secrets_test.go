@@ -65,7 +65,7 @@ func testSecrets(t *testing.T, m *moto) {
 
 func testMissingSecrets(t *testing.T, m *moto) {
 	m.keep(t, "half")
-	_, closed := freeAddr(t)
+	closed := freePort(t)
 	for _, test := range []struct {
 		name, value, endpoint string
 		want                  []string

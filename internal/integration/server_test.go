@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/host"
 )
 
 // A transcript is the end of what a server wrote.
@@ -79,17 +80,12 @@ func serve(t *testing.T, ready string, name string, args ...string) error {
 	}
 }
 
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr(t *testing.T) (host, port string) {
+func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, hold, err := host.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	host, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, port
+	t.Cleanup(func() { hold.Close() })
+	return port
 }

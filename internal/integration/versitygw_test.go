@@ -41,9 +41,9 @@ func TestVersitygw(t *testing.T) {
 		g.events <- event
 	}))
 	t.Cleanup(hook.Close)
-	ip, port := freeAddr(t)
-	g.url = "http://" + ip + ":" + port
-	if err := serve(t, g.url, path, "--port", ip+":"+port, "--access", accessKey, "--secret", secretKey, "--region", region,
+	addr := "127.0.0.1:" + freePort(t)
+	g.url = "http://" + addr
+	if err := serve(t, g.url, path, "--port", addr, "--access", accessKey, "--secret", secretKey, "--region", region,
 		"--quiet", "--keep-alive", "--event-webhook-url", hook.URL, "posix", "--versioning-dir", t.TempDir(), t.TempDir()); err != nil {
 		skip(t, server, err)
 	}

@@ -106,7 +106,7 @@ func (p *process) dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // serve starts a server on a free port, which the variable called name hands to it.
 func (p *Program) serve(name string, vars map[string]string) (proc *process, port string, err error) {
-	port, hold, err := freePort()
+	port, hold, err := FreePort()
 	if err != nil {
 		return nil, "", err
 	}
@@ -122,12 +122,12 @@ func (p *Program) serve(name string, vars map[string]string) (proc *process, por
 	return proc, port, nil
 }
 
-// freePort finds a TCP port that nobody listens on, and that nobody takes before
+// FreePort finds a TCP port that nobody listens on, and that nobody takes before
 // the process does. It is below those that systems give to connections and to
 // listeners that do not care (Linux from 32768, others from 49152), and no other
 // caller, in this process or another, is given it until hold is closed: what is
 // held is the UDP port of the same number.
-func freePort() (port string, hold io.Closer, err error) {
+func FreePort() (port string, hold io.Closer, err error) {
 	for range 100 {
 		port = strconv.Itoa(20000 + rand.IntN(12000))
 		var udp net.PacketConn
