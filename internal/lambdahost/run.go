@@ -39,14 +39,14 @@ const wholeCPU = 1769
 
 // Prepare fits the Go runtime to a function, before anything is built; GOMAXPROCS
 // and GOGC overrule it. With a part of a CPU a second thread only waits for the
-// first. There is so little in memory that the garbage there may be half as much again
-// as Go allows by itself (docs/benchmarks.md).
+// first. There is so little in memory that the garbage there may be twice as much as
+// Go allows by itself (docs/benchmarks.md).
 func Prepare() {
 	if mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")); err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(150)
+		debug.SetGCPercent(200)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -30,8 +31,8 @@ const (
 	hugeSize  = 1 << 20
 	few       = 4
 	largeSize = 512 << 10
-	// smallSize is enough for a small file, and for TLS, where each piece is there
-	// twice: as it is and encrypted.
+	// smallSize is enough for TLS, where each piece is there twice: as it is and
+	// encrypted. A smaller file gets no more than it needs.
 	smallSize = 64 << 10
 	// hold is how long bytes of a slow source are kept back for others to join them.
 	hold = 50 * time.Millisecond
@@ -40,14 +41,14 @@ const (
 	linger = 250 * time.Millisecond
 )
 
+// Buffers of one pool differ in size only where they are small: those grow to what
+// they are needed for.
 var (
-	hugeBuffers  = sync.Pool{New: func() any { b := make([]byte, hugeSize); return &b }}
-	hugeSlots    = make(chan struct{}, few)
-	largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeSize); return &b }}
-	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallSize); return &b }}
-	// recordBuffers hold smallSize bytes as TLS records: a few dozen bytes more for
-	// each 16 KiB, and records are small at the beginning of a connection.
-	recordBuffers = sync.Pool{New: func() any { b := make([]byte, 0, smallSize+4<<10); return &b }}
+	hugeBuffers   = sync.Pool{New: func() any { return new([]byte) }}
+	hugeSlots     = make(chan struct{}, few)
+	largeBuffers  = sync.Pool{New: func() any { return new([]byte) }}
+	smallBuffers  = sync.Pool{New: func() any { return new([]byte) }}
+	recordBuffers = sync.Pool{New: func() any { return new([]byte) }} // of pieces as TLS records
 )
 
 // A Conn is a net.Conn whose writes end when they move no byte for the stall
@@ -139,22 +140,31 @@ func (c *Conn) hearOut() {
 // enough to fill it. net/http finds this method when it copies a request's body
 // to a connection without TLS.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
-	if body, ok := r.(*io.LimitedReader); ok && body.N <= smallSize {
-		return pump(r, &smallBuffers, c.Write)
+	if size := small(r); size < smallSize {
+		return pump(r, &smallBuffers, size, c.Write)
 	}
 	select {
 	case hugeSlots <- struct{}{}:
 		defer func() { <-hugeSlots }()
-		return pump(r, &hugeBuffers, c.Write)
+		return pump(r, &hugeBuffers, hugeSize, c.Write)
 	default:
-		return pump(r, &largeBuffers, c.Write)
+		return pump(r, &largeBuffers, largeSize, c.Write)
 	}
 }
 
-// pump writes all of r in pieces as large as the pool's buffers.
-func pump(r io.Reader, pool *sync.Pool, write func([]byte) (int, error)) (n int64, err error) {
+// small is how large a small buffer must be to take in all of r and see its end.
+func small(r io.Reader) int {
+	if body, ok := r.(*io.LimitedReader); ok && body.N < smallSize {
+		return int(body.N) + 1
+	}
+	return smallSize
+}
+
+// pump writes all of r in pieces of size, with a buffer from pool.
+func pump(r io.Reader, pool *sync.Pool, size int, write func([]byte) (int, error)) (n int64, err error) {
 	buf := pool.Get().(*[]byte)
 	defer pool.Put(buf)
+	*buf = slices.Grow((*buf)[:0], size)[:size]
 	for {
 		m, rerr := fill(r, *buf)
 		if m > 0 {

@@ -60,7 +60,7 @@ func dialTLS(t *http.Transport) func(context.Context, string, string) (net.Conn,
 func (s *secure) ReadFrom(r io.Reader) (int64, error) {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
-	return pump(r, &smallBuffers, func(p []byte) (int, error) {
+	return pump(r, &smallBuffers, small(r), func(p []byte) (int, error) {
 		s.below.holdBack()
 		n, err := s.Write(p)
 		if e := s.below.letGo(); err == nil {
