@@ -20,15 +20,14 @@ const (
 	fileField = disposition + "file\"; filename=\"file\"\r\n\r\n"
 )
 
-// frame builds what stands before and after the file, and the header that names
+// frame builds in b what stands before and after the file, and the header that names
 // the boundary. The file part has no Content-Type: COS ignores it there.
-func frame(t transfer.Ticket, contentType string) (head, tail []byte, header string, err error) {
+func frame(b []byte, t transfer.Ticket, contentType string) (head, tail []byte, header string, err error) {
 	var random [16]byte
 	rand.Read(random[:])
 	boundary := hex.EncodeToString(random[:])
-	tail = []byte("\r\n--" + boundary + "--\r\n")
 
-	head = make([]byte, 0, 2<<10)
+	head = b[:0]
 	field := func(name, value string) {
 		head = append(head, "--"...)
 		head = append(head, boundary...)
@@ -54,7 +53,9 @@ func frame(t transfer.Ticket, contentType string) (head, tail []byte, header str
 	if len(head) > maxHead {
 		return nil, nil, "", fault(transfer.Refused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
 	}
-	return head, tail, "multipart/form-data; boundary=" + boundary, nil
+	n := len(head)
+	all := append(head, "\r\n--"+boundary+"--\r\n"...)
+	return all[:n], all[n:], "multipart/form-data; boundary=" + boundary, nil
 }
 
 // worthKeeping reports whether a content type says something. The stores' defaults

@@ -9,9 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
+
+// frames are the buffers of what stands around a file.
+var frames = sync.Pool{New: func() any { return new([]byte) }}
 
 // A Poster implements transfer.Poster. It is safe for concurrent use.
 type Poster struct{ transport http.RoundTripper }
@@ -38,10 +42,13 @@ func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Obje
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
-	head, tail, contentType, err := frame(t, obj.ContentType)
+	buf := frames.Get().(*[]byte)
+	defer frames.Put(buf) // by then nobody reads it: see gate
+	head, tail, contentType, err := frame(*buf, t, obj.ContentType)
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
+	*buf = head
 	posting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	body := &gate{head: head, file: obj.Body, left: obj.Size, tail: tail}

@@ -54,7 +54,7 @@ const maxReply = 6<<20 - 64<<10
 func filesReply(outs []transfer.Outcome) ([]byte, error) {
 	failed := slices.ContainsFunc(outs, func(o transfer.Outcome) bool { return o.Err != nil })
 	omitted := map[string]int{}
-	doc, left := []byte(`{"files":[`), maxReply
+	doc, left := append(make([]byte, 0, min(maxReply, 512*len(outs))), `{"files":[`...), maxReply
 	for i := range outs {
 		if left > 0 {
 			entry, err := encode(&outs[i]) // it is the pointer that has MarshalJSON
@@ -99,5 +99,9 @@ func encode(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return bytes.ReplaceAll(bytes.TrimSuffix(b.Bytes(), []byte("\n")), []byte{0x7f}, []byte(`\u007f`)), err
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if bytes.IndexByte(text, 0x7f) >= 0 {
+		text = bytes.ReplaceAll(text, []byte{0x7f}, []byte(`\u007f`))
+	}
+	return text, err
 }

@@ -58,6 +58,7 @@ func Tune(t *http.Transport) {
 	t.DialContext = dial
 	t.DialTLSContext = dialTLS(t)
 	t.ForceAttemptHTTP2 = false
+	t.DisableCompression = true // of answers: files come as they are stored, the rest is small
 	t.TLSHandshakeTimeout = connectTimeout
 	t.ResponseHeaderTimeout = Stall
 	t.MaxIdleConns = 0

@@ -28,7 +28,7 @@ type client struct {
 	*s3.Client
 	options s3.Options
 	signer  signer
-	direct  http.RoundTripper // what the SDK's requests go through too
+	direct  http.RoundTripper // what the SDK's requests go through too, but for bounded
 
 	mu     sync.Mutex
 	places map[string]*place // by bucket
@@ -42,7 +42,7 @@ type place struct {
 
 func newClient(c *s3.Client) *client {
 	o := c.Options()
-	return &client{Client: c, options: o, direct: o.HTTPClient.(*http.Client).Transport, places: map[string]*place{}}
+	return &client{Client: c, options: o, direct: o.HTTPClient.(*http.Client).Transport.(bounded).RoundTripper, places: map[string]*place{}}
 }
 
 const maxRefusal = 64 << 10
