@@ -8,7 +8,6 @@ import (
 	"log"
 	"path"
 	"slices"
-
 	"time"
 )
 
@@ -151,42 +150,50 @@ type cell struct {
 // A sample is one round of a cell.
 type sample struct{ wall, cpu time.Duration }
 
-// race lets the contestants do a load in turn, round by round.
+// race lets the contestants do a load in turn, round by round. Each turn is a new
+// process's, for some are faster than others of the same program all their life.
 func (b *bench) race(ctx context.Context, w *world, l load) error {
-	var cells []*cell
-	var racers []contestant
-	for _, who := range l.who {
-		c, err := b.start(ctx, w, who, l)
-		if errors.Is(err, errAbsent) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", who, err)
-		}
-		defer c.close()
-		cells, racers = append(cells, &cell{who: who, scheme: w.scheme, load: l}), append(racers, c)
-		if err := c.carry(ctx, warmUp[:min(len(warmUp), 2*l.atOnce)]); err != nil {
-			return fmt.Errorf("%s, first files: %w", who, err)
+	cells := make([]*cell, len(l.who))
+	for round := range l.rounds {
+		for i := range l.who {
+			n := (i + round) % len(l.who) // whoever begins has no lasting advantage
+			if cells[n] == nil {
+				cells[n] = &cell{who: l.who[n], scheme: w.scheme, load: l}
+			}
+			err := b.turn(ctx, w, cells[n])
+			if err != nil && !errors.Is(err, errAbsent) {
+				return fmt.Errorf("%s: %w", l.who[n], err)
+			}
 		}
 	}
-	if err := w.check(len(racers)*min(len(warmUp), 2*l.atOnce), int64(len(racers)*min(len(warmUp), 2*l.atOnce))*10_000); err != nil {
+	for _, c := range cells {
+		if len(c.samples) > 0 {
+			b.cells = append(b.cells, c)
+		}
+	}
+	return nil
+}
+
+// turn is one contestant's part of a round.
+func (b *bench) turn(ctx context.Context, w *world, c *cell) error {
+	r, err := b.start(ctx, w, c.who, c.load)
+	if err != nil {
 		return err
 	}
-	for round := range l.rounds {
-		for i := range racers {
-			n := (i + round) % len(racers) // whoever begins has no lasting advantage
-			s, err := w.lap(ctx, racers[n], l)
-			if err != nil {
-				return fmt.Errorf("%s: %w", cells[n].who, err)
-			}
-			cells[n].samples = append(cells[n].samples, s)
-			log.Printf("%s, %s: %s: %.2fs, CPU %.2fs", l.title, w.scheme, cells[n].who, s.wall.Seconds(), s.cpu.Seconds())
-		}
+	defer r.close()
+	first := warmUp[:min(len(warmUp), 2*c.load.atOnce)]
+	if err := r.carry(ctx, first); err != nil {
+		return fmt.Errorf("first files: %w", err)
 	}
-	for i, c := range cells {
-		c.peak = racers[i].peak()
+	if err := w.check(len(first), int64(len(first))*10_000); err != nil {
+		return err
 	}
-	b.cells = append(b.cells, cells...)
+	s, err := w.lap(ctx, r, c.load)
+	if err != nil {
+		return err
+	}
+	c.samples, c.peak = append(c.samples, s), max(c.peak, r.peak())
+	log.Printf("%s, %s: %s: %.2fs, CPU %.2fs", c.load.title, w.scheme, c.who, s.wall.Seconds(), s.cpu.Seconds())
 	return nil
 }
 

@@ -1,0 +1,47 @@
+package courier_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// The ticket is fetched while the source opens, for a file alone and for each file
+// of an event, the failing ones among them.
+func TestTicketAndSourceSideBySide(t *testing.T) {
+	slow := func() { time.Sleep(time.Second) }
+	w := &world{content: "x",
+		onOpen:   func(int) error { slow(); return nil },
+		onTicket: func(context.Context, int) error { slow(); return nil },
+	}
+	c := &courier.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if o := c.Carry(t.Context(), plan("k")); state(o) != "delivered" || time.Since(start) != time.Second {
+			t.Errorf("a file alone: %s after %v, want a second", state(o), time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		is := items("a a a b b b")
+		outs := courier.Fleet(t.Context(), is, self(len(is)), func(ctx context.Context, i int) transfer.Outcome {
+			key := "k"
+			if i == 5 {
+				key = "missing"
+			}
+			return c.Carry(ctx, plan(key))
+		})
+		for i, o := range outs {
+			if want := map[bool]string{true: "skipped gone", false: "delivered"}[i == 5]; state(o) != want {
+				t.Errorf("file %d: %s, want %s", i, state(o), want)
+			}
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("two lanes of three files took %v, want 3s", took)
+		}
+	})
+}
