@@ -31,16 +31,11 @@ type app struct {
 	toAPI, toCOS, toS3 *http.Transport // for warm; toS3 is nil where S3 is not configured
 }
 
-// smallForm is how large a form may be, with the request's header, to leave with one
-// system call (docs/benchmarks.md).
-const smallForm = 16 << 10
-
 // build wires the stages by the configuration. It resolves the secrets, so that
 // one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
 	a.toAPI, a.toCOS = link.NewTransport(), link.NewTransport()
-	a.toCOS.WriteBufferSize = smallForm
 	accounts, err := connect(ctx, c, a.toAPI)
 	stores, serr := stores(ctx, c, func(t *http.Transport) { link.Tune(t); a.toS3 = t })
 	if err = errors.Join(err, serr); err != nil {

@@ -135,10 +135,10 @@ func (t *trip) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, 
 	}
 	tickets := make(chan result, 1)
 	t.out.Tickets++
-	beside(ctx, func() {
+	go func() {
 		ticket, err := t.courier.Desk.Ticket(both, dest)
 		tickets <- result{ticket, time.Now(), err}
-	})
+	}()
 
 	obj, err := t.open(ctx)
 	if err != nil {

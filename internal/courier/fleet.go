@@ -27,8 +27,6 @@ func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(
 	var wg sync.WaitGroup
 	for range min(AtOnce, len(lanes)) {
 		wg.Go(func() {
-			ctx, done := withHand(ctx)
-			defer done()
 			for lane := range waiting {
 				failed := false
 				for _, i := range lane {

@@ -64,6 +64,8 @@ type Conn struct {
 	once sync.Once
 	over chan struct{} // closed when there is nothing more to read
 
+	lead
+
 	joint sync.Mutex // held while what was held back is written
 	held  *[]byte    // what is held back, nil when nothing is to be; see secure
 }
@@ -81,10 +83,10 @@ func NewConn(c net.Conn, stall time.Duration) *Conn {
 // that the peer sent has been read: net/http drops an answer that it has not yet
 // seen when a write fails, and COS closes so when it refuses an upload early.
 func (c *Conn) Write(p []byte) (n int, err error) {
-	if c.hold(p) {
+	if c.hold(p) || c.keep(p) {
 		return len(p), nil
 	}
-	return c.write(p)
+	return c.join(p, c.write)
 }
 
 func (c *Conn) write(p []byte) (n int, err error) {
@@ -140,36 +142,39 @@ func (c *Conn) hearOut() {
 // enough to fill it. net/http finds this method when it copies a request's body
 // to a connection without TLS.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
-	if size := small(r); size < smallSize {
-		return pump(r, &smallBuffers, size, c.Write)
+	head := c.take()
+	if size := small(head, r); size < smallSize {
+		return pump(head, r, &smallBuffers, size, c.write)
 	}
 	select {
 	case hugeSlots <- struct{}{}:
 		defer func() { <-hugeSlots }()
-		return pump(r, &hugeBuffers, hugeSize, c.Write)
+		return pump(head, r, &hugeBuffers, hugeSize, c.write)
 	default:
-		return pump(r, &largeBuffers, largeSize, c.Write)
+		return pump(head, r, &largeBuffers, largeSize, c.write)
 	}
 }
 
-// small is how large a small buffer must be to take in all of r and see its end.
-func small(r io.Reader) int {
-	if body, ok := r.(*io.LimitedReader); ok && body.N < smallSize {
-		return int(body.N) + 1
+// small is how large a small buffer must be to take in head and all of r, and to see
+// that it ends.
+func small(head []byte, r io.Reader) int {
+	if body, ok := r.(*io.LimitedReader); ok {
+		return int(min(int64(len(head))+body.N+1, smallSize))
 	}
 	return smallSize
 }
 
-// pump writes all of r in pieces of size, with a buffer from pool.
-func pump(r io.Reader, pool *sync.Pool, size int, write func([]byte) (int, error)) (n int64, err error) {
+// pump writes head and all of r in pieces of size, with a buffer from pool. It
+// returns how many bytes of r were written.
+func pump(head []byte, r io.Reader, pool *sync.Pool, size int, write func([]byte) (int, error)) (n int64, err error) {
 	buf := pool.Get().(*[]byte)
 	defer pool.Put(buf)
 	*buf = slices.Grow((*buf)[:0], size)[:size]
-	for {
-		m, rerr := fill(r, *buf)
-		if m > 0 {
-			w, err := write((*buf)[:m])
-			n += int64(w)
+	for led := copy(*buf, head); ; led = 0 {
+		m, rerr := fill(r, (*buf)[led:])
+		if led+m > 0 {
+			w, err := write((*buf)[:led+m])
+			n += int64(max(0, w-led))
 			if err != nil {
 				return n, err
 			}

@@ -16,6 +16,7 @@ type secure struct {
 	*tls.Conn
 	below *Conn
 	busy  atomic.Bool // with an upload
+	lead
 }
 
 // sessions is how many servers' TLS sessions a transport remembers, so that a
@@ -56,13 +57,22 @@ func dialTLS(t *http.Transport) func(context.Context, string, string) (net.Conn,
 	}
 }
 
+// Write is tls.Conn's, but for a header that waits for its body.
+func (s *secure) Write(p []byte) (int, error) {
+	if s.keep(p) {
+		return len(p), nil
+	}
+	return s.join(p, s.Conn.Write)
+}
+
 // ReadFrom sends all of r as Conn's does, encrypted.
 func (s *secure) ReadFrom(r io.Reader) (int64, error) {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
-	return pump(r, &smallBuffers, small(r), func(p []byte) (int, error) {
+	head := s.take()
+	return pump(head, r, &smallBuffers, small(head, r), func(p []byte) (int, error) {
 		s.below.holdBack()
-		n, err := s.Write(p)
+		n, err := s.Conn.Write(p)
 		if e := s.below.letGo(); err == nil {
 			err = e
 		}

@@ -22,7 +22,12 @@ func (w waiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	v := &vigil{tick: w.stall / ticks}
 	defer v.end()
 	resp, err := w.Transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GotConn:      func(info httptrace.GotConnInfo) { v.take(info.Conn) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			v.take(info.Conn)
+			if c, ok := info.Conn.(leader); ok && req.ContentLength > 0 && req.Header.Get("Expect") == "" {
+				c.expectBody()
+			}
+		},
 		WroteRequest: func(httptrace.WroteRequestInfo) { v.begin() },
 	})))
 	if err != nil && v.gaveUp() {

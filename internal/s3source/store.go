@@ -23,7 +23,8 @@ import (
 // one, and other stores do not care.
 const anyRegion = "us-east-1"
 
-// readBuffer takes in a small file with one system call (docs/benchmarks.md).
+// readBuffer takes in a small file with one system call (docs/benchmarks.md). TLS has
+// such a buffer of its own.
 const readBuffer = 16 << 10
 
 // Options are what NewS3 and NewCOS take.
@@ -64,11 +65,10 @@ func NewS3(ctx context.Context, o Options) (*Store, error) {
 	if !ok {
 		return nil, fmt.Errorf("the AWS SDK offers no transport to tune (%T)", cfg.HTTPClient)
 	}
-	cfg.HTTPClient = httpClient(base, o.Tune)
 	cfg.Credentials = explained{cfg.Credentials}
-	s := newStore(transfer.S3, cfg)
-	s.endpoint = s3.NewFromConfig(cfg).Options().BaseEndpoint
-	return s, nil
+	endpoint := s3.NewFromConfig(cfg).Options().BaseEndpoint
+	cfg.HTTPClient = httpClient(base, endpoint, o.Tune)
+	return newStore(transfer.S3, cfg, endpoint), nil
 }
 
 // NewCOS returns the source of cos:// references. It reads nothing of AWS_*; its
@@ -77,30 +77,32 @@ func NewS3(ctx context.Context, o Options) (*Store, error) {
 // buckets are addressed virtual-hosted: the newer ones refuse anything else
 // (scf.md C).
 func NewCOS(o Options) (*Store, error) {
-	s := newStore(transfer.COS, aws.Config{
-		HTTPClient:  httpClient(awshttp.NewBuildableClient(), o.Tune),
-		Credentials: aws.CredentialsProviderFunc(tencentCredentials),
-	})
+	var endpoint *string
 	if o.Endpoint != "" {
 		if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			return nil, errors.New("COS_ENDPOINT_URL is no http(s) address: write https://host or https://host:port")
 		}
-		s.endpoint = &o.Endpoint
+		endpoint = &o.Endpoint
 	}
-	return s, nil
+	return newStore(transfer.COS, aws.Config{
+		HTTPClient:  httpClient(awshttp.NewBuildableClient(), endpoint, o.Tune),
+		Credentials: aws.CredentialsProviderFunc(tencentCredentials),
+	}, endpoint), nil
 }
 
-func newStore(scheme string, cfg aws.Config) *Store {
-	return &Store{scheme: scheme, cfg: cfg, clients: map[string]*client{}, homes: map[string]string{}}
+func newStore(scheme string, cfg aws.Config, endpoint *string) *Store {
+	return &Store{scheme: scheme, cfg: cfg, endpoint: endpoint, clients: map[string]*client{}, homes: map[string]string{}}
 }
 
 // httpClient follows no redirect: a bucket with origin-pull may name any host at
 // all, and a signed request is good for one host only.
-func httpClient(base *awshttp.BuildableClient, tune func(*http.Transport)) *http.Client {
+func httpClient(base *awshttp.BuildableClient, endpoint *string, tune func(*http.Transport)) *http.Client {
 	t := base.GetTransport()
 	t.DisableCompression = true // the bytes as they are stored
 	t.ResponseHeaderTimeout = resume.Idle
-	t.ReadBufferSize = readBuffer
+	if endpoint != nil && strings.HasPrefix(*endpoint, "http:") {
+		t.ReadBufferSize = readBuffer
+	}
 	if tune != nil {
 		tune(t)
 	}
