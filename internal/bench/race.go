@@ -49,8 +49,8 @@ func (b *bench) loads() []load {
 	return []load{
 		{"large", "1 GiB", 1024 * mib, 1, 1, 2*b.rounds - 1, false, []string{reference, tcbferry, limit}},
 		{"huge", "4 GiB", 4096 * mib, 1, 1, min(3, b.rounds), false, []string{reference, tcbferry, limit}},
-		{"small1", "10 kB, one at a time", 10_000, 2000, 1, b.rounds, false, []string{reference, tcbferry, naive}},
-		{"small16", "10 kB, 16 at once", 10_000, 8000, 16, 2*b.rounds - 1, false, []string{reference, tcbferry, naive}},
+		{"small1", "10 kB, one at a time", 10_000, 1000, 1, 2*b.rounds - 1, false, []string{reference, tcbferry, naive}},
+		{"small16", "10 kB, 16 at once", 10_000, 4000, 16, 4*b.rounds - 3, false, []string{reference, tcbferry, naive}},
 		{"peers-naive", "1 GiB", 1024 * mib, 1, 1, 1, true, []string{reference, tcbferry, naive}},
 		{"peers-large", "256 MiB", 256 * mib, 1, 1, min(3, b.rounds), true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},
 		{"peers-small", "10 kB, one at a time", 10_000, 100, 1, min(3, b.rounds), true, []string{reference, tcbferry, naive, curl, adminNode, nodeSDK}},

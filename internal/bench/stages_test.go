@@ -46,8 +46,8 @@ var stages = []stage{
 	}},
 	{"meter", 3, 1 << 20, meterStage("")},
 	{"meter/crc64nvme", 3, 1 << 20, meterStage("vXaWOF2jG0Y=")},
-	{"post", 40, 10_000, postStage},
-	{"courier", 50, 10_000, courierStage},
+	{"post", 32, 10_000, postStage},
+	{"courier", 42, 10_000, courierStage},
 	{"journal", 7, 0, func(testing.TB) func() {
 		j := telemetry.New(io.Discard, slog.LevelInfo, "function")
 		o := &transfer.Outcome{Plan: aPlan, FileID: "cloud://e/p", Size: 10_000, Verified: []string{"size", "crc64"}}

@@ -39,13 +39,21 @@ const wholeCPU = 1769
 
 // Prepare fits the Go runtime to a function, before anything is built; GOMAXPROCS
 // and GOGC overrule it. With a part of a CPU a second thread only waits for the
-// first. There is so little in memory that the garbage there may be twice as much as
-// Go allows by itself (docs/benchmarks.md).
+// first. There is so little in memory that more garbage may lie there than Go allows by
+// itself: half as much again, or twice as much where there is a CPU to make it and
+// more than a GB to put it (docs/benchmarks.md).
 func Prepare() {
-	if mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")); err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {
+	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+	part := err == nil && mb < wholeCPU
+	if part && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	if part {
+		debug.SetGCPercent(150)
+	} else {
 		debug.SetGCPercent(200)
 	}
 }

@@ -31,9 +31,12 @@ const (
 	hugeSize  = 1 << 20
 	few       = 4
 	largeSize = 512 << 10
-	// smallSize is enough for TLS, where each piece is there twice: as it is and
-	// encrypted. A smaller file gets no more than it needs.
-	smallSize = 64 << 10
+	// secureSize is the same over TLS, where each piece is there twice, as it is and
+	// encrypted, and smallSize the size for all but the first few there. A smaller file
+	// gets no more than it needs.
+	secureSize = 256 << 10
+	fewSecure  = 2
+	smallSize  = 64 << 10
 	// hold is how long bytes of a slow source are kept back for others to join them.
 	hold = 50 * time.Millisecond
 	// linger is how long a write to a connection that the peer has closed waits for
@@ -41,15 +44,21 @@ const (
 	linger = 250 * time.Millisecond
 )
 
-// Buffers of one pool differ in size only where they are small: those grow to what
-// they are needed for.
+// Buffers grow to what they are first needed for.
 var (
-	hugeBuffers   = sync.Pool{New: func() any { return new([]byte) }}
-	hugeSlots     = make(chan struct{}, few)
-	largeBuffers  = sync.Pool{New: func() any { return new([]byte) }}
-	smallBuffers  = sync.Pool{New: func() any { return new([]byte) }}
-	recordBuffers = sync.Pool{New: func() any { return new([]byte) }} // of pieces as TLS records
+	hugeBuffers  = newPool()
+	hugeSlots    = make(chan struct{}, few)
+	largeBuffers = newPool()
+	secureSlots  = make(chan struct{}, fewSecure)
+	securePieces = pieces{newPool(), newPool()}
+	smallPieces  = pieces{newPool(), newPool()}
 )
+
+// pieces are the two buffers of an upload over TLS: what is to be sent, as it is and
+// as records.
+type pieces struct{ plain, records *sync.Pool }
+
+func newPool() *sync.Pool { return &sync.Pool{New: func() any { return new([]byte) }} }
 
 // A Conn is a net.Conn whose writes end when they move no byte for the stall
 // time. Only writes are timed: net/http waits in Read throughout a long upload,
@@ -144,14 +153,14 @@ func (c *Conn) hearOut() {
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	head := c.take()
 	if size := small(head, r); size < smallSize {
-		return pump(head, r, &smallBuffers, size, c.write)
+		return pump(head, r, smallPieces.plain, size, c.write)
 	}
 	select {
 	case hugeSlots <- struct{}{}:
 		defer func() { <-hugeSlots }()
-		return pump(head, r, &hugeBuffers, hugeSize, c.write)
+		return pump(head, r, hugeBuffers, hugeSize, c.write)
 	default:
-		return pump(head, r, &largeBuffers, largeSize, c.write)
+		return pump(head, r, largeBuffers, largeSize, c.write)
 	}
 }
 

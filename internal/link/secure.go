@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -70,10 +71,19 @@ func (s *secure) ReadFrom(r io.Reader) (int64, error) {
 	s.busy.Store(true)
 	defer s.busy.Store(false)
 	head := s.take()
-	return pump(head, r, &smallBuffers, small(head, r), func(p []byte) (int, error) {
-		s.below.holdBack()
+	size, buffers := small(head, r), smallPieces
+	if size == smallSize {
+		select {
+		case secureSlots <- struct{}{}:
+			defer func() { <-secureSlots }()
+			size, buffers = secureSize, securePieces
+		default:
+		}
+	}
+	return pump(head, r, buffers.plain, size, func(p []byte) (int, error) {
+		s.below.holdBack(buffers.records)
 		n, err := s.Conn.Write(p)
-		if e := s.below.letGo(); err == nil {
+		if e := s.below.letGo(buffers.records); err == nil {
 			err = e
 		}
 		return n, err
@@ -88,21 +98,21 @@ func (s *secure) Close() error {
 	return s.Conn.Close()
 }
 
-// holdBack keeps what is written until letGo.
-func (c *Conn) holdBack() {
+// holdBack keeps what is written until letGo, in a buffer from pool.
+func (c *Conn) holdBack(pool *sync.Pool) {
 	c.joint.Lock()
 	defer c.joint.Unlock()
-	c.held = recordBuffers.Get().(*[]byte)
+	c.held = pool.Get().(*[]byte)
 }
 
 // letGo writes what was held back. The lock keeps what others write meanwhile
 // (TLS answers the peer from its reading side) in order behind it.
-func (c *Conn) letGo() error {
+func (c *Conn) letGo(pool *sync.Pool) error {
 	c.joint.Lock()
 	defer c.joint.Unlock()
 	_, err := c.write(*c.held)
 	*c.held = (*c.held)[:0]
-	recordBuffers.Put(c.held)
+	pool.Put(c.held)
 	c.held = nil
 	return err
 }
