@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -81,7 +82,7 @@ func (s *secure) ReadFrom(r io.Reader) (int64, error) {
 		}
 	}
 	return pump(head, r, buffers.plain, size, func(p []byte) (int, error) {
-		s.below.holdBack(buffers.records)
+		s.below.holdBack(buffers.records, size)
 		n, err := s.Conn.Write(p)
 		if e := s.below.letGo(buffers.records); err == nil {
 			err = e
@@ -98,11 +99,13 @@ func (s *secure) Close() error {
 	return s.Conn.Close()
 }
 
-// holdBack keeps what is written until letGo, in a buffer from pool.
-func (c *Conn) holdBack(pool *sync.Pool) {
+// holdBack keeps what is written until letGo, in a buffer from pool with room for the
+// records of size bytes: when they are small, these take 2 % more.
+func (c *Conn) holdBack(pool *sync.Pool, size int) {
 	c.joint.Lock()
 	defer c.joint.Unlock()
 	c.held = pool.Get().(*[]byte)
+	*c.held = slices.Grow(*c.held, size+size/32+512)
 }
 
 // letGo writes what was held back. The lock keeps what others write meanwhile
