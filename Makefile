@@ -7,9 +7,9 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: help demo test check integration package chaos soak fuzz bench browser
+.PHONY: help demo test check arm64 integration package chaos soak fuzz bench browser
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## ferry sample files through the real binary to an emulated CloudBase
 	@$(GO) run ./functions/local -demo
@@ -28,6 +28,12 @@ check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	$(GO) test ./internal/archtest ./internal/pack ./internal/scaling
 	$(GO) test -count=1 -v ./internal/deploytest | grep -v '^=== '
 	@.ci/vulncheck
+
+# On an arm64 machine make test runs the same.
+QEMU := $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(shell command -v $(q))))
+arm64: ## run the arm64 assembly in QEMU, where it can be had
+	@[ -n "$(QEMU)" ] || echo "SKIPPED: there is no qemu-aarch64 to run arm64 code (Debian: qemu-user-static)"
+	@[ -z "$(QEMU)" ] || CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec $(QEMU) -count=1 ./internal/crc64 ./internal/meter
 
 integration: ## run the built function against moto_server and versitygw, where they can be had
 	$(GO) test -C internal/integration -tags integration -count=1 -timeout 15m

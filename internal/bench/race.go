@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"time"
@@ -154,9 +155,8 @@ type sample struct{ wall, cpu time.Duration }
 // process's, for some are faster than others of the same program all their life.
 func (b *bench) race(ctx context.Context, w *world, l load) error {
 	cells := make([]*cell, len(l.who))
-	for round := range l.rounds {
-		for i := range l.who {
-			n := (i + round) % len(l.who) // whoever begins has no lasting advantage
+	for range l.rounds {
+		for _, n := range rand.Perm(len(l.who)) { // whom one comes after makes a difference
 			if cells[n] == nil {
 				cells[n] = &cell{who: l.who[n], scheme: w.scheme, load: l}
 			}

@@ -64,6 +64,9 @@ The bounds of memory are for files alone. An event of 250 messages, its answer a
 
 | | effect |
 |---|---|
+| the ticket is asked for while the source opens | where every answer takes 40 ms, one at a time: 6.1 → 8.1 files/s, as many as the reference, which asks for no HEAD |
+| 64 idle connections are kept for each host, where net/http keeps 2 | 10 kB files, 16 at once over HTTP: 1.7 times the files/s |
+| TLS sessions are kept for connections that are made again | a handshake, both sides of it: 1.8 → 0.7 ms of CPU |
 | GET and HEAD of a file made out of the SDK's parts, not by its client | CPU of a 10 kB file, 16 at once: 0.70 → 0.39 ms |
 | … and signed by what these two need of Signature Version 4 | 0.39 → 0.34 ms |
 | an event keeps its goroutines, and their stacks, from file to file; requests to WeChat carry one trace, not two | 0.46 → 0.42 ms |
