@@ -46,9 +46,10 @@ func (f *file) excuses(k transfer.Kind) bool {
 }
 
 // mends reports whether the file must be delivered where there is time: a single
-// fault that strikes once and that waiting or renewing cures.
+// fault that strikes once and that waiting or renewing cures. After a second one, such
+// as its instance's, the wait may be longer than the time that is left.
 func (f *file) mends() bool {
-	return len(f.planned) == 0 || len(f.planned) == 1 && f.planned[0].left == 1 &&
+	return len(f.planned) == 0 || len(f.planned) == 1 && f.planned[0].left == 1 && f.inst.tokens == nil &&
 		!slices.ContainsFunc(f.planned[0].kind.ends, func(k transfer.Kind) bool { return !k.Retryable() })
 }
 

@@ -13,15 +13,17 @@ import (
 // The ticket is fetched while the source opens, for a file alone and for each file
 // of an event, the failing ones among them.
 func TestTicketAndSourceSideBySide(t *testing.T) {
-	slow := func() { time.Sleep(time.Second) }
-	w := &world{content: "x",
-		onOpen:   func(int) error { slow(); return nil },
-		onTicket: func(context.Context, int) error { slow(); return nil },
+	slow := func(ctx context.Context, key string) transfer.Outcome {
+		w := &world{content: "x",
+			onOpen:   func(int) error { time.Sleep(time.Second); return nil },
+			onTicket: func(context.Context, int) error { time.Sleep(time.Second); return nil },
+		}
+		c := &courier.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+		return c.Carry(ctx, plan(key))
 	}
-	c := &courier.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if o := c.Carry(t.Context(), plan("k")); state(o) != "delivered" || time.Since(start) != time.Second {
+		if o := slow(t.Context(), "k"); state(o) != "delivered" || time.Since(start) != time.Second {
 			t.Errorf("a file alone: %s after %v, want a second", state(o), time.Since(start))
 		}
 	})
@@ -33,7 +35,7 @@ func TestTicketAndSourceSideBySide(t *testing.T) {
 			if i == 5 {
 				key = "missing"
 			}
-			return c.Carry(ctx, plan(key))
+			return slow(ctx, key)
 		})
 		for i, o := range outs {
 			if want := map[bool]string{true: "skipped gone", false: "delivered"}[i == 5]; state(o) != want {
