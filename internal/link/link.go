@@ -1,7 +1,7 @@
 // Package link makes the HTTP connections that every stage uses. They differ
 // from net/http's own in three ways: a connection that moves no byte for Stall is
 // given up while a slow one that moves is never cut off; many files to one host
-// share connections; and an upload leaves in large pieces.
+// share connections; and an upload leaves in large pieces, its header with the first.
 package link
 
 import (
