@@ -21,27 +21,27 @@ test: ## run every test
 check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags integration ./internal/integration
+	$(GO) vet -tags integration ./internal/test/integration
 	$(TOOL) staticcheck ./...
-	$(TOOL) staticcheck -tags integration ./internal/integration
+	$(TOOL) staticcheck -tags integration ./internal/test/integration
 	$(GO) mod tidy -diff
-	$(GO) test ./internal/archtest ./internal/pack ./internal/scaling
-	$(GO) test -count=1 -v ./internal/deploytest | grep -v '^=== '
+	$(GO) test ./internal/test/arch ./internal/tools/pack ./internal/tools/scaling
+	$(GO) test -count=1 -v ./internal/test/deploy | grep -v '^=== '
 	@.ci/vulncheck
 
 # On an arm64 machine make test runs the same.
 QEMU := $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(shell command -v $(q))))
 arm64: ## run the arm64 assembly in QEMU, where it can be had
 	@[ -n "$(QEMU)" ] || echo "SKIPPED: there is no qemu-aarch64 to run arm64 code (Debian: qemu-user-static)"
-	@[ -z "$(QEMU)" ] || CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec $(QEMU) -count=1 ./internal/crc64 ./internal/meter
+	@[ -z "$(QEMU)" ] || CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec $(QEMU) -count=1 ./internal/meter/crc64 ./internal/meter
 
 integration: ## run the built function against moto_server and versitygw, where they can be had
-	$(GO) test -C internal/integration -tags integration -count=1 -timeout 15m
+	$(GO) test -C internal/test/integration -tags integration -count=1 -timeout 15m
 
 SEED     ?= 1
 SOAK     ?= 10m
 FUZZTIME ?= 60s
-CHAOS    := $(GO) test ./internal/chaos -count=1 -v -document $(CURDIR)/docs/reliability.md
+CHAOS    := $(GO) test ./internal/test/chaos -count=1 -v -document $(CURDIR)/docs/reliability.md
 chaos: ## thousands of files, every kind of fault; SEED=n; writes docs/reliability.md
 	$(CHAOS) -timeout 15m -run 'TestChaos|TestToxiproxy|TestLeaks' -long -seed $(SEED)
 
@@ -56,13 +56,13 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 bench: ## measure against what people use today; writes docs/benchmarks.md (about 9 minutes)
-	$(GO) run ./internal/bench
+	$(GO) run ./internal/tools/bench
 
 browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core
-	BROWSERTEST_INSTALL=1 $(GO) test $(RACE) -count=1 -v ./internal/browsertest
+	BROWSERTEST_INSTALL=1 $(GO) test $(RACE) -count=1 -v ./internal/test/browser
 
 package: ## build reproducible zips for Lambda and SCF into dist/
-	@$(GO) run ./internal/pack
+	@$(GO) run ./internal/tools/pack
 
 # sam build calls these; SAM does not say for which architecture: pass GOARCH=amd64 for x86_64.
 GOARCH ?= arm64

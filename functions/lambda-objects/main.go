@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/tcbferry/tcbferry/internal/app"
-	"github.com/tcbferry/tcbferry/internal/lambdahost"
+	"github.com/tcbferry/tcbferry/internal/host/lambdahost"
 )
 
 func main() {

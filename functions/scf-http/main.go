@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/tcbferry/tcbferry/internal/app"
-	"github.com/tcbferry/tcbferry/internal/webhost"
+	"github.com/tcbferry/tcbferry/internal/host/webhost"
 )
 
 func main() {

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/tcbferry/tcbferry/internal/app"
-	"github.com/tcbferry/tcbferry/internal/scfhost"
+	"github.com/tcbferry/tcbferry/internal/host/scfhost"
 )
 
 func main() {

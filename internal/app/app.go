@@ -11,20 +11,20 @@ import (
 	"os"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/cospost"
-	"github.com/tcbferry/tcbferry/internal/courier"
-	"github.com/tcbferry/tcbferry/internal/link"
-	"github.com/tcbferry/tcbferry/internal/s3source"
-	"github.com/tcbferry/tcbferry/internal/secret"
+	"github.com/tcbferry/tcbferry/internal/config/secret"
+	"github.com/tcbferry/tcbferry/internal/delivery"
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/wechat"
+	"github.com/tcbferry/tcbferry/internal/transport"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // An app is the stages behind a front: the courier with all it needs.
 type app struct {
 	config.Config
-	courier  *courier.Courier
+	courier  *delivery.Courier
 	journal  *telemetry.Journal
 	accounts accounts
 
@@ -35,14 +35,14 @@ type app struct {
 // one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
-	a.toAPI, a.toCOS = link.NewTransport(), link.NewTransport()
+	a.toAPI, a.toCOS = transport.NewTransport(), transport.NewTransport()
 	accounts, err := connect(ctx, c, a.toAPI)
-	stores, serr := stores(ctx, c, func(t *http.Transport) { link.Tune(t); a.toS3 = t })
+	stores, serr := stores(ctx, c, func(t *http.Transport) { transport.Tune(t); a.toS3 = t })
 	if err = errors.Join(err, serr); err != nil {
 		return nil, err
 	}
 	a.accounts = accounts
-	a.courier = &courier.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(link.Client(a.toCOS, link.Stall).Transport)}
+	a.courier = &delivery.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(transport.Client(a.toCOS, transport.Stall).Transport)}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store
@@ -125,9 +125,9 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 
 // stores are the stores that this function can read, by scheme: COS always, for
 // its credentials come with each invocation, S3 where AWS credentials are
-// configured. tuneS3 is link.Tune, and may keep the transport that it gets.
+// configured. tuneS3 is transport.Tune, and may keep the transport that it gets.
 func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
-	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: link.Tune})
+	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: transport.Tune})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/delivery"
 	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -52,7 +52,7 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply []byte, err error) {
 	start, fetched := time.Now(), a.fetches()
 	defer a.survive(ctx, func(e *transfer.Error) { err = &EventNotUnderstood{e} })
-	ctx, cancel := courier.WithReserve(ctx)
+	ctx, cancel := delivery.WithReserve(ctx)
 	defer cancel()
 	env, derr := event.Decode(payload, host)
 	if derr != nil {
@@ -60,7 +60,7 @@ func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply
 		a.journal.Log().ErrorContext(ctx, "event not understood", "error", e.What)
 		return nil, &EventNotUnderstood{e}
 	}
-	outs := courier.Fleet(ctx, env.Items, event.Newest(env.Items), func(ctx context.Context, i int) transfer.Outcome {
+	outs := delivery.Fleet(ctx, env.Items, event.Newest(env.Items), func(ctx context.Context, i int) transfer.Outcome {
 		o := a.item(ctx, env.Items[i])
 		a.journal.File(ctx, &o)
 		return o

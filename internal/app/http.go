@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/delivery"
 	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/route"
+	"github.com/tcbferry/tcbferry/internal/source/websource"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/websource"
 )
 
 // A front is what only an HTTP function is configured with, parsed.
@@ -80,7 +80,7 @@ type ferry struct{ *app }
 
 func (f ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
 	start, fetched := time.Now(), f.fetches()
-	ctx, cancel := courier.WithReserve(ctx)
+	ctx, cancel := delivery.WithReserve(ctx)
 	defer cancel()
 	o := f.courier.CarryFrom(ctx, src, p)
 	f.journal.File(ctx, &o)
@@ -89,7 +89,7 @@ func (f ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) 
 }
 
 func (f ferry) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
-	ctx, cancel := courier.WithReserve(ctx)
+	ctx, cancel := delivery.WithReserve(ctx)
 	defer cancel()
 	return f.courier.Ticket(ctx, d)
 }

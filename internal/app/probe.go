@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/cospost"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/wechat"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // A Probe is an installation's stages after the source, apart from each other,

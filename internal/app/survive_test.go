@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcbferry/tcbferry/internal/courier"
+	"github.com/tcbferry/tcbferry/internal/delivery"
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -38,7 +38,7 @@ func TestPanic(t *testing.T) {
 	}
 	a := &app{
 		journal: telemetry.New(&log, slog.LevelDebug, ""),
-		courier: &courier.Courier{Sources: map[string]transfer.Source{transfer.S3: rough{}}, Desk: rough{}},
+		courier: &delivery.Courier{Sources: map[string]transfer.Source{transfer.S3: rough{}}, Desk: rough{}},
 	}
 	a.Table.Routes = []route.Route{{Env: "e", Path: tpl}}
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"})

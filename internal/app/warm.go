@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/link"
-	"github.com/tcbferry/tcbferry/internal/s3source"
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
 const (
@@ -40,9 +40,9 @@ func (a *app) warm(ctx context.Context) {
 			runtime.GC()
 		})
 	}
-	wg.Go(func() { link.Open(ctx, a.toAPI, a.API[0]) })
+	wg.Go(func() { transport.Open(ctx, a.toAPI, a.API[0]) })
 	if a.API[0] == config.DefaultAPI {
-		wg.Go(func() { link.Open(ctx, a.toCOS, usualCOS) })
+		wg.Go(func() { transport.Open(ctx, a.toCOS, usualCOS) })
 	}
 	store, ok := a.courier.Sources[transfer.S3].(*s3source.Store)
 	if !ok {
@@ -55,7 +55,7 @@ func (a *app) warm(ctx context.Context) {
 		}
 		if base := store.Address(ctx, r.From); !opened[base] {
 			opened[base] = true
-			wg.Go(func() { link.Open(ctx, a.toS3, base) })
+			wg.Go(func() { transport.Open(ctx, a.toS3, base) })
 		}
 	}
 }

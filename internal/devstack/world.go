@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tcbferry/tcbferry/internal/devstack/host"
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
@@ -90,7 +90,7 @@ func Build(ctx context.Context, dir, function string) (string, error) {
 	if function == "lambda-objects" || function == "lambda-http" {
 		tags = []string{"lambda.norpc"}
 	}
-	return host.Build(ctx, dir, "./functions/"+function, tags...)
+	return platform.Build(ctx, dir, "./functions/"+function, tags...)
 }
 
 // Close ends everything.

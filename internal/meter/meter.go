@@ -14,7 +14,7 @@ import (
 
 	"github.com/minio/crc64nvme"
 
-	"github.com/tcbferry/tcbferry/internal/crc64"
+	"github.com/tcbferry/tcbferry/internal/meter/crc64"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 

@@ -1,0 +1,49 @@
+package delivery_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/delivery"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// The ticket is fetched while the source opens, for a file alone and for each file
+// of an event, the failing ones among them.
+func TestTicketAndSourceSideBySide(t *testing.T) {
+	slow := func(ctx context.Context, key string) transfer.Outcome {
+		w := &world{content: "x",
+			onOpen:   func(int) error { time.Sleep(time.Second); return nil },
+			onTicket: func(context.Context, int) error { time.Sleep(time.Second); return nil },
+		}
+		c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+		return c.Carry(ctx, plan(key))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if o := slow(t.Context(), "k"); state(o) != "delivered" || time.Since(start) != time.Second {
+			t.Errorf("a file alone: %s after %v, want a second", state(o), time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		is := items("a a a b b b")
+		outs := delivery.Fleet(t.Context(), is, self(len(is)), func(ctx context.Context, i int) transfer.Outcome {
+			key := "k"
+			if i == 5 {
+				key = "missing"
+			}
+			return slow(ctx, key)
+		})
+		for i, o := range outs {
+			if want := map[bool]string{true: "skipped gone", false: "delivered"}[i == 5]; state(o) != want {
+				t.Errorf("file %d: %s, want %s", i, state(o), want)
+			}
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("two lanes of three files took %v, want 3s", took)
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package delivery_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/delivery"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// The longest waits of each kind, in order; what is not in the list ends the trip.
+func TestBudget(t *testing.T) {
+	const ms, s = time.Millisecond, time.Second
+	for kind, want := range map[transfer.Kind][]time.Duration{
+		transfer.Throttled:   {2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s},
+		transfer.Unavailable: {400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 6400 * ms, 12800 * ms},
+		transfer.Corrupt:     {100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms},
+		transfer.Stale:       {0},
+		transfer.Denied:      {},
+		transfer.Refused:     {},
+		transfer.Malformed:   {},
+		transfer.NotFound:    {},
+		transfer.OutOfTime:   {},
+	} {
+		for _, chance := range []float64{0, 0.5} {
+			var b delivery.Budget
+			for n, longest := range want {
+				wait, again := b.Decide(&transfer.Error{Kind: kind, After: 3 * s}, chance)
+				from := 3 * s // what the other side asked for
+				if kind == transfer.Stale {
+					from = 0
+				}
+				if !again || wait != from+time.Duration(chance*float64(longest)) {
+					t.Errorf("%s, failure %d at %v: wait %v, again %v", kind, n+1, chance, wait, again)
+				}
+			}
+			if _, again := b.Decide(&transfer.Error{Kind: kind}, chance); again {
+				t.Errorf("%s: again after %d failures", kind, len(want)+1)
+			}
+		}
+	}
+}

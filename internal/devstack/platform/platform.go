@@ -1,0 +1,86 @@
+// Package host runs built function binaries as the platforms do, from outside:
+// AWS Lambda (the Runtime API), Tencent SCF event functions (net/rpc) and SCF
+// web functions (an HTTP server). A test that uses it sees what a user of the
+// deployed function sees: the answer or the error, the time it took, what was
+// written to standard output and error, and the memory it needed.
+//
+// A process gets PATH, HOME, what its platform sets and what the caller gives,
+// and nothing else of the caller's environment. One that exits, or that
+// outlives its timeout, is replaced for the next invocation.
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// ErrClosed is what an invocation gets after Close.
+var ErrClosed = errors.New("the host is closed")
+
+// initTime is how long a process may take to start, as on Lambda.
+const initTime = 10 * time.Second
+
+// A Result is what the platform hands to whoever invoked the function.
+type Result struct {
+	Payload       []byte // the answer; on Lambda, the error document when FunctionError
+	FunctionError bool   // the function failed: it said so, exited, or ran out of time
+	ErrorType     string
+	ErrorMessage  string        // after an exit or a timeout it ends with the process's last lines of output
+	Took          time.Duration // from the hand-over of the payload, without the start of the process
+}
+
+// A Program is a binary and what was seen of the processes that ran it.
+type Program struct {
+	path string
+	env  map[string]string
+	log  record
+	peak atomic.Int64
+	proc atomic.Pointer[process]
+}
+
+func newProgram(path string, env map[string]string) *Program {
+	return &Program{path: path, env: maps.Clone(env)}
+}
+
+// Output returns what the processes wrote to standard output and error, in
+// order: the last 256 KiB of it. What a process wrote before it answered is
+// there when the answer is.
+func (p *Program) Output() string { return p.log.String() }
+
+// PeakRSS is the largest resident set, in bytes, that a process of the program
+// had (VmHWM). It is 0 where there is no /proc.
+func (p *Program) PeakRSS() int64 {
+	if proc := p.proc.Load(); proc != nil {
+		proc.sample()
+	}
+	return p.peak.Load()
+}
+
+// start runs the binary with the platform's variables under the caller's.
+func (p *Program) start(platform map[string]string) (*process, error) {
+	vars := map[string]string{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")}
+	maps.Copy(vars, platform)
+	maps.Copy(vars, p.env)
+	var env []string
+	for k, v := range vars {
+		env = append(env, k+"="+v)
+	}
+	proc, err := startProcess(p, env)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not start: %w", p.path, err)
+	}
+	p.proc.Store(proc)
+	return proc, nil
+}
+
+// withOutput adds the last lines of output to a message.
+func (p *Program) withOutput(message string) string {
+	if tail := p.log.tail(20); tail != "" {
+		return message + "; its last output:\n" + tail
+	}
+	return message + "; it wrote no output"
+}

@@ -1,0 +1,35 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+)
+
+// An entry is one file of the function's answer (docs: "What a function answers").
+type entry struct {
+	Source     string   `json:"source"`
+	Status     string   `json:"status"`
+	Reason     string   `json:"reason"`
+	Path       string   `json:"path"`
+	Size       int64    `json:"size"`
+	DurationMs int64    `json:"durationMs"`
+	Verified   []string `json:"verified"`
+	Error      struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// entries reads the answer, or the error that holds the same document.
+func entries(r platform.Result) ([]entry, error) {
+	doc := r.Payload
+	if r.FunctionError {
+		doc = []byte(r.ErrorMessage)
+	}
+	var answer struct{ Files []entry }
+	if json.Unmarshal(doc, &answer) != nil || len(answer.Files) == 0 {
+		return nil, fmt.Errorf("the function answered %s: %s", r.ErrorType, r.ErrorMessage)
+	}
+	return answer.Files, nil
+}

@@ -1,0 +1,6 @@
+// Package local is tcbferry on your own machine: an embedded staging bucket, an
+// emulator of the WeChat API and of COS, and the real lambda-objects binary
+// behind a Lambda Runtime API, all on loopback. Serve keeps that world running,
+// Demo sends sample files through it, Event invokes the function with one event,
+// and Doctor checks a real installation, without any emulator.
+package local

@@ -1,0 +1,224 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/meter"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
+)
+
+// patience is how long one step of an examination may take.
+const patience = time.Minute
+
+// Doctor tries a real installation step by step with one small file for each
+// destination of the configuration, and removes the file again. It prints a tick
+// or what to do for each step. The error is nil only if every step passed.
+func Doctor(ctx context.Context, out io.Writer, getenv func(string) string) error {
+	return examine(ctx, newScreen(out), getenv, "tcbferry-doctor/"+strings.ToLower(rand.Text())+".txt")
+}
+
+// examine is Doctor with the cloud path of the small file given.
+func examine(ctx context.Context, s screen, getenv func(string) string, path string) error {
+	d := &doctor{screen: s, watch: newWatch()}
+	client := transport.NewClient()
+	client.Transport = d.watch.over(client.Transport)
+	var probe *app.Probe
+	d.step(ctx, "configuration", func(ctx context.Context) (note string, err error) {
+		if probe, err = app.NewProbe(ctx, getenv, client); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d to try", len(probe.Destinations)), nil
+	})
+	if probe == nil {
+		return errors.New("the configuration cannot be used; a function with these variables does not start")
+	}
+	d.watch.look(probe.API)
+	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
+	d.reader = &http.Client{Transport: client.Transport}
+	for _, dest := range probe.Destinations {
+		v := &visit{doctor: d, Destination: dest, poster: probe.Poster}
+		v.Dest.Path = path
+		v.run(ctx)
+	}
+	if d.wrong > 0 {
+		return fmt.Errorf("%d of %d steps failed", d.wrong, d.steps)
+	}
+	s.say("\nAll %d steps passed from this machine. A deployed function calls WeChat from another address:\n"+
+		"if the app has an IP allow-list, that address must be on it too (docs/operations.md).", d.steps)
+	return nil
+}
+
+// A doctor prints steps and counts them.
+type doctor struct {
+	screen
+	watch        *watch
+	reader       *http.Client
+	steps, wrong int
+	clockRead    bool
+}
+
+// step runs one step and prints how it went.
+func (d *doctor) step(ctx context.Context, name string, do func(context.Context) (note string, err error)) bool {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	note, err := do(limited)
+	d.steps++
+	if err == nil {
+		d.say("%s %-13s  %s", d.green("✓"), name, note)
+		return true
+	}
+	d.wrong++
+	what := err.Error()
+	switch e, ok := errors.AsType[*transfer.Error](err); {
+	case ctx.Err() != nil:
+		what = "interrupted"
+	case limited.Err() != nil:
+		what = "not done within a minute; check the network between here and WeChat, then try again"
+	case ok:
+		what = e.What
+	}
+	d.say("%s %-13s  %s", d.red("✗"), name, strings.ReplaceAll(what, "\n", "\n"+strings.Repeat(" ", 17)))
+	return false
+}
+
+// clock compares the clocks once, as soon as the API has answered anything.
+func (d *doctor) clock(ctx context.Context) {
+	ahead, known := d.watch.ahead()
+	if !known || d.clockRead {
+		return
+	}
+	d.clockRead = true
+	d.step(ctx, "clock", func(context.Context) (string, error) {
+		off, side := ahead.Abs(), "ahead of"
+		if ahead < 0 {
+			side = "behind"
+		}
+		if off > time.Minute {
+			return "", fmt.Errorf("this machine's clock is about %v %s WeChat's; set it (NTP), for S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
+		}
+		return fmt.Sprintf("%v from WeChat's", off.Round(time.Second)), nil
+	})
+}
+
+// A visit is the examination of one destination.
+type visit struct {
+	*doctor
+	app.Destination
+	poster  transfer.Poster
+	content []byte
+	ticket  transfer.Ticket
+}
+
+// run takes the steps in order up to the first that fails. Whatever may have been
+// stored is removed.
+func (v *visit) run(ctx context.Context) {
+	id := v.AppID
+	if id == "" {
+		id = "(by its token)"
+	}
+	v.say("\napp %s, environment %s", id, v.Dest.Env)
+	asked := v.step(ctx, "access token", v.token)
+	v.clock(ctx)
+	if !asked || !v.step(ctx, "upload ticket", v.admit) {
+		v.clock(ctx)
+		return
+	}
+	v.clock(ctx)
+	uploaded := v.step(ctx, "upload", v.upload)
+	if uploaded {
+		v.step(ctx, "download", v.download)
+	}
+	v.step(context.WithoutCancel(ctx), "removal", func(ctx context.Context) (string, error) { return v.remove(ctx, uploaded) })
+}
+
+func (v *visit) token(ctx context.Context) (string, error) {
+	before := v.Tokens.Fetches()
+	if _, err := v.Tokens.Get(ctx); err != nil {
+		return "", err
+	}
+	switch fetched := v.Tokens.Fetches() > before; {
+	case fetched && v.AppID != "":
+		return "WeChat accepts the app secret and the address of this machine", nil
+	case fetched:
+		return "the token server gives one", nil
+	}
+	return "at hand; the next step shows what WeChat thinks of it", nil
+}
+
+func (v *visit) admit(ctx context.Context) (note string, err error) {
+	v.ticket, err = v.Desk.Ticket(ctx, v.Dest)
+	return "for " + v.Dest.Path, err
+}
+
+func (v *visit) upload(ctx context.Context) (string, error) {
+	v.content = fmt.Appendf(nil, "tcbferry -doctor, %s, %s\n", time.Now().UTC().Format(time.RFC3339), rand.Text())
+	sum := md5.Sum(v.content)
+	obj := &transfer.Object{Body: io.NopCloser(bytes.NewReader(v.content)), Size: int64(len(v.content)), MD5: hex.EncodeToString(sum[:]), ContentType: "text/plain"}
+	m := meter.New(obj)
+	metered := *obj
+	metered.Body = m
+	receipt, err := v.poster.Post(ctx, v.ticket, &metered)
+	if err != nil {
+		return "", err
+	}
+	verified, err := m.Check(receipt)
+	return size(obj.Size) + ", verified by " + strings.Join(verified, " "), err
+}
+
+const unreadable = "COS took the file, but WeChat cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
+
+func (v *visit) download(ctx context.Context) (string, error) {
+	address, err := v.Desk.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
+	if err != nil {
+		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.NotFound {
+			return "", errors.New(unreadable)
+		}
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", errors.New("WeChat answered a download URL that cannot be used; try again later")
+	}
+	resp, err := v.reader.Do(req)
+	if err != nil {
+		return "", errors.New("the download failed (" + transfer.Cause(err) + "); check that this machine may reach the CDN of the environment")
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, int64(len(v.content))+1<<10))
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return "", errors.New("the download URL answered HTTP 404: " + unreadable)
+	case resp.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("the download URL answered HTTP %d; check the environment's storage permissions and its CDN settings", resp.StatusCode)
+	case err != nil:
+		return "", errors.New("the download broke off (" + transfer.Cause(err) + "); try again")
+	case !bytes.Equal(got, v.content):
+		return "", fmt.Errorf("what came back (%s) is not what was sent (%s): a cache holds an older file, or something between here and the storage changes files; COS's own checksums at the upload were right", size(int64(len(got))), size(int64(len(v.content))))
+	}
+	return "the same " + size(int64(len(got))), nil
+}
+
+// remove deletes the file. After an upload that failed there may be none.
+func (v *visit) remove(ctx context.Context, uploaded bool) (string, error) {
+	err := v.Desk.Delete(ctx, v.Dest.Env, v.ticket.FileID)
+	if err == nil {
+		return "nothing is left", nil
+	}
+	e := transfer.AsError(ctx, transfer.Desks, err)
+	if e.Kind == transfer.NotFound && !uploaded {
+		return "nothing was stored", nil
+	}
+	return "", errors.New(e.What + "; remove " + v.Dest.Path + " from the environment's storage by hand")
+}

@@ -1,0 +1,364 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// asMain makes the test binary the command itself.
+const asMain = "TCBFERRY_TEST_AS_LOCAL"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	appID, appSecret = "wx1", "emulated-app-secret-1"
+	env              = "prod-1"
+	probePath        = "tcbferry-doctor/sample.txt"
+)
+
+// A clinic is an emulated cloud with something before it that may spoil what
+// passes, and the environment of an installation that uses it.
+type clinic struct {
+	cloud *tcb.Cloud
+	vars  map[string]string
+}
+
+func newClinic(t *testing.T, rules tcb.Rules, spoil func(http.Handler) http.Handler, apps ...tcb.App) *clinic {
+	t.Helper()
+	if apps == nil {
+		apps = []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}}}
+	}
+	c := &clinic{cloud: tcb.New(rules, apps...)}
+	t.Cleanup(c.cloud.Close)
+	h := c.cloud.Handler()
+	if spoil != nil {
+		h = spoil(h)
+	}
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	c.vars = map[string]string{"CLOUDBASE_ENV": env, "WECHAT_APP_ID": appID, "WECHAT_APP_SECRET": appSecret, "WECHAT_API_URL": server.URL}
+	return c
+}
+
+// examine runs the doctor and makes sure that no secret is printed.
+func (c *clinic) examine(t *testing.T) (printed string, err error) {
+	t.Helper()
+	var out bytes.Buffer
+	err = examine(t.Context(), newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	printed = out.String()
+	all := printed
+	if err != nil {
+		all += err.Error()
+	}
+	for _, secret := range append(c.cloud.Secrets(), appSecret, "sign=", "\x1b") {
+		if strings.Contains(all, secret) {
+			t.Errorf("printed %q:\n%s", secret, all)
+		}
+	}
+	return printed, err
+}
+
+// steps are the printed steps, ticks as +, crosses as -.
+func steps(printed string) string {
+	var b strings.Builder
+	for line := range strings.Lines(printed) {
+		mark := strings.NewReplacer("✓ ", "+", "✗ ", "-").Replace(line)
+		if mark == line {
+			continue
+		}
+		name, _, _ := strings.Cut(mark, "  ")
+		b.WriteString(strings.TrimSpace(name) + "\n")
+	}
+	return strings.ReplaceAll(strings.TrimSpace(b.String()), "\n", " ")
+}
+
+const healthy = "+configuration +access token +clock +upload ticket +upload +download +removal"
+
+func TestDoctorFindsNothing(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, tcb.DefaultRules(), nil)
+	printed, err := c.examine(t)
+	if err != nil || steps(printed) != healthy {
+		t.Errorf("%v\n%s", err, printed)
+	}
+	for _, want := range []string{"app wx1, environment prod-1", "1 to try", "verified by size md5 crc64", "another address", probePath} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("%q is not printed:\n%s", want, printed)
+		}
+	}
+	if c.cloud.Commits() != 1 || len(c.cloud.Objects()) != 0 {
+		t.Errorf("%d files stored, %d left", c.cloud.Commits(), len(c.cloud.Objects()))
+	}
+}
+
+func TestDoctorFindings(t *testing.T) {
+	t.Parallel()
+	rules := tcb.DefaultRules()
+	inject := func(f tcb.Fault) func(*clinic) { return func(c *clinic) { c.cloud.Inject(f) } }
+	set := func(name, value string) func(*clinic) { return func(c *clinic) { c.vars[name] = value } }
+	const beforeUpload = "+configuration +access token +clock "
+	for _, tc := range []struct {
+		name   string
+		apps   []tcb.App
+		spoil  func(http.Handler) http.Handler
+		change func(*clinic)
+		steps  string
+		advice []string
+		left   int // files that stay behind
+	}{
+		{name: "nothing is configured", change: func(c *clinic) { clear(c.vars) },
+			steps: "-configuration", advice: []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set", "\n                 CLOUDBASE_ENV is not set; set it to the ID"}},
+		{name: "HTTP configuration", change: set("HTTP_AUTH", "basic"),
+			steps: "-configuration", advice: []string{`HTTP_AUTH is "basic"; it may be keys, iam`, "HTTP_KEYS is not set"}},
+		{name: "HTTP syntax", change: set("HTTP_KEYS", "nothing"), steps: "-configuration", advice: []string{"HTTP_KEYS "}},
+		{name: "secret that cannot be read", change: set("WECHAT_APP_SECRET", "file:/nowhere/secret"),
+			steps: "-configuration", advice: []string{"WECHAT_APP_SECRET refers to a file that cannot be read"}},
+		{name: "wrong secret", change: set("WECHAT_APP_SECRET", "wrong-app-secret"),
+			steps: "+configuration -access token +clock", advice: []string{"40125: the app secret is not valid", "put the current secret of the app into WECHAT_APP_SECRET"}},
+		{name: "address not allowed", apps: []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}, AllowIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}},
+			steps: "+configuration -access token +clock", advice: []string{"40164: ", "IP allow-list: 127.0.0.1; add it to the allow-list"}},
+		{name: "environment not bound", change: set("CLOUDBASE_ENV", "prod"),
+			steps: beforeUpload + "-upload ticket", advice: []string{"-501005: ", "check that CLOUDBASE_ENV is the environment's ID, not its name"}},
+		{name: "cloud base not enabled", apps: []tcb.App{{ID: appID, Secret: appSecret}},
+			steps: beforeUpload + "-upload ticket", advice: []string{"85088: ", "enable cloud development for the app"}},
+		{name: "fixed token is dead", change: func(c *clinic) {
+			delete(c.vars, "WECHAT_APP_ID")
+			delete(c.vars, "WECHAT_APP_SECRET")
+			c.vars["WECHAT_ACCESS_TOKEN"] = "a-token-from-yesterday"
+		}, steps: "+configuration +access token -upload ticket +clock", advice: []string{"WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it"}},
+		{name: "storage in arrears", change: inject(tcb.COSError(402, "PaymentRequired", "")),
+			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"PaymentRequired", "settle the bill", "nothing was stored"}},
+		{name: "answer lost", change: inject(tcb.FaultNamed("upload answer lost")),
+			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"the connection failed", "nothing is left"}},
+		{name: "stored otherwise", change: inject(tcb.FaultNamed("upload stored corrupt")),
+			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"COS stored a file with MD5", "nothing is left"}},
+		{name: "metadata is missing", spoil: withoutField("x-cos-meta-fileid"),
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"WeChat cannot read it", "without x-cos-meta-fileid", "proxy"}},
+		{name: "download not found", spoil: downloads(http.StatusNotFound, ""),
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 404", "WeChat cannot read it"}},
+		{name: "download forbidden", spoil: downloads(http.StatusForbidden, ""),
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 403", "check the environment's storage permissions"}},
+		{name: "download differs", spoil: downloads(http.StatusOK, "something else"),
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"what came back (14 B) is not what was sent", "changes files"}},
+		{name: "removal refused", change: inject(tcb.FaultNamed("delete 48001")), left: 1,
+			steps: beforeUpload + "+upload ticket +upload +download -removal", advice: []string{"48001: ", "remove " + probePath + " from the environment's storage by hand"}},
+		{name: "clock behind", spoil: dated(10 * time.Minute),
+			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"this machine's clock is about 10m0s behind WeChat's; set it"}},
+		{name: "clock ahead", spoil: dated(-2 * time.Hour),
+			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"2h0m0s ahead of WeChat's; set it"}},
+		{name: "clock nearly right", spoil: dated(30 * time.Second), steps: healthy},
+		{name: "API out of reach", change: set("WECHAT_API_URL", "http://127.0.0.1:1"),
+			steps: "+configuration -access token", advice: []string{"no answer from the WeChat API (127.0.0.1:1: connection refused)", "check that the function may reach the internet"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t, rules, tc.spoil, tc.apps...)
+			if tc.change != nil {
+				tc.change(c)
+			}
+			printed, err := c.examine(t)
+			if (err == nil) != (tc.steps == healthy) || steps(printed) != tc.steps {
+				t.Errorf("steps %q, error %v:\n%s", steps(printed), err, printed)
+			}
+			for _, want := range tc.advice {
+				if !strings.Contains(printed, want) {
+					t.Errorf("%q is not printed:\n%s", want, printed)
+				}
+			}
+			if n := len(c.cloud.Objects()); n != tc.left {
+				t.Errorf("%d files are left, want %d", n, tc.left)
+			}
+		})
+	}
+}
+
+// The servers' clock and ours differ, the signatures' with it: uploads work, and
+// the doctor still says so.
+func TestDoctorOnAnotherClock(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, tcb.DefaultRules(), dated(20*time.Minute))
+	c.cloud.Now = func() time.Time { return time.Now().Add(20 * time.Minute) }
+	printed, err := c.examine(t)
+	if err == nil || steps(printed) != strings.Replace(healthy, "+clock", "-clock", 1) || !strings.Contains(printed, "20m0s behind") {
+		t.Errorf("%v\n%s", err, printed)
+	}
+}
+
+// A file of an earlier examination, which could not be removed, lies in a cache.
+func TestDoctorReadsAnOldFile(t *testing.T) {
+	t.Parallel()
+	rules := tcb.DefaultRules()
+	rules.StaleDownloads = true
+	c := newClinic(t, rules, nil)
+	c.cloud.Inject(tcb.FaultNamed("delete -1"))
+	if printed, err := c.examine(t); err == nil || !strings.Contains(printed, "by hand") {
+		t.Fatalf("%v\n%s", err, printed)
+	}
+	printed, err := c.examine(t)
+	if err == nil || steps(printed) != strings.Replace(healthy, "+download", "-download", 1) || !strings.Contains(printed, "a cache holds an older file") {
+		t.Errorf("%v\n%s", err, printed)
+	}
+	if len(c.cloud.Objects()) != 0 {
+		t.Error("the file is left")
+	}
+}
+
+// Whoever interrupts the doctor finds nothing left of it.
+func TestDoctorInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	c := newClinic(t, tcb.DefaultRules(), func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/tcb/batchdownloadfile" {
+				interrupt()
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	var out bytes.Buffer
+	err := examine(ctx, newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	if err == nil || steps(out.String()) != strings.Replace(healthy, "+download", "-download", 1) || !strings.Contains(out.String(), "interrupted") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if c.cloud.Commits() != 1 || len(c.cloud.Objects()) != 0 {
+		t.Errorf("%d files stored, %d left", c.cloud.Commits(), len(c.cloud.Objects()))
+	}
+}
+
+// Every destination is tried, each once, and one that fails does not keep the
+// next from being tried.
+func TestDoctorVisitsEveryDestination(t *testing.T) {
+	t.Parallel()
+	const other = "emulated-app-secret-2"
+	c := newClinic(t, tcb.DefaultRules(), nil,
+		tcb.App{ID: appID, Secret: appSecret, Envs: []string{env, "test-1"}}, tcb.App{ID: "wx2", Secret: other, Envs: []string{"prod-2"}})
+	c.vars["ROUTES"] = `[{"from":"s3://a/","env":"test-1"},{"from":"s3://b/"},
+		{"from":"s3://c/","env":"prod-3","appId":"wx2","appSecret":"` + other + `"},
+		{"from":"s3://d/","env":"prod-2","appId":"wx2","appSecret":"` + other + `"},{"from":"s3://e/","env":"test-1","path":"e/{key}"}]`
+	c.vars["HTTP_AUTH"] = "iam" // HTTP uses CLOUDBASE_ENV, which s3://b/ does already
+	printed, err := c.examine(t)
+	if err == nil || err.Error() != "1 of 19 steps failed" {
+		t.Errorf("error %v", err)
+	}
+	var visited []string
+	for line := range strings.Lines(printed) {
+		if strings.HasPrefix(line, "app ") {
+			visited = append(visited, strings.TrimSpace(line))
+		}
+	}
+	want := "app wx1, environment test-1|app wx1, environment prod-1|app wx2, environment prod-3|app wx2, environment prod-2"
+	if got := strings.Join(visited, "|"); got != want {
+		t.Errorf("visited %s, want %s", got, want)
+	}
+	if c.cloud.Commits() != 3 || len(c.cloud.Objects()) != 0 || c.cloud.Requests()[tcb.OpStableToken] != 2 {
+		t.Errorf("%d files stored, %d left, requests %v", c.cloud.Commits(), len(c.cloud.Objects()), c.cloud.Requests())
+	}
+}
+
+// The command itself: its environment, its exit status, what goes where.
+func TestDoctorCommand(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClinic(t, tcb.DefaultRules(), nil)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(appSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(more ...string) (stdout, stderr string, status int) {
+		cmd := exec.CommandContext(t.Context(), self, "-doctor")
+		cmd.Env = []string{asMain + "=1"}
+		for name, value := range c.vars {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		cmd.Env = append(cmd.Env, more...)
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	}
+	stdout, stderr, status := run("WECHAT_APP_SECRET=file:" + secret)
+	if status != 0 || stderr != "" || steps(stdout) != healthy || strings.Contains(stdout, "\x1b") {
+		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
+	}
+	stdout, stderr, status = run("CLOUDBASE_ENV=elsewhere")
+	if status != 1 || stderr != "local: 1 of 4 steps failed\n" || !strings.Contains(stdout, "-501005") {
+		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
+	}
+}
+
+// withoutField drops a field of every upload form, as a proxy might.
+func withoutField(name string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+			if kind != "multipart/form-data" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			var b bytes.Buffer
+			out, in := multipart.NewWriter(&b), multipart.NewReader(r.Body, params["boundary"])
+			for {
+				part, err := in.NextRawPart()
+				if err != nil {
+					break
+				}
+				if part.FormName() != name {
+					w, _ := out.CreatePart(part.Header)
+					io.Copy(w, part)
+				}
+			}
+			out.Close()
+			r.Body, r.ContentLength = io.NopCloser(&b), int64(b.Len())
+			r.Header.Set("Content-Type", out.FormDataContentType())
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// downloads answers everything that is read back in the storage's place.
+func downloads(status int, body string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+		})
+	}
+}
+
+// dated gives every answer a date that is ahead of ours.
+func dated(ahead time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			next.ServeHTTP(w, r)
+		})
+	}
+}

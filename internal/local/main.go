@@ -1,0 +1,50 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Main is the command local: it reads the flags, runs until the work is done or
+// the process is interrupted, and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	demo := flags.Bool("demo", false, "deliver sample files and exit 0 only if every byte arrived")
+	event := flags.String("event", "", "invoke the function with the event in this `file`")
+	doctor := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
+	addr := flags.String("addr", "127.0.0.1:9444", "where the staging bucket listens; loopback only")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	var err error
+	switch {
+	case flags.NArg() > 0 || *demo && *event != "" || *doctor && (*demo || *event != ""):
+		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor")
+	case *doctor:
+		err = Doctor(ctx, stdout, getenv)
+	case *demo:
+		err = Demo(ctx, stdout)
+	case *event != "":
+		err = Event(ctx, stdout, *event)
+	default:
+		err = Serve(ctx, stdout, *addr)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "local:", err)
+		return 1
+	}
+	return 0
+}

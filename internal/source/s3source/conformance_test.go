@@ -1,0 +1,138 @@
+package s3source_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/rclone/gofakes3"
+	"github.com/rclone/gofakes3/s3mem"
+	"go.uber.org/goleak"
+
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
+	"github.com/tcbferry/tcbferry/internal/source/sourcetest"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+const (
+	endpoint = "http://store.test" // a name, for an address would be path-style by itself
+	bucket   = "staging-1250000000"
+	secret   = "the-source-secret"
+)
+
+// TestMain gives all tests one environment, so that they can run in parallel:
+// which server stands behind the endpoint is up to each test's dialer.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3":         endpoint,
+		"AWS_ACCESS_KEY_ID":           "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":       secret,
+		"AWS_SESSION_TOKEN":           secret + "-session",
+		"AWS_REGION":                  "eu-central-1",
+		"AWS_CONFIG_FILE":             os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_DISABLED":   "true",
+		"AWS_CA_BUNDLE":               "",
+		"TENCENTCLOUD_SECRETID":       "AKIDTENCENT",
+		"TENCENTCLOUD_SECRETKEY":      secret,
+		"TENCENTCLOUD_SESSIONTOKEN":   secret + "-session",
+	} {
+		os.Setenv(name, value)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// dialTo sends every connection to srv, whatever its host.
+func dialTo(srv *httptest.Server) func(*http.Transport) {
+	return func(t *http.Transport) {
+		t.Proxy = nil
+		t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
+		}
+	}
+}
+
+func serve(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func newS3(t *testing.T, tune func(*http.Transport)) *s3source.Store {
+	t.Helper()
+	s, err := s3source.NewS3(t.Context(), s3source.Options{Tune: tune})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newCOS(t *testing.T, tune func(*http.Transport), endpoint string) *s3source.Store {
+	t.Helper()
+	s, err := s3source.NewCOS(s3source.Options{Tune: tune, Endpoint: endpoint})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fake is an S3 server in memory with one bucket.
+func fake(t *testing.T) http.Handler {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+	return gofakes3.New(backend).Server()
+}
+
+func put(t testing.TB, srv *httptest.Server, key string, content []byte, contentType string) {
+	u := url.URL{Scheme: "http", Host: srv.Listener.Addr().String(), Path: "/" + bucket + "/" + key}
+	req, err := http.NewRequest(http.MethodPut, u.String(), bytes.NewReader(content))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	req.Header.Set("Content-Type", contentType)
+	resp, err := srv.Client().Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("PUT %s: %s", key, resp.Status)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for scheme, open := range map[string]func(*testing.T, func(*http.Transport)) *s3source.Store{
+		transfer.S3: newS3,
+		transfer.COS: func(t *testing.T, tune func(*http.Transport)) *s3source.Store {
+			return newCOS(t, tune, endpoint)
+		},
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
+				faults := sourcetest.NewFaults(fake(t))
+				srv := serve(t, faults)
+				return sourcetest.Harness{
+					Source: open(t, dialTo(srv)),
+					Ref:    func(key string) transfer.Ref { return transfer.Ref{Scheme: scheme, Bucket: bucket, Key: key} },
+					Put: func(t testing.TB, key string, content []byte, contentType string) {
+						put(t, srv, key, content, contentType)
+					},
+					Faults: faults,
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,154 @@
+package s3source_test
+
+import (
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// These tests change the environment and cannot run in parallel.
+
+func TestCOSCredentialsAreReadAtEachRequest(t *testing.T) {
+	rec := &recorder{handler: object()}
+	s := newCOS(t, dialTo(serve(t, rec)), endpoint)
+	for _, id := range []string{"FIRST", "SECOND"} {
+		t.Setenv("TENCENTCLOUD_SECRETID", id)
+		t.Setenv("TENCENTCLOUD_SESSIONTOKEN", id+"-session")
+		read(t, s, inCOS)
+		h := rec.seen[len(rec.seen)-1].Header
+		if !strings.Contains(h.Get("Authorization"), id+"/") || h.Get("X-Amz-Security-Token") != id+"-session" {
+			t.Errorf("%s: signed with %q, %q", id, h.Get("Authorization"), h.Get("X-Amz-Security-Token"))
+		}
+	}
+	t.Setenv("TENCENTCLOUD_SECRETKEY", "")
+	_, err := s.Open(t.Context(), inCOS)
+	wantFault(t, err, transfer.Denied, "TENCENTCLOUD_SECRETKEY")
+}
+
+func TestMissingAWSCredentials(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	_, err := newS3(t, nil).Open(t.Context(), inS3)
+	wantFault(t, err, transfer.Denied, "AWS_ACCESS_KEY_ID")
+}
+
+func TestCABundle(t *testing.T) {
+	srv := httptest.NewTLSServer(object())
+	defer srv.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	if err := os.WriteFile(file, cert, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_S3", "https://example.com")
+	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
+	wantFault(t, err, transfer.Unavailable, "connection failed")
+	t.Setenv("AWS_CA_BUNDLE", file)
+	read(t, newS3(t, dialTo(srv)), inS3)
+
+	t.Setenv("AWS_CA_BUNDLE", file+".missing")
+	if _, err := s3source.NewS3(t.Context(), s3source.Options{}); err == nil {
+		t.Error("a missing AWS_CA_BUNDLE was accepted")
+	}
+}
+
+func TestBucketInAnotherRegion(t *testing.T) {
+	const home = "ap-southeast-1"
+	for name, answer := range map[string]struct {
+		status       int
+		header, body string
+	}{
+		"redirect":       {http.StatusMovedPermanently, home, "<Error><Code>PermanentRedirect</Code></Error>"},
+		"without a body": {http.StatusMovedPermanently, home, ""},
+		"temporary":      {http.StatusTemporaryRedirect, home, "<Error><Code>TemporaryRedirect</Code></Error>"},
+		"wrong scope":    {http.StatusBadRequest, home, "<Error><Code>AuthorizationHeaderMalformed</Code></Error>"},
+		"in the text": {http.StatusBadRequest, "", "<Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; " +
+			"the region 'eu-central-1' is wrong; expecting '" + home + "'</Message></Error>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("AWS_ENDPOINT_URL_S3", "")
+			rec := &recorder{handler: func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.Header.Get("Authorization"), "/"+home+"/s3/") {
+					object()(w, r)
+					return
+				}
+				if answer.header != "" {
+					w.Header().Set("X-Amz-Bucket-Region", answer.header)
+				}
+				w.WriteHeader(answer.status)
+				io.WriteString(w, answer.body)
+			}}
+			_, tune := overTLS(t, rec)
+			s := newS3(t, tune)
+			read(t, s, inS3)
+			read(t, s, inS3) // the region is remembered
+			want := []string{
+				"GET " + bucket + ".s3.eu-central-1.amazonaws.com/in/a%20b.png",
+				"GET " + bucket + ".s3." + home + ".amazonaws.com/in/a%20b.png",
+				"GET " + bucket + ".s3." + home + ".amazonaws.com/in/a%20b.png",
+			}
+			if got := rec.lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+				t.Errorf("requests:\n%s", strings.Join(got, "\n"))
+			}
+		})
+	}
+}
+
+func TestRegionIsFollowedOnce(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "")
+	rec := &recorder{handler: func(w http.ResponseWriter, r *http.Request) {
+		region := "us-west-1"
+		if strings.Contains(r.Header.Get("Authorization"), "/us-west-1/") {
+			region = "us-west-2"
+		}
+		w.Header().Set("X-Amz-Bucket-Region", region)
+		w.WriteHeader(http.StatusMovedPermanently)
+	}}
+	_, tune := overTLS(t, rec)
+	_, err := newS3(t, tune).Stat(t.Context(), inS3)
+	wantFault(t, err, transfer.Denied, "check the region")
+	if n := len(rec.lines()); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
+// A directory bucket answers ETags that look like an MD5 and are none.
+func TestDirectoryBucket(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "")
+	_, tune := overTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("session") {
+			io.WriteString(w, "<CreateSessionResult><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>S</SecretAccessKey>"+
+				"<SessionToken>T</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>")
+			return
+		}
+		object()(w, r)
+	}))
+	obj := read(t, newS3(t, tune), transfer.Ref{Scheme: transfer.S3, Bucket: "staging--euc1-az1--x-s3", Key: "k"})
+	if obj.MD5 != "" || obj.ETag == "" {
+		t.Errorf("MD5 %q, ETag %q", obj.MD5, obj.ETag)
+	}
+}
+
+func TestRegionOfTheEventIsUsed(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "")
+	t.Setenv("AWS_REGION", "")
+	rec := &recorder{handler: object()}
+	_, tune := overTLS(t, rec)
+	s := newS3(t, tune)
+	for region, host := range map[string]string{"eu-west-3": "eu-west-3", "": "us-east-1"} {
+		ref := inS3
+		ref.Region = region
+		read(t, s, ref)
+		got := rec.lines()
+		if last := got[len(got)-1]; last != "GET "+bucket+".s3."+host+".amazonaws.com/in/a%20b.png" {
+			t.Errorf("region %q: %s", region, last)
+		}
+	}
+}

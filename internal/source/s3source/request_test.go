@@ -1,0 +1,128 @@
+package s3source_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// odd are keys whose path may be written in more than one way.
+var odd = []string{"a b+c", "中/%41&=?#", "/leading", "two//slashes", "./dots/../x", "~-_.!*'()", "trailing/"}
+
+// GET and HEAD are made here, the requests for tags by the SDK: both must name the
+// object alike.
+func TestRequestsNameObjectsAsTheSDKDoes(t *testing.T) {
+	t.Parallel()
+	for _, key := range odd {
+		for name, ref := range map[string]transfer.Ref{
+			"path-style":     {Scheme: transfer.S3, Bucket: bucket, Key: key},
+			"virtual-hosted": {Scheme: transfer.COS, Region: "ap-shanghai", Bucket: bucket, Key: key},
+		} {
+			rec := &recorder{handler: object()}
+			srv, tune := overTLS(t, rec)
+			s := newS3(t, dialTo(serve(t, rec)))
+			if ref.Scheme == transfer.COS {
+				s = newCOS(t, tune, "")
+			}
+			read(t, s, ref)
+			_, _ = s.Stat(t.Context(), ref)
+			_ = s3source.Tagger{Store: s}.Settle(t.Context(), ref, "e", &transfer.Outcome{})
+			lines := rec.lines()
+			if len(lines) < 3 {
+				t.Fatalf("%s %q: requests %q", name, key, lines)
+			}
+			bySDK := strings.TrimPrefix(lines[2], "GET ")
+			if !strings.Contains(rec.seen[2].UserAgent(), "aws-sdk-go") || rec.seen[0].UserAgent() != "tcbferry" {
+				t.Fatalf("%s: made by %q and %q", name, rec.seen[0].UserAgent(), rec.seen[2].UserAgent())
+			}
+			if lines[0] != "GET "+bySDK || lines[1] != "HEAD "+bySDK {
+				t.Errorf("%s %q: %q, the SDK names it %q", name, key, lines[:2], bySDK)
+			}
+			srv.Close()
+		}
+	}
+}
+
+// The signature is computed anew from what arrived
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
+func TestSignature(t *testing.T) {
+	t.Parallel()
+	for _, key := range odd {
+		rec := &recorder{handler: object()}
+		s := newS3(t, dialTo(serve(t, rec)))
+		read(t, s, transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key})
+		req := rec.seen[0]
+		_, fields, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+		parts := map[string]string{}
+		for field := range strings.SplitSeq(fields, ", ") {
+			k, v, _ := strings.Cut(field, "=")
+			parts[k] = v
+		}
+		if got, want := parts["Signature"], signature(req, parts["Credential"], parts["SignedHeaders"]); got != want {
+			t.Errorf("%q: signature %s, want %s", key, got, want)
+		}
+	}
+}
+
+func signature(r *http.Request, credential, signed string) string {
+	mac := func(key []byte, text string) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	scope := strings.SplitN(credential, "/", 2)[1]
+	canonical := r.Method + "\n" + r.URL.EscapedPath() + "\n" + r.URL.RawQuery + "\n"
+	for name := range strings.SplitSeq(signed, ";") {
+		value := r.Header.Get(name)
+		if name == "host" {
+			value = r.Host
+		}
+		canonical += name + ":" + value + "\n"
+	}
+	canonical += "\n" + signed + "\n" + r.Header.Get("X-Amz-Content-Sha256")
+	sum := sha256.Sum256([]byte(canonical))
+	key := []byte("AWS4" + secret)
+	for part := range strings.SplitSeq(scope, "/") {
+		key = mac(key, part)
+	}
+	return hex.EncodeToString(mac(key, "AWS4-HMAC-SHA256\n"+r.Header.Get("X-Amz-Date")+"\n"+scope+"\n"+hex.EncodeToString(sum[:])))
+}
+
+// A directory bucket wants a session first, which is left to the SDK.
+func TestDirectoryBucketsAreLeftToTheSDK(t *testing.T) {
+	t.Parallel()
+	const answer = `<CreateSessionResult><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>B</SecretAccessKey>` +
+		`<SessionToken>C</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>`
+	rec := &recorder{handler: func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("session") {
+			w.Write([]byte(answer))
+			return
+		}
+		object()(w, r)
+	}}
+	s := newS3(t, dialTo(serve(t, rec)))
+	ref := transfer.Ref{Scheme: transfer.S3, Bucket: "files--use1-az4--x-s3", Key: "a"}
+	if obj := read(t, s, ref); obj.MD5 != "" {
+		t.Errorf("its ETag was taken for an MD5: %q", obj.MD5)
+	}
+	if etag, err := s.Stat(t.Context(), ref); err != nil || etag == "" {
+		t.Errorf("Stat: %q, %v", etag, err)
+	}
+	var sessions int
+	for _, r := range rec.seen {
+		if r.URL.Query().Has("session") {
+			sessions++
+		} else if r.Header.Get("X-Amz-S3session-Token") != "C" {
+			t.Errorf("%s without the session", r.Method)
+		}
+	}
+	if sessions != 1 || len(rec.seen) != 3 {
+		t.Errorf("%d sessions, requests %q", sessions, rec.lines())
+	}
+}

@@ -1,0 +1,177 @@
+package websource_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/source/websource"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// breaking serves content and breaks the connection off after the first half of
+// the first answer. Later answers come with etag2 and, if whole is set, whole.
+type breaking struct {
+	content       []byte
+	etag, etag2   string
+	ranges, whole bool
+	status        int      // of the later answers; 0 is the usual one
+	asked         []string // Range and If-Range of each request
+}
+
+func (b *breaking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.asked = append(b.asked, r.Header.Get("Range")+" "+r.Header.Get("If-Range"))
+	size, first := len(b.content), len(b.asked) == 1
+	if b.ranges {
+		w.Header().Set("Accept-Ranges", "bytes")
+	}
+	if first {
+		w.Header().Set("ETag", b.etag)
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		w.Write(b.content[:size/2])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("ETag", b.etag2)
+	if b.status != 0 {
+		w.WriteHeader(b.status)
+		return
+	}
+	var offset int
+	if fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &offset); offset == 0 || b.whole {
+		w.Write(b.content)
+		return
+	}
+	w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", offset, size-1, size))
+	w.WriteHeader(http.StatusPartialContent)
+	w.Write(b.content[offset:])
+}
+
+func TestResume(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("0123456789abcdef"), 4096)
+	for _, tt := range []struct {
+		name  string
+		serve breaking
+		kind  transfer.Kind // "" when the content arrives
+		asked int
+	}{
+		{"strong ETag", breaking{etag: `"a"`, etag2: `"a"`, ranges: true}, "", 2},
+		{"changed, whole answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, whole: true}, transfer.Corrupt, 2},
+		{"changed, partial answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true}, transfer.Corrupt, 2},
+		{"changed, now shorter", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, status: 416}, transfer.Corrupt, 2},
+		{"gone", breaking{etag: `"a"`, ranges: true, status: 404}, transfer.NotFound, 2},
+		{"down for good", breaking{etag: `"a"`, ranges: true, status: 502}, transfer.Unavailable, 6},
+		{"weak ETag", breaking{etag: `W/"a"`, etag2: `W/"a"`, ranges: true}, transfer.Unavailable, 1},
+		{"no ranges", breaking{etag: `"a"`, etag2: `"a"`}, transfer.Unavailable, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := &tt.serve
+			h.content = content
+			server := httptest.NewTLSServer(h)
+			src := websource.New(websource.Options{Allow: list(server.URL), TLS: trust(server)})
+			obj, err := src.Open(t.Context(), ref(t, server.URL+"/x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(obj.Body)
+			obj.Body.Close()
+			server.Close()
+			if len(h.asked) != tt.asked {
+				t.Errorf("asked %q", h.asked)
+			}
+			if tt.kind != "" {
+				if e := transfer.AsError(t.Context(), transfer.Open, err); err == nil || e.Kind != tt.kind {
+					t.Fatalf("error %v, want Kind %s", err, tt.kind)
+				}
+				return
+			}
+			if err != nil || !bytes.Equal(got, content) || obj.Resumes() != 1 {
+				t.Fatalf("%d bytes, %v, %d resumes", len(got), err, obj.Resumes())
+			}
+			if want := " bytes="; !strings.HasPrefix(" "+h.asked[1], want) || !strings.HasSuffix(h.asked[1], `- "a"`) {
+				t.Errorf("asked for the rest with %q", h.asked[1])
+			}
+		})
+	}
+}
+
+// A connection that stalls is given up after 15 seconds; one that moves a byte
+// every 14 is not.
+func TestStall(t *testing.T) {
+	t.Parallel()
+	outside := httptest.NewUnstartedServer(nil)
+	outside.StartTLS() // for its certificate only: its sockets have no place in the bubble
+	certificate, roots := outside.TLS.Certificates, trust(outside)
+	outside.Close()
+	synctest.Test(t, func(t *testing.T) {
+		conns := pipes{make(chan net.Conn), make(chan struct{})}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "4")
+			for range 3 {
+				io.WriteString(w, "x")
+				w.(http.Flusher).Flush()
+				time.Sleep(14 * time.Second)
+			}
+			if r.URL.Path == "/slow" {
+				io.WriteString(w, "x")
+				return
+			}
+			<-r.Context().Done()
+		})}
+		go server.Serve(tls.NewListener(conns, &tls.Config{Certificates: certificate}))
+		defer server.Close()
+		src := websource.New(websource.Options{Allow: list("https://127.0.0.1/"), TLS: roots})
+		src.SetDial(func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			conns.next <- server
+			return client, nil
+		})
+		read := func(path string) (int, time.Duration, error) {
+			start := time.Now()
+			obj, err := src.Open(t.Context(), ref(t, "https://127.0.0.1/"+path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer obj.Body.Close()
+			data, err := io.ReadAll(obj.Body)
+			return len(data), time.Since(start), err
+		}
+		if n, _, err := read("slow"); n != 4 || err != nil {
+			t.Errorf("a slow source gave %d bytes and %v", n, err)
+		}
+		n, took, err := read("stalled")
+		if e := transfer.AsError(t.Context(), transfer.Open, err); n != 3 || err == nil || e.Kind != transfer.Unavailable || took != 43*time.Second {
+			t.Errorf("a stalled source gave %d bytes and %v after %v", n, err, took)
+		}
+	})
+}
+
+// pipes is a listener for the server ends of net.Pipe.
+type pipes struct {
+	next chan net.Conn
+	done chan struct{}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.next:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p pipes) Close() error { close(p.done); return nil }
+
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }

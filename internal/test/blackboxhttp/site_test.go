@@ -1,0 +1,229 @@
+package blackboxhttp_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+)
+
+const (
+	limit = 10 * time.Second // of a request, unless a test has its own
+	// Answers come 500 ms before the deadline (interface.md); a busy machine may
+	// be late by half of that.
+	margin = 250 * time.Millisecond
+)
+
+// A site is a function that runs behind a front. When its test ends, nothing that
+// it said may hold a secret.
+type site struct {
+	front
+	t       testing.TB
+	w       *world
+	program *platform.Program
+	lambda  *platform.Lambda // nil for the web function
+	url     string           // of the web function
+	send    func(t testing.TB, r request, limit time.Duration) answer
+	said    *transcript
+}
+
+// A transcript is all that the callers of a function were told.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *transcript) add(a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(a.body)
+	a.header.Write(&s.text)
+}
+
+// at is the site for a subtest.
+func (s site) at(t testing.TB) *site {
+	s.t = t
+	return &s
+}
+
+// start runs the front's function in the world, with more variables.
+func (f front) start(t testing.TB, w *world, more ...string) *site {
+	t.Helper()
+	s := &site{front: f, t: t, w: w, said: &transcript{}}
+	vars := w.vars(more...)
+	end := func() {}
+	if f.payload == nil {
+		server, err := platform.StartWeb(t.Context(), scfHTTP, vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.program, s.url, s.send, end = server.Program, server.URL, s.overHTTP(), server.Close
+	} else {
+		l := platform.NewLambda(lambdaHTTP, vars)
+		s.lambda, s.program, end = l, l.Program, l.Close
+		s.send = func(t testing.TB, r request, limit time.Duration) answer { return s.at(t).invoke(s.hand(t, r), limit) }
+	}
+	t.Cleanup(func() {
+		end()
+		s.search(vars)
+		if t.Failed() {
+			t.Logf("output of the function:\n%s", s.program.Output())
+		}
+	})
+	return s
+}
+
+// invoke hands a payload to the function.
+func (s *site) invoke(payload []byte, limit time.Duration) answer {
+	s.t.Helper()
+	r, err := s.lambda.Invoke(s.t.Context(), payload, limit)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if r.FunctionError {
+		s.t.Fatalf("the function failed: %s %s", r.ErrorType, r.ErrorMessage)
+	}
+	a := s.read(s.t, r.Payload)
+	a.took = r.Took
+	return a
+}
+
+// overHTTP returns a sender of requests whose targets stay as they are written.
+// The platform tells the function its time limit along with each request.
+func (s *site) overHTTP() func(testing.TB, request, time.Duration) answer {
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	s.t.Cleanup(client.CloseIdleConnections)
+	return func(t testing.TB, r request, limit time.Duration) answer {
+		t.Helper()
+		var body io.Reader = strings.NewReader(r.body)
+		if r.chunked {
+			body = io.MultiReader(body) // of a length that net/http does not know
+		}
+		req, err := http.NewRequestWithContext(t.Context(), r.method, s.url, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL.Opaque = "//" + req.URL.Host + r.target
+		if req.Header = r.header.Clone(); req.Header == nil {
+			req.Header = http.Header{}
+		}
+		req.Header.Set("X-Scf-Timeout", strconv.FormatInt(limit.Milliseconds(), 10))
+		begin := time.Now()
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer{resp.StatusCode, resp.Header, text, time.Since(begin)}
+	}
+}
+
+// do sends a request and checks what holds for every answer.
+func (s *site) do(r request) answer {
+	s.t.Helper()
+	return s.within(r, limit)
+}
+
+func (s *site) within(r request, limit time.Duration) answer {
+	s.t.Helper()
+	a := s.send(s.t, r, limit)
+	if a.took > limit-margin {
+		s.t.Errorf("%s %s: the answer took %v of %v", r.method, r.target, a.took, limit)
+	}
+	if !(r.target == "/tickets" && a.status == http.StatusCreated) { // the one answer that holds secrets
+		s.said.add(a)
+	}
+	wellFormed(s.t, r, a)
+	return a
+}
+
+// A problem is an RFC 9457 answer.
+type problem struct {
+	Status              int
+	Title, Detail, Code string
+}
+
+// problem reads the problem of an answer; every member must be there, and no other.
+func (a answer) problem(t testing.TB) (p problem) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(a.body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil || a.header.Get("Content-Type") != "application/problem+json" ||
+		p.Status != a.status || p.Title != http.StatusText(a.status) || len(p.Detail) < 15 || p.Code == "" {
+		t.Errorf("the answer %d is no problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
+	}
+	return p
+}
+
+// An entry is the answer of a delivery.
+type entry struct {
+	Source, Status, Path, FileID, ETag, CRC64 string
+	Size                                      int64
+	Attempts                                  int
+	DurationMs                                int64
+	Verified                                  []string
+}
+
+// secretVars are the variables of the worlds that hold secrets.
+var secretVars = []string{"WECHAT_APP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY"}
+
+// search looks for secrets in all that the function said, in any spelling that a
+// log or an answer might give them.
+func (s *site) search(vars map[string]string) {
+	text := s.said.text.String() + s.program.Output()
+	secrets := append(s.w.Cloud.Secrets(), anyKey, teamKey, hash(anyKey), hash(teamKey), signature)
+	for _, name := range secretVars {
+		secrets = append(secrets, vars[name])
+	}
+	for _, secret := range secrets {
+		if shows(text, secret) {
+			s.t.Errorf("a secret was shown: %q", secret)
+		}
+	}
+}
+
+func shows(text, secret string) bool {
+	if secret == "" {
+		return false
+	}
+	quoted, _ := json.Marshal(secret) // a string: never fails
+	return slices.ContainsFunc([]string{
+		secret, strings.ToUpper(secret), url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
+		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
+	}, func(spelling string) bool { return strings.Contains(text, spelling) })
+}
+
+func TestSecretsAreFound(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`a&b/c"`, "A&B/C\"", "a%26b%2Fc%22", `a\u0026b/c\"`, "YSZiL2Mi"} {
+		if !shows("before "+text+" after", `a&b/c"`) || shows(text, "") || shows(text, "other") {
+			t.Errorf("%s is not found, or what is not there", text)
+		}
+	}
+}
+
+// bearer is the header of a caller with a key, and more.
+func bearer(key string, more ...string) http.Header {
+	h := http.Header{}
+	if key != "" {
+		h.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i < len(more); i += 2 {
+		h.Set(more[i], more[i+1])
+	}
+	return h
+}

@@ -1,0 +1,133 @@
+package browser_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+)
+
+const (
+	key  = "KEY-of-the-page"
+	size = 12 << 20 // twice what a request may hold
+)
+
+// A page of a listed origin uploads a file that is too large for a request; the
+// same page elsewhere gets no ticket.
+func TestPageUploadsByTicket(t *testing.T) {
+	tools := need(t)
+	w, err := devstack.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	page, elsewhere := servePage(t), servePage(t)
+	storage := httptest.NewServer(allow(page, w.Cloud.Handler()))
+	t.Cleanup(storage.Close)
+	w.Cloud.COSOrigin = storage.URL
+	function := startFunction(t, w, page)
+
+	file, sum := makeFile(t)
+	fragment := "#" + url.Values{"endpoint": {function.URL}, "key": {key}}.Encode()
+	if said := tools.upload(t, file, elsewhere+"/"+fragment); !strings.HasPrefix(said, "failed: TypeError") || len(w.Cloud.Objects()) > 0 {
+		t.Errorf("a page of another origin says %q", said)
+	}
+	said := tools.upload(t, file, page+"/"+fragment)
+	o, ok := w.Cloud.Object(devstack.Env, "browser/long film 红.mp4")
+	switch {
+	case !ok || said != "stored: "+o.FileID:
+		t.Errorf("the page says %q", said)
+	case o.Size != size || o.SHA256 != sum:
+		t.Errorf("%d bytes arrived, not the file's %d, or others", o.Size, size)
+	case !o.Readable:
+		t.Error("the file is stored so that nobody can read it")
+	}
+	for _, secret := range append(w.Cloud.Secrets(), key) {
+		if strings.Contains(function.Output(), secret) {
+			t.Errorf("the function shows %q", secret)
+		}
+	}
+	if t.Failed() {
+		t.Logf("output of the function:\n%s", function.Output())
+	}
+}
+
+// servePage serves the page at the root of an origin.
+func servePage(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join("testdata", "page.html"))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// allow lets pages of an origin read the storage's answers. The bucket of a real
+// environment has CORS rules of its own, which its owner sets in the console; the
+// emulator has none. A form needs no preflight.
+func allow(origin string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Origin") == origin {
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// startFunction runs the built scf-http for pages of an origin.
+func startFunction(t *testing.T, w *devstack.World, origin string) *platform.Web {
+	t.Helper()
+	path, err := devstack.Build(t.Context(), t.TempDir(), "scf-http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256([]byte(key))
+	vars := devstack.With(w.Vars(), "HTTP_KEYS", "page:"+hex.EncodeToString(hash[:])+":browser/", "HTTP_CORS_ORIGINS", origin)
+	function, err := platform.StartWeb(t.Context(), path, vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(function.Close)
+	return function
+}
+
+// makeFile writes a file and returns its path and SHA-256.
+func makeFile(t *testing.T) (path, sum string) {
+	t.Helper()
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{}).Read(data)
+	path = filepath.Join(t.TempDir(), "long film 红.mp4")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256(data)
+	return path, hex.EncodeToString(hash[:])
+}
+
+// upload chooses the file in a page and returns what the page says.
+func (k tools) upload(t *testing.T, file, page string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, k.node, filepath.Join("testdata", "upload.mjs"), k.modules, k.chromium, t.TempDir(), file, page)
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		if failed, ok := err.(*exec.ExitError); ok {
+			t.Fatalf("the browser failed: %v\n%s", err, failed.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}

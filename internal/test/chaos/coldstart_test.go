@@ -1,0 +1,152 @@
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/delivery"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
+)
+
+const starts = 1000
+
+// TestColdStarts starts 1,000 instances of the function at the same moment, each
+// without a token, and has each deliver one file.
+func TestColdStarts(t *testing.T) {
+	w := newWorld(t)
+	invoke := make([]func(context.Context, []byte) ([]byte, error), starts)
+	for i := range invoke {
+		invoke[i] = w.function(t, 0, io.Discard)
+		put(t, w, fmt.Sprintf("%d.bin", i), int64(i%700))
+	}
+	began := time.Now()
+	var wg sync.WaitGroup
+	for i := range invoke {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if reply, err := invoke[i](ctx, plainEvent(fmt.Sprintf("%d.bin", i))); err != nil {
+				t.Errorf("%d: %s %v", i, reply, err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range starts {
+		if o, ok := w.cloud.Object(env, fmt.Sprintf("%d.bin", i)); !ok || o.Size != int64(i%700) {
+			t.Errorf("file %d: %+v", i, o)
+		}
+	}
+	t.Logf("%d cold starts in %v, %d token calls", starts, time.Since(began).Round(time.Millisecond), w.cloud.Requests()[tcb.OpStableToken])
+}
+
+// TestColdStartsAtTheLimit does the same where WeChat allows 300 token calls a
+// minute. The emulator's minutes, the back-off and the platform's retries run on
+// the one clock of a synctest bubble, so that nothing is faster than in reality.
+// Whoever is refused for too long (45011) fails as Throttled, and comes again as
+// Lambda has asynchronous events come again: after one minute, then after two.
+func TestColdStartsAtTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := tcb.DefaultRules()
+		rules.StableCallsPerMinute = 300
+		cloud := tcb.New(rules, tcb.App{ID: appID(0), Secret: "s", Envs: []string{env}})
+		cloud.KeepContent, cloud.ForgetSecrets = 0, true
+		client := &http.Client{Transport: direct{cloud.Handler()}}
+
+		var mu sync.Mutex
+		rounds := map[int]int{}
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i := range starts {
+			wg.Go(func() {
+				path := fmt.Sprintf("%d.bin", i)
+				for round, wait := range []time.Duration{0, time.Minute, 2 * time.Minute} {
+					time.Sleep(wait)
+					o := coldStart(t, client, path)
+					if o.Status() == transfer.Delivered {
+						mu.Lock()
+						rounds[round]++
+						mu.Unlock()
+						return
+					}
+					if o.Err.Kind != transfer.Throttled || o.Err.Code != "45011" {
+						t.Errorf("%s failed as %s %s", path, o.Err.Kind, o.Err.Code)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for i := range starts {
+			if o, ok := cloud.Object(env, fmt.Sprintf("%d.bin", i)); !ok || o.Size != int64(len(o.Path)) {
+				t.Errorf("file %d did not arrive", i)
+			}
+		}
+		t.Logf("%d cold starts at 300 token calls a minute: delivered in %v, by the first event, first and second retry: %d, %d, %d; %d token calls",
+			starts, time.Since(began).Round(time.Second), rounds[0], rounds[1], rounds[2], cloud.Requests()[tcb.OpStableToken])
+		if rounds[0] == starts {
+			t.Error("the limit was never felt")
+		}
+	})
+}
+
+// coldStart is an instance without a token that carries one file, whose content
+// is its name.
+func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome {
+	api := wechat.NewAPI(client.Transport, []string{"http://api.test"})
+	c := &delivery.Courier{
+		Desk:   wechat.NewDesk(api, wechat.Stable(api, appID(0), "s"), true),
+		Poster: cospost.New(client.Transport),
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	ctx, end := delivery.WithReserve(ctx)
+	defer end()
+	return c.CarryFrom(ctx, named{}, transfer.Plan{
+		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: path}, Size: -1},
+		Dest: transfer.Dest{Env: env, Path: path},
+	})
+}
+
+// named is a source whose files hold their own names.
+type named struct{}
+
+func (named) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, error) {
+	return &transfer.Object{Body: io.NopCloser(bytes.NewReader([]byte(ref.Key))), Size: int64(len(ref.Key)), ETag: ref.Key}, nil
+}
+
+func (named) Stat(_ context.Context, ref transfer.Ref) (string, error) { return ref.Key, nil }
+
+// direct is a transport that calls a handler, without a network, whose waits
+// synctest could not see through.
+type direct struct{ h http.Handler }
+
+func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	target, err := url.ParseRequestURI(req.URL.RequestURI())
+	if err != nil {
+		return nil, err
+	}
+	r := req.Clone(req.Context())
+	r.URL, r.Host, r.RemoteAddr = target, req.URL.Host, "127.0.0.1:1"
+	if r.ContentLength >= 0 {
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	d.h.ServeHTTP(w, r)
+	r.Body.Close()
+	return w.Result(), nil
+}

@@ -1,0 +1,56 @@
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+// What the CAM policies grant is what the function asks for when COS refuses, one
+// policy for each option, and nothing beside the one bucket.
+func TestCAM(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile(filepath.Join(root, "internal", "source", "s3source", "fault.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := regexp.MustCompile(`name/cos:\w+`).FindAllString(string(source), -1)
+	granted := map[string]bool{}
+	for _, file := range []string{"cam-policy.json", "cam-policy-tag.json", "cam-policy-delete.json"} {
+		text, err := os.ReadFile(filepath.Join(root, "docs", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var policy struct {
+			Version   string
+			Statement []struct {
+				Effect           string
+				Action, Resource []string
+			}
+		}
+		if err := json.Unmarshal(text, &policy); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if policy.Version != "2.0" || len(policy.Statement) != 1 {
+			t.Fatalf("%s: %+v", file, policy)
+		}
+		s := policy.Statement[0]
+		if s.Effect != "allow" || !slices.Equal(s.Resource, []string{"qcs::cos:REGION:uid/APPID:BUCKET/*"}) {
+			t.Errorf("%s: %s %v", file, s.Effect, s.Resource)
+		}
+		for _, action := range s.Action {
+			if !slices.Contains(asked, action) || granted[action] {
+				t.Errorf("%s grants %s, which nothing needs or another policy grants", file, action)
+			}
+			granted[action] = true
+		}
+	}
+	for _, action := range asked {
+		if !granted[action] {
+			t.Errorf("no policy grants %s", action)
+		}
+	}
+}

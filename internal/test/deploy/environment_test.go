@@ -1,0 +1,127 @@
+package deploy
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tcbferry/tcbferry/internal/config"
+)
+
+// unset says why a variable that the code reads is in no deployment file.
+var unset = map[string]string{
+	"AWS_LAMBDA_FUNCTION_NAME":               "set by Lambda",
+	"TENCENTCLOUD_SECRETID":                  "set by SCF; elsewhere it would be a secret in the plain environment",
+	"TENCENTCLOUD_SECRETKEY":                 "as above",
+	"TENCENTCLOUD_SESSIONTOKEN":              "as above",
+	"PORT":                                   "SCF asks for 9000, the default",
+	"AWS_ACCESS_KEY_ID":                      "set by Lambda; on SCF it would be a secret in the plain environment",
+	"AWS_PROFILE":                            "for machines with a person on them",
+	"AWS_SHARED_CREDENTIALS_FILE":            "as above",
+	"AWS_CONFIG_FILE":                        "as above",
+	"AWS_WEB_IDENTITY_TOKEN_FILE":            "for containers",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "as above",
+	"AWS_CONTAINER_CREDENTIALS_FULL_URI":     "as above",
+	"AWS_ENDPOINT_URL":                       "AWS_ENDPOINT_URL_S3 is offered; this one is for emulators of all of AWS",
+}
+
+// onLambda and onSCF say the same of one platform, or of one function on it.
+var (
+	onLambda = map[string]string{
+		"COS_ENDPOINT_URL":                "COS's keys are not to be had on Lambda without a secret in the plain environment",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "set by Lambda",
+		"GOMAXPROCS":                      "the Go runtime's own, which the function fits to its memory",
+		"GOGC":                            "as above",
+	}
+	onSCF    = map[string]string{"SQS_PARTIAL_BATCH": "there is no SQS", "AWS_ENDPOINT_URL_S3": "AWS credentials would be secrets in the plain environment"}
+	overHTTP = map[string]string{"SQS_PARTIAL_BATCH": "there is no batch", "ON_DELIVERED": "a caller may name a source, not have it deleted"}
+)
+
+// bySDK are variables that only the AWS SDK reads (interface.md).
+var bySDK = []string{"AWS_ENDPOINT_URL_S3"}
+
+// read returns the variables that a function reads: what the configuration asks
+// for, and what the sources of its packages ask the system for by name.
+func read(function string, load func(func(string) string) (config.Config, error)) (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, set := range []map[string]string{nil, {"ROUTES": `[{"from":"s3://b/"}]`}} {
+		load(func(name string) string { names[name] = true; return set[name] })
+	}
+	for _, name := range bySDK {
+		names[name] = true
+	}
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "./functions/"+function)
+	list.Dir = root
+	dirs, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	for _, dir := range strings.Fields(string(dirs)) {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range getenv.FindAllSubmatch(source, -1) {
+				names[string(m[1])] = true
+			}
+		}
+	}
+	return names, nil
+}
+
+var getenv = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\("([A-Z0-9_]+)"\)`)
+
+// lambdaReads are the variables that the two functions on Lambda read.
+var lambdaReads = sync.OnceValues(func() (reads [2]map[string]bool, err error) {
+	if reads[0], err = read("lambda-objects", config.Load); err == nil {
+		reads[1], err = read("lambda-http", config.LoadHTTP)
+	}
+	return reads, err
+})
+
+// compare checks the variables that a file sets against those that are read.
+func compare(where string, set []string, read map[string]bool, left ...map[string]string) (problems []string) {
+	for _, name := range set {
+		if !read[name] {
+			problems = append(problems, fmt.Sprintf("%s sets %s, which nothing reads", where, name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(read)) {
+		excused := slices.ContainsFunc(append(left, unset), func(m map[string]string) bool { return m[name] != "" })
+		if isSet := slices.Contains(set, name); !isSet && !excused {
+			problems = append(problems, fmt.Sprintf("%s does not set %s, which the code reads", where, name))
+		} else if isSet && excused {
+			problems = append(problems, fmt.Sprintf("%s sets %s, which is on the list of those that are not", where, name))
+		}
+	}
+	return problems
+}
+
+func checkEnvironment(d turned) []string {
+	functions := d.with(map[string]string{"Http": "keys", "S3EndpointUrl": "https://s3.example.com"}).properties("AWS::Lambda::Function")
+	variables := func(id string) []string {
+		env, _ := functions[id]["Environment"].(map[string]any)
+		vars, _ := env["Variables"].(map[string]any)
+		return slices.Collect(maps.Keys(vars))
+	}
+	reads, err := lambdaReads()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return append(compare("LambdaObjects", variables("LambdaObjects"), reads[0], onLambda),
+		compare("LambdaHttp", variables("LambdaHttp"), reads[1], onLambda, overHTTP)...)
+}

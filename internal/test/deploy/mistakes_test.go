@@ -1,0 +1,71 @@
+package deploy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A mistake is something that a person might do to the template: text that is
+// replaced, the first time that it occurs. says is part of the check's complaint.
+type mistake struct{ name, old, new, check, says string }
+
+var mistakes = []mistake{
+	{"plain secret taken", `^$|^ssm:/[A-Za-z0-9_./-]+$|^secretsmanager:[A-Za-z0-9/_+=.@-]+(#.+)?$|^file:/.+$`, `.*`, "patterns", "WeChatAppSecret takes"},
+	{"plain secret in routes taken", `(?!.*"appSecret"\s*:\s*"(?!ssm:/|secretsmanager:|file:/))`, ``, "patterns", "Routes takes"},
+	{"undescribed parameter", "    Description: ID of the CloudBase environment", "    # Description: ID of the CloudBase environment", "parameters", "CloudBaseEnv has no description"},
+	{"parameter in no group", "[CloudBaseEnv, CloudBasePath, ", "[CloudBaseEnv, ", "parameters", "CloudBasePath is in 0 groups"},
+	{"misspelt variable", "          INCLUDE: ", "          INCLUDES: ", "environment", "sets INCLUDES, which nothing reads"},
+	{"forgotten variable", "          LOG_LEVEL: !Ref LogLevel", "", "environment", "does not set LOG_LEVEL"},
+	{"secret of another cloud", "          LOG_LEVEL: !Ref LogLevel", "          LOG_LEVEL: !Ref LogLevel\n          TENCENTCLOUD_SECRETKEY: x", "environment", "sets TENCENTCLOUD_SECRETKEY, which is on the list"},
+	{"deletes by default", "                - Deletes\n", "                - Queued\n", "policies", "s3:DeleteObject"},
+	{"tags when it deletes", "  Tags: !Equals [!Ref OnDelivered, tag]", "  Tags: !Not [!Equals [!Ref OnDelivered, keep]]", "policies", "== delete: + ObjectsRole may"},
+	{"whole bucket", `Resource: !Sub "arn:${AWS::Partition}:s3:::${StagingBucket}/${KeyPrefix}*"`, `Resource: !Sub "arn:${AWS::Partition}:s3:::${StagingBucket}/*"`, "policies", "== part of a bucket"},
+	{"every action", "Action: s3:GetObject", `Action: "s3:*"`, "policies", "policy unexpected"},
+	{"any rule may send", `            Condition: {ArnEquals: {"aws:SourceArn": !GetAtt Created.Arn}}`, "", "policies", "QueuesTakeEvents lets"},
+	{"one permission for the URL", "  AnyoneMayInvokeByUrl:\n    Type: AWS::Lambda::Permission\n    Condition: HttpByKeys", "  AnyoneMayInvokeByUrl:\n    Type: AWS::Lambda::Permission\n    Condition: HttpByIam", "policies", "policy missing: == HTTP by keys"},
+	{"secret's key forgotten", "  SecretsHaveKey: !Not [!Equals [!Ref SecretKmsKeyArn, \"\"]]", "  SecretsHaveKey: !Equals [!Ref SecretKmsKeyArn, x]", "policies", "DecryptSecrets"},
+	{"other account's batch jobs", `            Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}`, "", "policies", "== backfill"},
+	{"wrong runtime", "Runtime: provided.al2023", "Runtime: provided.al2", "functions", "runs bootstrap on provided.al2"},
+	{"wrong default architecture", "Default: arm64", "Default: x86_64", "functions", "runs on [x86_64]"},
+	{"built by SAM", "BuildMethod: makefile", "BuildMethod: go1.x", "functions", `built by "go1.x"`},
+	{"log for ever", "      RetentionInDays: !Ref LogRetentionDays", "", "functions", "keeps its log for ever"},
+	{"open URL", "AuthType: !If [HttpByIam, AWS_IAM, NONE]", "AuthType: NONE", "functions", "with iam the URL has the type NONE"},
+	{"short visibility", `"300": {Visibility: 1800`, `"300": {Visibility: 300`, "queues", "visibility 300 for the timeout 300"},
+	{"no partial batches", "      FunctionResponseTypes: [ReportBatchItemFailures]\n      ScalingConfig: {MaximumConcurrency: !Ref", "      ScalingConfig: {MaximumConcurrency: !Ref", "queues", "passes for delivered"},
+	{"hasty dead letters", "maxReceiveCount: 5", "maxReceiveCount: 1", "queues", "after 1 receives"},
+	{"dead letters dropped", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60", "queues", "dropped before"},
+	{"more than reserved", "ScalingConfig: {MaximumConcurrency: !Ref MaximumConcurrency}", "ScalingConfig: {MaximumConcurrency: 50}", "queues", "10 are reserved"},
+	{"silent bucket", "EventBridgeEnabled: true", "EventBridgeEnabled: false", "queues", "the bucket is silent"},
+	{"failures fed back", "      Enabled: false\n", "", "queues", "feeds failures"},
+	{"bucket deleted", "DeletionPolicy: Retain", "DeletionPolicy: Delete", "queues", "goes with the stack"},
+	{"kind without alarm", "Value: Corrupt}", "Value: Corruption}", "telemetry", "kind Corrupt raise no alarm"},
+	{"misspelt metric", "MetricName: Failures\n", "MetricName: Failed\n", "telemetry", "never written"},
+	{"dashboard no JSON", `{"widgets": [`, `{"widgets": [,`, "telemetry", "dashboard: "},
+	{"dashboard's misspelt metric", `"FilesSkipped"`, `"FileSkipped"`, "telemetry", "shows tcbferry FileSkipped"},
+}
+
+func (m mistake) make(template string) (string, error) {
+	if !strings.Contains(template, m.old) {
+		return "", fmt.Errorf("the mistake %q cannot be made: the template has no %q", m.name, m.old)
+	}
+	return strings.Replace(template, m.old, m.new, 1), nil
+}
+
+// Each mistake is noticed by the check that is there for it.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	all := transformed(t)
+	for i, m := range mistakes {
+		t.Run(m.name, func(t *testing.T) {
+			d := all[i+1]
+			if d.Error != "" {
+				t.Fatalf("the transform fails, which says nothing about the check: %s", d.Error)
+			}
+			problems := checks[m.check](d)
+			if all := strings.Join(problems, "\n"); !strings.Contains(all, m.says) {
+				t.Errorf("nobody says %q, only:\n%s", m.says, all)
+			}
+		})
+	}
+}

@@ -1,0 +1,272 @@
+package docs
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of codes in docs/operations.md")
+
+const operations = "../../../docs/operations.md"
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// block returns what stands around and in the part of a text that is marked by
+// comments.
+func block(t *testing.T, text, name string) (before, inside, after string) {
+	t.Helper()
+	begin := "<!-- " + name + " -->\n"
+	before, rest, ok := strings.Cut(text, begin)
+	inside, after, ok2 := strings.Cut(rest, "<!-- end -->")
+	if !ok || !ok2 {
+		t.Fatalf("there is no block %q", name)
+	}
+	return before + begin, inside, "<!-- end -->" + after
+}
+
+// Every code that the product explains is in the tables of docs/operations.md, as
+// the product explains it.
+func TestOperationsListsEveryCode(t *testing.T) {
+	for name, table := range map[string]string{"wechat codes": wechatTable(), "cos codes": cosTable(t)} {
+		text := read(t, operations)
+		before, inside, after := block(t, text, name)
+		if strings.Count(table, "\n") < 30 {
+			t.Errorf("the table of %s is too short to be true:\n%s", name, table)
+		}
+		if *update {
+			if err := os.WriteFile(operations, []byte(before+table+after), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if inside != table {
+			t.Errorf("the table of %s is out of date; run go test ./internal/test/docs -update", name)
+		}
+	}
+}
+
+func wechatTable() string {
+	b := new(strings.Builder)
+	b.WriteString("| Code | Kind | Meaning | What to do |\n|---|---|---|---|\n")
+	for _, c := range wechat.Codes() {
+		where := ""
+		switch c.At {
+		case wechat.AtToken:
+			where = " where a token is fetched"
+		case wechat.AtAPI:
+			where = " where a token is used"
+		}
+		if c.Name != "" {
+			where += " " + c.Name
+		}
+		fmt.Fprintf(b, "| %d%s | %s | %s | %s |\n", c.Number, where, c.Kind, c.Meaning, c.Advice)
+	}
+	return b.String()
+}
+
+// cosTable reads the table of package cospost in its source, for it is nobody
+// else's to use.
+func cosTable(t *testing.T) string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "../../../internal/upload/cospost/codes.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{} // constants
+	var rows []string
+	literal := func(e ast.Expr) string {
+		switch e := e.(type) {
+		case *ast.BasicLit:
+			s, _ := strconv.Unquote(e.Value)
+			return s
+		case *ast.Ident:
+			return texts[e.Name]
+		}
+		t.Fatalf("a text that is neither literal nor constant: %T", e)
+		return ""
+	}
+	for _, d := range f.Decls {
+		group, ok := d.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range group.Specs {
+			v, ok := spec.(*ast.ValueSpec)
+			if !ok || len(v.Values) != 1 {
+				continue
+			}
+			if group.Tok == token.CONST {
+				texts[v.Names[0].Name] = literal(v.Values[0])
+			} else if v.Names[0].Name == "codes" {
+				for _, e := range v.Values[0].(*ast.CompositeLit).Elts {
+					row := e.(*ast.KeyValueExpr)
+					verdict := row.Value.(*ast.CompositeLit).Elts
+					rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", literal(row.Key), verdict[0].(*ast.SelectorExpr).Sel.Name, literal(verdict[1])))
+				}
+			}
+		}
+	}
+	slices.Sort(rows)
+	return "| Code | Kind | Meaning, what to do |\n|---|---|---|\n" + strings.Join(rows, "")
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// firstColumn is what stands between backquotes in the first column of a table.
+func firstColumn(table string) []string {
+	var names []string
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); len(cells) > 1 {
+			for _, m := range quoted.FindAllStringSubmatch(cells[1], -1) {
+				names = append(names, m[1])
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The schema in docs/operations.md is what the journal writes: not a field less,
+// not a field more.
+func TestOperationsDescribesTheLog(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r", Trace: "t"})
+	plan := transfer.Plan{Item: transfer.Item{ID: "m", Ref: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "k"}}, Dest: transfer.Dest{Env: "e", Path: "k"}}
+	outs := []transfer.Outcome{
+		{Plan: plan, FileID: "f", Size: 1, Verified: []string{"size"}, Warning: "w", Attempts: 1, Took: time.Second},
+		{Plan: plan, Reason: transfer.Gone},
+		{Plan: plan, Err: &transfer.Error{Stage: transfer.Post, Kind: transfer.Denied, Code: "AccessDenied", What: "no"}},
+	}
+	fields, units, sets := map[string]bool{}, map[string]string{}, map[string]string{}
+	telemetry.New(&b, slog.LevelInfo, "").File(ctx, &outs[0])
+	telemetry.New(&b, slog.LevelInfo, "").File(ctx, &outs[1])
+	telemetry.New(&b, slog.LevelInfo, "").File(ctx, &outs[2])
+	for line := range strings.Lines(b.String()) {
+		for name := range decoded[map[string]any](t, line) {
+			fields[name] = true
+		}
+	}
+	b.Reset()
+	telemetry.New(&b, slog.LevelInfo, "fn").Invocation(ctx, outs, 1, time.Second)
+	for line := range strings.Lines(b.String()) {
+		emf := decoded[struct {
+			AWS struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name, Unit string }
+				}
+			} `json:"_aws"`
+		}](t, line)
+		for _, group := range emf.AWS.CloudWatchMetrics {
+			var names []string
+			for _, set := range group.Dimensions {
+				names = append(names, "`"+strings.Join(set, "`, `")+"`")
+			}
+			for _, m := range group.Metrics {
+				units[m.Name], sets[m.Name] = m.Unit, strings.Join(names, "; ")
+			}
+			if group.Namespace != "tcbferry" {
+				t.Errorf("namespace %q", group.Namespace)
+			}
+		}
+	}
+	text := read(t, operations)
+	_, table, _ := block(t, text, "file line")
+	if got, want := firstColumn(table), slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
+		t.Errorf("documented fields %v\nwritten fields    %v", got, want)
+	}
+	_, table, _ = block(t, text, "metrics")
+	if got, want := firstColumn(table), slices.Sorted(maps.Keys(units)); !slices.Equal(got, want) {
+		t.Errorf("documented metrics %v\nwritten metrics    %v", got, want)
+	}
+	for line := range strings.Lines(table) {
+		for _, name := range firstColumn(line) {
+			if want := "| " + units[name] + " | " + sets[name] + " |"; !strings.Contains(line, want) {
+				t.Errorf("%s is documented as %swant %s", name, line, want)
+			}
+		}
+	}
+}
+
+func decoded[T any](t *testing.T, line string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(line), &v); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	return v
+}
+
+// Every alarm of the template is explained, and none that is not there.
+func TestOperationsExplainsEveryAlarm(t *testing.T) {
+	t.Parallel()
+	var alarms []string
+	for _, m := range regexp.MustCompile(`AlarmName: !Sub "\$\{AWS::StackName\}-([a-z-]+)"`).FindAllStringSubmatch(read(t, "../../../template.yaml"), -1) {
+		alarms = append(alarms, "tcbferry-"+m[1])
+	}
+	slices.Sort(alarms)
+	_, section, _ := strings.Cut(read(t, operations), "\n## Alarms\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	if explained := firstColumn(section); len(alarms) < 20 || !slices.Equal(explained, alarms) {
+		t.Errorf("explained %v\nthere are %v", explained, alarms)
+	}
+	for _, m := range regexp.MustCompile(`\bout ([A-Z][A-Za-z]+)`).FindAllStringSubmatch(read(t, operations), -1) {
+		if !strings.Contains(read(t, "../../../template.yaml"), "\n  "+m[1]+":\n") {
+			t.Errorf("the stack has no output %s", m[1])
+		}
+	}
+}
+
+// Links between the documents lead to files and headings that are there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	for _, name := range []string{"operations.md", "scaling.md", "wire.md"} {
+		for _, m := range link.FindAllStringSubmatch(read(t, filepath.Join("../../../docs", name)), -1) {
+			target := filepath.Join("../../../docs", m[1])
+			if m[1] == "" {
+				target = filepath.Join("../../../docs", name)
+			}
+			if text := read(t, target); m[2] != "" && !slices.Contains(anchors(text), m[2]) {
+				t.Errorf("%s: %s has no heading %s", name, target, m[2])
+			}
+		}
+	}
+}
+
+// anchors are the links to a document's headings, as they are made from their text.
+func anchors(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && line[0] == '#' {
+			title = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "-")
+			all = append(all, "#"+regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(title, ""))
+		}
+	}
+	return all
+}

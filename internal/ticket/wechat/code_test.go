@@ -1,0 +1,185 @@
+package wechat_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// kinds is wire.md C.2, D.1 and D.2 once more, by what is to be done.
+var kinds = map[transfer.Kind][]int64{
+	transfer.Unavailable: {-1, -1000, -501001, -501002, -501018, -503001, -601001, -601003, -601008, -604102, -604103},
+	transfer.Throttled:   {45011, -501004},
+	transfer.Stale:       {40001, 40014, 42001},
+	transfer.Refused:     {40097, -501007, -403001},
+	transfer.Denied: {
+		40002, 40013, 40101, 40125, 40164, 41001, 41002, 41004, 42002, 42007, 43002, 44002, 45009, 47001,
+		48001, 48004, 48017, 50002, 61004, 61007, 61024, 85088, 89501, 89503, 89506, 89507,
+		-501003, -501005, -501006, -501008, -501009, -501015, -501016, -501017, -501019, -501020, -501021, -501023,
+		-503002, -503003, -503004, -601002, -601004, -601010, -601011, -601012, -601013, -601018, -601027,
+		-604100, -604101, -604104, -606003,
+	},
+}
+
+func TestCodesAtTheAPI(t *testing.T) {
+	t.Parallel()
+	known := map[int64]bool{}
+	for kind, numbers := range kinds {
+		for _, n := range numbers {
+			known[n] = true
+			_, err := ask(answering(t, 200, fmt.Sprintf(`{"errcode":%d,"errmsg":""}`, n)))
+			e := fault(t, err)
+			want := kind
+			if kind == transfer.Stale {
+				want = transfer.Denied // the fixed token of ask cannot be renewed
+			}
+			c := wechat.Explain(n, wechat.AtAPI)
+			if e.Kind != want || e.Code != strconv.FormatInt(n, 10) || c.Kind != kind || e.After != 0 {
+				t.Errorf("%d: %+v, table says %s, want %s", n, e, c.Kind, want)
+			}
+			if prefix := fmt.Sprintf("%d: %s; %s", n, c.Meaning, c.Advice); !strings.HasPrefix(e.What, prefix) || strings.Contains(e.What, "WeChat:") {
+				t.Errorf("%d with an empty errmsg reads %q", n, e.What)
+			}
+		}
+	}
+	for _, c := range wechat.Codes() {
+		if !known[c.Number] {
+			t.Errorf("%d has no expectation here", c.Number)
+		}
+		if c.Meaning == "" || c.Advice == "" || c.Kind == "" {
+			t.Errorf("%d is not explained", c.Number)
+		}
+	}
+}
+
+func TestCodesAtTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int64{40001, 40002, 40013, 40014, 40125, 40164, 41002, 41004, 42001} {
+		_, err := wechat.Stable(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", "SECRET").Get(context.Background())
+		if e := fault(t, err); e.Kind != transfer.Denied || e.Code != strconv.FormatInt(n, 10) {
+			t.Errorf("%d: %+v, want Denied", n, e)
+		}
+	}
+	if c := wechat.Explain(40001, wechat.AtToken); !strings.Contains(c.Meaning, "secret") {
+		t.Errorf("40001 at the token endpoint reads %q", c.Meaning)
+	}
+}
+
+func TestUnknownCodesGoByTheirSign(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]transfer.Kind{
+		`{"errcode":-987654}`:  transfer.Unavailable,
+		`{"errcode":99999}`:    transfer.Denied,
+		`{"errcode":1e400}`:    transfer.Denied,
+		`{"errcode":-1e400}`:   transfer.Unavailable,
+		`{"errcode":"45011"}`:  transfer.Throttled,
+		`{"errcode":4.5011e4}`: transfer.Throttled,
+		strings.Replace(goodTicket, `"errcode":0`, `"errcode":0.5`, 1): transfer.Unavailable,
+		`{"errcode":{}}`:            transfer.Unavailable,
+		`{"errcode":"x"}`:           transfer.Unavailable,
+		`{"errcode":"NaN"}`:         transfer.Unavailable,
+		`{"errcode":45011,"url":1}`: transfer.Throttled,
+	} {
+		_, err := ask(answering(t, 200, body))
+		if e := fault(t, err); e.Kind != want {
+			t.Errorf("%s: %+v, want %s", body, e, want)
+		}
+	}
+}
+
+// testdata/refusals.txt holds pairs of lines: what WeChat sent (wire.md G10),
+// and what is made of it.
+func TestGoldenRefusals(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open("testdata/refusals.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	for lines := bufio.NewScanner(f); lines.Scan(); n++ {
+		sent := lines.Text()
+		if !lines.Scan() {
+			t.Fatal("odd number of lines")
+		}
+		api := answering(t, 200, sent)
+		_, err := wechat.Stable(api, "wx1", "SECRET").Get(context.Background())
+		if !strings.Contains(sent, "access_token") {
+			if got := fault(t, err).What; got != lines.Text() {
+				t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
+			}
+			continue
+		}
+		_, err = wechat.NewDesk(api, stubborn{}, false).Ticket(context.Background(), transfer.Dest{})
+		if got := fault(t, err).What; got != lines.Text() {
+			t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
+		}
+	}
+	if n != 8 {
+		t.Errorf("read %d pairs, want 8", n)
+	}
+}
+
+// stubborn renews a token by another that is refused too.
+type stubborn struct{}
+
+func (stubborn) Get(context.Context) (wechat.Token, error) {
+	return wechat.Token{Param: "access_token", Value: "ONE"}, nil
+}
+
+func (stubborn) Renew(context.Context, wechat.Token, *transfer.Error) (wechat.Token, error) {
+	return wechat.Token{Param: "access_token", Value: "TWO"}, nil
+}
+
+func (stubborn) Fetches() int64 { return 0 }
+
+func TestErrmsgIsTamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ errmsg, want string }{
+		{`bad token TOKEN here rid: ab-1`, `(WeChat: bad token ••• here, rid: ab-1)`},
+		{`TO\u0000KEN and TO\u202eKEN\u001b[31m`, `(WeChat: ••• and •••[31m)`},
+		{`\r\nEnvironment not found\t TcbCode: [INVALID_ENV] rid: x1`, `(WeChat: Environment not found TcbCode: [INVALID_ENV], rid: x1)`},
+		{` hint: [UDJcH.wgE-kUH3ba]`, `(rid: UDJcH.wgE-kUH3ba)`},
+		{`hybrid: 5`, `(WeChat: hybrid: 5)`},
+		{strings.Repeat("语", 500), `(WeChat: ` + strings.Repeat("语", 200) + `…)`},
+		{`\ud800`, "(WeChat: \uFFFD)"},
+	} {
+		_, err := ask(answering(t, 200, `{"errcode":48001,"errmsg":"`+c.errmsg+`"}`))
+		if e := fault(t, err); !strings.HasSuffix(e.What, "; grant the app access to this CloudBase environment and its open API in WeChat's console "+c.want) {
+			t.Errorf("%q becomes %q, want the end %q", c.errmsg, e.What, c.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		body   string
+		header []string
+		want   time.Duration
+	}{
+		{429, "", []string{"Retry-After", "7"}, 7 * time.Second},
+		{503, "", []string{"Retry-After", "99999999999999999999"}, 0},
+		{503, "", []string{"Retry-After", "9999999999999"}, 24 * time.Hour},
+		{503, "", []string{"Retry-After", "-5"}, 0},
+		{503, "", []string{"Retry-After", "soon"}, 0},
+		{200, `{"errcode":45011}`, []string{"Retry-After", "60"}, time.Minute},
+		{200, `{"errcode":45011}`, nil, 0},
+		{503, "", []string{"Date", "Thu, 29 Aug 2019 07:39:34 GMT", "Retry-After", "Thu, 29 Aug 2019 07:39:44 GMT"}, 10 * time.Second},
+		{503, "", []string{"Retry-After", "Thu, 29 Aug 2019 07:39:44 GMT"}, 0},
+	} {
+		_, err := ask(answering(t, c.status, c.body, c.header...))
+		if e := fault(t, err); e.After != c.want {
+			t.Errorf("%v: After %v, want %v", c.header, e.After, c.want)
+		}
+	}
+}

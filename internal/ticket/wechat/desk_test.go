@@ -1,0 +1,264 @@
+package wechat_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+var _ transfer.Desk = (*wechat.Desk)(nil)
+
+func TestTicketOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	sample, err := os.ReadFile("testdata/uploadfile.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The upper bound: the Date of the answer is within the signature's span.
+	api := answering(t, 200, string(sample), "Date", "Wed, 08 May 2019 09:18:50 GMT")
+	began := time.Now()
+	got, err := wechat.NewDesk(api, wechat.Fixed("TOKEN"), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.URL != "https://cos.ap-shanghai.myqcloud.com/7465-test2-4a89da-1258717764/testupload" || got.Key != "testupload" ||
+		got.FileID != "cloud://test2-4a89da.7465-test2-4a89da-1258717764/testupload" ||
+		len(got.Signature) != 248 || len(got.SecurityToken) != 470 || len(got.MetaFileID) != 164 {
+		t.Errorf("%s %q %d %d %d", got.URL, got.Key, len(got.Signature), len(got.SecurityToken), len(got.MetaFileID))
+	}
+	if left := got.Expires.Sub(began).Round(time.Second); left != 900*time.Second {
+		t.Errorf("expires in %v, want 15m", left)
+	}
+}
+
+func TestUploadfileRequest(t *testing.T) {
+	t.Parallel()
+	const path = `a & b/<中文> "x"+%2F.png`
+	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.Method != "POST" || r.RequestURI != "/prefix/tcb/uploadfile?access_token=T%2B%26%2F" || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s %v", r.Method, r.RequestURI, r.Header)
+		}
+		if string(body) != `{"env":"e-1","path":"a & b/<中文> \"x\"+%2F.png"}` || r.ContentLength != int64(len(body)) {
+			t.Errorf("%s", body)
+		}
+		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
+	})
+	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.Fixed("T+&/"), false)
+	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTicketsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	const good = "https://cos.example.com/bucket/a/b"
+	for name, c := range map[string]struct {
+		old, new string
+		http     bool
+		kind     transfer.Kind // "" means that the ticket is good
+	}{
+		"as it is":              {good, good, false, ""},
+		"no url":                {`"url"`, `"u"`, false, transfer.Unavailable},
+		"no token":              {`"STS"`, `""`, false, transfer.Unavailable},
+		"no authorization":      {`"authorization"`, `"x"`, false, transfer.Unavailable},
+		"no file_id":            {`"file_id"`, `"x"`, false, transfer.Unavailable},
+		"no cos_file_id":        {`"META"`, `null`, false, transfer.Unavailable},
+		"a number for a text":   {`"STS"`, `5`, false, transfer.Unavailable},
+		"other path":            {"env.bucket/a/b", "env.bucket/a/c", false, transfer.Corrupt},
+		"longer name":           {"env.bucket/a/b", "env.bucket/xa/b", false, transfer.Corrupt},
+		"http":                  {good, "http://cos.example.com/bucket/a/b", false, transfer.Corrupt},
+		"http allowed":          {good, "http://127.0.0.1:1/bucket/a/b", true, ""},
+		"https when http is ok": {good, good, true, ""},
+		"ftp":                   {good, "ftp://cos.example.com/bucket/a/b", true, transfer.Corrupt},
+		"relative":              {good, "/bucket/a/b", true, transfer.Corrupt},
+		"no host":               {good, "https:///bucket/a/b", false, transfer.Corrupt},
+		"a port alone":          {good, "https://:443/bucket/a/b", false, transfer.Corrupt},
+		"userinfo":              {good, "https://u:p@cos.example.com/bucket/a/b", false, transfer.Corrupt},
+		"userinfo, empty":       {good, "https://@cos.example.com/bucket/a/b", false, transfer.Corrupt},
+		"bad host":              {good, "https://a b/bucket/a/b", false, transfer.Corrupt},
+		"at sign in the path":   {good, "https://cos.example.com/b@c/a/b", false, ""},
+		"unescaped path":        {good, "https://cos.example.com/bucket/中 文 100%.txt", false, ""},
+		"no path":               {good, "https://cos.example.com?x", false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(goodTicket, c.old) {
+				t.Fatal("the case changes nothing")
+			}
+			api := answering(t, 200, strings.Replace(goodTicket, c.old, c.new, 1))
+			got, err := wechat.NewDesk(api, wechat.Fixed("T"), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+			if c.kind == "" {
+				if err != nil || strings.HasPrefix(c.old, "https") && got.URL != c.new {
+					t.Errorf("%v, url %q", err, got.URL)
+				}
+				return
+			}
+			if e := fault(t, err); e.Kind != c.kind || got != (transfer.Ticket{}) {
+				t.Errorf("%+v, want %s", e, c.kind)
+			}
+		})
+	}
+}
+
+func TestExpires(t *testing.T) {
+	t.Parallel()
+	// Time in the bubble begins at 2000-01-01 00:00:00 UTC, Unix 946684800.
+	const date = "Sat, 01 Jan 2000 00:00:00 GMT"
+	for name, c := range map[string]struct {
+		sign, date string
+		want       time.Duration
+	}{
+		"no Date, our clock right":     {"946684800;946685700", "", 900 * time.Second},
+		"no Date, issued 100 s ago":    {"946684700;946685600", "", 800 * time.Second},
+		"no Date, our clock slow":      {"946688400;946689300", "", 900 * time.Second},
+		"no Date, past its end":        {"946681200;946682100", "", -2700 * time.Second},
+		"Date, same clock":             {"946684800;946685700", date, 900 * time.Second},
+		"Date, our clock an hour fast": {"946681200;946682100", "Fri, 31 Dec 1999 23:00:10 GMT", 890 * time.Second},
+		"Date, our clock an hour slow": {"946688400;946689300", "Sat, 01 Jan 2000 01:00:10 GMT", 890 * time.Second},
+		"Date before the start":        {"946684800;946685700", "Fri, 31 Dec 1999 00:00:00 GMT", 900 * time.Second},
+		"Date past the end":            {"946684700;946685600", "Sun, 01 Jan 2040 00:00:00 GMT", 800 * time.Second},
+		"Date unreadable":              {"946684700;946685600", "yesterday", 800 * time.Second},
+		"span of 60 s":                 {"946684800;946684860", date, 60 * time.Second},
+		"backwards":                    {"946685700;946684800", date, 900 * time.Second},
+		"negative":                     {"-1;946685700", date, 900 * time.Second},
+		"one number":                   {"946685700", date, 900 * time.Second},
+		"huge":                         {"1;99999999999999999999", date, 900 * time.Second},
+		"text":                         {"a;b", date, 900 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
+					r := says(200, strings.Replace(goodTicket, "100;1000", c.sign, 1))
+					r.Header.Set("Date", c.date)
+					return r, nil
+				}), nil)
+				got, err := ask(api)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left := got.Expires.Sub(start); left != c.want {
+					t.Errorf("expires in %v, want %v", left, c.want)
+				}
+			})
+		})
+	}
+}
+
+// weChat is the API in small: it mints tokens and refuses those that are not the
+// newest with refusal.
+type weChat struct {
+	mu      sync.Mutex
+	serial  int
+	refusal string
+	calls   []string
+}
+
+func (s *weChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token := "T" + string(rune('0'+s.serial))
+	switch {
+	case r.URL.Path == "/cgi-bin/stable_token":
+		s.calls = append(s.calls, "token")
+		io.WriteString(w, `{"access_token":"`+token+`","expires_in":7200}`)
+	case r.URL.Query().Get("access_token") != token:
+		s.calls = append(s.calls, "refused")
+		io.WriteString(w, s.refusal)
+	default:
+		s.calls = append(s.calls, "ticket")
+		io.WriteString(w, goodTicket)
+	}
+}
+
+// next displaces the token.
+func (s *weChat) next() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+}
+
+func (s *weChat) seen() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+func TestARefusedTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []string{`{"errcode":40001}`, `{"errcode":40014}`, `{"errcode":42001}`} {
+		s := &weChat{refusal: refusal}
+		client, base := serve(t, s.ServeHTTP)
+		api := wechat.NewAPI(client.Transport, []string{base})
+		tokens := wechat.Stable(api, "wx1", "SECRET")
+		desk := wechat.NewDesk(api, tokens, false)
+		dest := transfer.Dest{Env: "env", Path: "a/b"}
+		if _, err := desk.Ticket(t.Context(), dest); err != nil {
+			t.Fatal(err)
+		}
+		s.next()
+		if _, err := desk.Ticket(t.Context(), dest); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := s.seen(), []string{"token", "ticket", "refused", "token", "ticket"}; !slices.Equal(got, want) {
+			t.Errorf("%s: calls %v, want %v", refusal, got, want)
+		}
+		s.next()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := desk.Ticket(t.Context(), dest); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := tokens.Fetches(); n != 3 {
+			t.Errorf("%d fetches, want 3: one renewal serves all", n)
+		}
+	}
+}
+
+func TestATokenRefusedTwiceIsStale(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
+	})
+	_, err := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
+	if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "42001" || calls.Load() != 2 {
+		t.Errorf("%d calls, %+v", calls.Load(), e)
+	}
+}
+
+func TestCloudBaseTokenHasItsOwnParameter(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/token"
+	if err := os.WriteFile(path, []byte("CB\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "cloudbase_access_token=CB" {
+			t.Errorf("query %q", r.URL.RawQuery)
+		}
+		io.WriteString(w, goodTicket)
+	})
+	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseFile(path), false)
+	if _, err := desk.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
+		t.Error(err)
+	}
+}

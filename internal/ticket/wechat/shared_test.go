@@ -1,0 +1,316 @@
+package wechat_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// mint stands for stable_token: it answers current after a second, and a forced
+// refresh makes a new one. It records whether each request was forced.
+type mint struct {
+	t       *testing.T
+	mu      sync.Mutex
+	current int
+	expires string
+	stuck   bool // a forced refresh changes nothing
+	forced  []bool
+}
+
+func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(time.Second):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	body := fields(m.t, r)
+	force, _ := body["force_refresh"].(bool)
+	m.forced = append(m.forced, force)
+	if force && !m.stuck {
+		m.current++
+	}
+	if r.URL.String() != wechat.DefaultURL+"/cgi-bin/stable_token" || r.Method != "POST" ||
+		body["grant_type"] != "client_credential" || body["appid"] != "wx1" || body["secret"] != "SECRET" {
+		m.t.Errorf("asked %s %s %v", r.Method, r.URL, body)
+	}
+	return says(200, fmt.Sprintf(`{"access_token":"T%d","expires_in":%s}`, m.current, m.expires)), nil
+}
+
+func (m *mint) tokens() *wechat.Shared {
+	return wechat.Stable(wechat.NewAPI(m, nil), "wx1", "SECRET")
+}
+
+func (m *mint) expectForced(want ...bool) {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if fmt.Sprint(m.forced) != fmt.Sprint(want) {
+		m.t.Errorf("forced: %v, want %v", m.forced, want)
+	}
+}
+
+// get insists on a token.
+func get(t *testing.T, tokens wechat.Tokens, want string) wechat.Token {
+	t.Helper()
+	token, err := tokens.Get(t.Context())
+	if err != nil || token.Value.Reveal() != want {
+		t.Fatalf("got %q, %v, want %q", token.Value.Reveal(), err, want)
+	}
+	return token
+}
+
+var why = &transfer.Error{Stage: transfer.Desks, Kind: transfer.Stale, Code: "40001", What: "40001: refused"}
+
+func TestTokenIsKeptForItsLifeLessAMargin(t *testing.T) {
+	t.Parallel()
+	for expires, kept := range map[string]time.Duration{
+		"7200":     6900 * time.Second,
+		`"7200"`:   6900 * time.Second,
+		"7.2e3":    6900 * time.Second,
+		"3000":     2700 * time.Second,
+		"600":      540 * time.Second,
+		"40":       36 * time.Second,
+		"4":        3 * time.Second,
+		"1e300":    24*time.Hour - 300*time.Second,
+		"null":     0,
+		"0":        0,
+		"-1":       0,
+		`"soon"`:   0,
+		`{"a":[]}`: 0,
+	} {
+		t.Run(expires, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &mint{t: t, expires: expires}
+				tokens := m.tokens()
+				asked := time.Now()
+				get(t, tokens, "T0")
+				if kept > 0 {
+					time.Sleep(time.Until(asked.Add(kept - 1)))
+					get(t, tokens, "T0")
+					if n := tokens.Fetches(); n != 1 {
+						t.Errorf("%d fetches before the margin, want 1", n)
+					}
+					time.Sleep(time.Nanosecond)
+				}
+				get(t, tokens, "T0")
+				if n := tokens.Fetches(); n != 2 {
+					t.Errorf("%d fetches after the margin, want 2", n)
+				}
+			})
+		})
+	}
+}
+
+func TestOneFetchForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "1"}
+		tokens := m.tokens()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() { get(t, tokens, "T0") })
+		}
+		wg.Wait()
+		m.expectForced(false)
+	})
+}
+
+func TestAFetchOutlivesTheCallerThatBeganIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		tokens := m.tokens()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			start := time.Now()
+			_, err := tokens.Get(ctx)
+			if e := fault(t, err); e.Kind != transfer.OutOfTime || time.Since(start) != 100*time.Millisecond {
+				t.Errorf("after %v: %+v, want OutOfTime at once", time.Since(start), e)
+			}
+		})
+		wg.Go(func() {
+			time.Sleep(50 * time.Millisecond)
+			get(t, tokens, "T0")
+		})
+		wg.Wait()
+		m.expectForced(false)
+	})
+}
+
+func TestAFetchIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
+			resp := says(200, "")
+			resp.Body = trickle{r.Context()}
+			return resp, nil
+		}), nil)
+		_, err := wechat.Stable(api, "wx1", "SECRET").Get(t.Context())
+		if e := fault(t, err); e.Kind != transfer.Unavailable || time.Since(start) != time.Minute {
+			t.Errorf("after %v: %+v", time.Since(start), e)
+		}
+	})
+}
+
+// trickle is a body that never ends, at a byte in 10 s.
+type trickle struct{ ctx context.Context }
+
+func (b trickle) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(10 * time.Second):
+		p[0] = ' '
+		return 1, nil
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
+}
+
+func (trickle) Close() error { return nil }
+
+func TestAFailedFetchIsNotKept(t *testing.T) {
+	t.Parallel()
+	n := 0
+	api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
+		if n++; n == 1 {
+			return says(200, `{"errcode":-1}`), nil
+		}
+		return says(200, `{"access_token":"T","expires_in":7200}`), nil
+	}), nil)
+	tokens := wechat.Stable(api, "wx1", "SECRET")
+	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.Unavailable {
+		t.Error(err)
+	}
+	get(t, tokens, "T")
+	if tokens.Fetches() != 2 {
+		t.Errorf("%d fetches", tokens.Fetches())
+	}
+}
+
+func TestRenewalIsOrdinaryWhenThatBringsAnotherToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		tokens := m.tokens()
+		old := get(t, tokens, "T0")
+		m.current = 7
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				token, err := tokens.Renew(t.Context(), old, why)
+				if err != nil || token.Value.Reveal() != "T7" {
+					t.Errorf("%v, %v", token.Value.Reveal(), err)
+				}
+			})
+		}
+		wg.Wait()
+		// A refusal of the old token that comes late costs nothing.
+		if token, err := tokens.Renew(t.Context(), old, why); err != nil || token.Value.Reveal() != "T7" {
+			t.Error(err)
+		}
+		m.expectForced(false, false)
+	})
+}
+
+func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		tokens := m.tokens()
+		token := get(t, tokens, "T0")
+		token, err := tokens.Renew(t.Context(), token, why)
+		if err != nil || token.Value.Reveal() != "T1" {
+			t.Fatal(token.Value.Reveal(), err)
+		}
+		m.expectForced(false, false, true)
+
+		time.Sleep(27 * time.Second)
+		_, err = tokens.Renew(t.Context(), token, why)
+		if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "40001" || !strings.HasPrefix(e.What, "40001: refused; ") {
+			t.Errorf("%+v", e)
+		}
+		m.expectForced(false, false, true, false)
+
+		time.Sleep(2 * time.Second)
+		token, err = tokens.Renew(t.Context(), token, why)
+		if err != nil || token.Value.Reveal() != "T2" {
+			t.Fatal(token.Value.Reveal(), err)
+		}
+		m.expectForced(false, false, true, false, false, true)
+		get(t, tokens, "T2")
+		if why.What != "40001: refused" {
+			t.Error("the refusal itself was changed")
+		}
+	})
+}
+
+func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200", stuck: true}
+		tokens := m.tokens()
+		_, err := tokens.Renew(t.Context(), get(t, tokens, "T0"), why)
+		if e := fault(t, err); e.Kind != transfer.Stale {
+			t.Errorf("%+v", e)
+		}
+		m.expectForced(false, false, true)
+		// The refused token is not kept: WeChat may have another by now.
+		m.current = 5
+		get(t, tokens, "T5")
+		m.expectForced(false, false, true, false)
+	})
+}
+
+// A caller that comes during a renewal waits for it.
+func TestARefusedTokenIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		tokens := m.tokens()
+		old := get(t, tokens, "T0")
+		var wg sync.WaitGroup
+		wg.Go(func() { tokens.Renew(t.Context(), old, why) })
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			get(t, tokens, "T1")
+		})
+		wg.Wait()
+		m.expectForced(false, false, true)
+	})
+}
+
+// An ordinary fetch that set out before the refusal came in proves nothing about
+// the refused token; the renewal follows it.
+func TestARefusalDuringAFetchSendsAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "1"}
+		tokens := m.tokens()
+		old := get(t, tokens, "T0")
+		time.Sleep(time.Minute)
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, tokens, "T0") })
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			token, err := tokens.Renew(t.Context(), old, why)
+			if err != nil || token.Value.Reveal() != "T1" {
+				t.Error(token.Value.Reveal(), err)
+			}
+		})
+		wg.Wait()
+		m.expectForced(false, false, false, true)
+	})
+}

@@ -1,0 +1,66 @@
+package wechat_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+func TestDownloadAndDelete(t *testing.T) {
+	t.Parallel()
+	const id = "cloud://e.b/a"
+	for name, c := range map[string]struct {
+		body string // LIST stands for the list's name
+		says string
+		kind transfer.Kind
+	}{
+		"done":                {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h/中 文","status":0,"errmsg":"ok"}]}`, "", ""},
+		"missing, 1":          {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"","status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, "does not exist", transfer.NotFound},
+		"missing, -1":         {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-1,"errmsg":"STORAGE_FILE_NONEXIST rid: 5-6"}]}`, "rid: 5-6", transfer.NotFound},
+		"other failure":       {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-503002,"errmsg":"TOKEN says no"}]}`, "status -503002); try again later (WeChat: ••• says no)", transfer.Unavailable},
+		"no status":           {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h"}]}`, "status", transfer.Unavailable},
+		"no list":             {`{"errcode":0}`, "not about the one file", transfer.Unavailable},
+		"a list of nulls":     {`{"errcode":0,"LIST":[null]}`, "not about the one file", transfer.Unavailable},
+		"another file":        {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/z","download_url":"https://h","status":0}]}`, "not about the one file", transfer.Unavailable},
+		"a refusal of it all": {`{"errcode":-501005,"errmsg":""}`, "environment", transfer.Denied},
+	} {
+		check := func(what string, err error) {
+			if c.kind == "" {
+				if err != nil {
+					t.Errorf("%s, %s: %v", what, name, err)
+				}
+				return
+			}
+			if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) {
+				t.Errorf("%s, %s: %+v, want %s and %q", what, name, e, c.kind, c.says)
+			}
+		}
+		client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			got, _ := io.ReadAll(r.Body)
+			want, list := `{"env":"e","file_list":[{"fileid":"cloud://e.b/a","max_age":90}]}`, "file_list"
+			if r.URL.Path == "/tcb/batchdeletefile" {
+				want, list = `{"env":"e","fileid_list":["cloud://e.b/a"]}`, "delete_list"
+			}
+			if string(got) != want || r.Method != "POST" {
+				t.Errorf("%s %s: %s, want %s", r.Method, r.URL.Path, got, want)
+			}
+			io.WriteString(w, strings.Replace(c.body, "LIST", list, 1))
+		})
+		desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.Fixed("TOKEN"), false)
+		link, err := desk.Download(t.Context(), "e", id, 90*time.Second)
+		check("download", err)
+		if err == nil && link != "https://h/中 文" {
+			t.Errorf("%s: %q", name, link)
+		}
+		check("delete", desk.Delete(t.Context(), "e", id))
+	}
+	_, err := wechat.NewDesk(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.Fixed("T"), false).Download(t.Context(), "e", "x", time.Minute)
+	if e := fault(t, err); e.Kind != transfer.Unavailable {
+		t.Errorf("without a URL: %+v", e)
+	}
+}

@@ -1,0 +1,150 @@
+package cospost_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
+)
+
+const (
+	accepted = "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n" +
+		"ETag: \"ee8de918d05640145b18f70f4c3aa602\"\r\nServer: tencent-cos\r\n" +
+		"x-cos-hash-crc64ecma: 16749565679157681890\r\nx-cos-request-id: NWQ2\r\n\r\n"
+	signature = "q-sign-algorithm=sha1&q-signature=top-secret-signature"
+	token     = "top-secret-token"
+)
+
+func ticket(url string) transfer.Ticket {
+	return transfer.Ticket{URL: url, Key: "in/a b.png", Signature: signature, SecurityToken: token, MetaFileID: "HDze32/qZENCwWi5", FileID: "cloud://env.7465-env-125/in/a b.png"}
+}
+
+func object(r io.Reader, size int64) *transfer.Object {
+	return &transfer.Object{Body: io.NopCloser(r), Size: size}
+}
+
+func text(s string) *transfer.Object { return object(strings.NewReader(s), int64(len(s))) }
+
+// A peer is a server made of raw TCP: serve gets each connection in turn, and all
+// that was read through it is kept in wire.
+type peer struct {
+	origin, url string
+	mu          sync.Mutex
+	wire        strings.Builder
+}
+
+type tee struct {
+	net.Conn
+	p *peer
+}
+
+func (c tee) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	c.p.wire.Write(b[:n])
+	return n, err
+}
+
+func (p *peer) seen() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wire.String()
+}
+
+// listen starts a peer; done returns once the connections so far are finished.
+func listen(t testing.TB, serve func(c net.Conn)) (p *peer, done func()) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin := "http://" + ln.Addr().String()
+	p = &peer{origin: origin, url: origin + "/7465-env-125/in/a%20b.png"}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				serve(tee{c, p})
+			})
+		}
+	})
+	done = sync.OnceFunc(func() {
+		ln.Close()
+		all.Wait()
+	})
+	t.Cleanup(done)
+	return p, done
+}
+
+// receive reads a request to the end of its body.
+func receive(c net.Conn) error {
+	req, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, req.Body)
+	return err
+}
+
+// answering is a peer that reads the whole upload and then says answer.
+func answering(t testing.TB, answer string) *peer {
+	p, _ := listen(t, func(c net.Conn) {
+		if receive(c) == nil {
+			io.WriteString(c, answer)
+		}
+	})
+	return p
+}
+
+// poster uses connections as the functions do, with a stall time of its own.
+func poster(t testing.TB, stall time.Duration) *cospost.Poster {
+	tr := transport.NewTransport()
+	tr.Proxy = nil
+	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return transport.NewConn(c, stall), nil
+	}
+	t.Cleanup(tr.CloseIdleConnections)
+	return cospost.New(tr)
+}
+
+// refusal is COS's answer as it is on the wire (wire.md G3, G4).
+func refusal(status int, header, code, message string) string {
+	doc := fmt.Sprintf("<?xml version='1.0' encoding='utf-8' ?>\n<Error>\n\t<Code>%s</Code>\n\t<Message>%s</Message>\n"+
+		"\t<StringToSign>%s</StringToSign>\n\t<Resource>cos.ap-shanghai.myqcloud.com/x?sign=%s</Resource>\n\t<RequestId>NWQ2</RequestId>\n</Error>", code, message, signature, token)
+	return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\nServer: tencent-cos\r\nx-cos-request-id: NWQ2\r\n%s\r\n%s",
+		status, len(doc), header, doc)
+}
+
+// wants fails the test unless err is a *transfer.Error of that kind and holds no secret.
+func wants(t testing.TB, err error, kind transfer.Kind, says string) *transfer.Error {
+	t.Helper()
+	e, ok := err.(*transfer.Error)
+	if !ok || e.Kind != kind || !strings.Contains(e.What, says) {
+		t.Errorf("got %T %v (kind %v); want %s that says %q", err, err, e, kind, says)
+		return &transfer.Error{}
+	}
+	if strings.Contains(e.Error(), "top-secret") || strings.Contains(e.Error(), "127.0.0.1") {
+		t.Errorf("the message tells too much: %s", e)
+	}
+	return e
+}

@@ -1,0 +1,280 @@
+package cospost_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
+)
+
+func TestReceipt(t *testing.T) {
+	t.Parallel()
+	want := transfer.Receipt{Status: 204, ETag: "ee8de918d05640145b18f70f4c3aa602", CRC64: "16749565679157681890", RequestID: "NWQ2"}
+	p := poster(t, transport.Stall)
+	for _, status := range []string{"204 No Content", "204 ", "200 OK", "201 Created"} {
+		cos := answering(t, strings.Replace(accepted, "204 No Content", status, 1))
+		got, err := p.Post(t.Context(), ticket(cos.url), text("[Object Content]"))
+		want.Status = int(status[0]-'0')*100 + int(status[2]-'0')
+		if got != want || err != nil {
+			t.Errorf("%s: %+v, %v; want %+v", status, got, err, want)
+		}
+	}
+}
+
+// Only COS's own word counts.
+func TestSuccessThatIsNone(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answer string
+		kind   transfer.Kind
+		says   string
+	}{
+		"204 without request ID": {strings.Replace(accepted, "x-cos-request-id", "x-request-id", 1), transfer.Unavailable, "x-cos-request-id"},
+		"200 of a gateway":       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", transfer.Unavailable, "HTTP 200"},
+		"another 2xx":            {strings.Replace(accepted, "204 No Content", "202 Accepted", 1), transfer.Denied, "HTTP 202"},
+		"redirect of a gateway":  {"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", transfer.Unavailable, "HTTP 302"},
+		"no answer":              {"", transfer.Unavailable, "connection closed early"},
+		"no HTTP":                {"SSH-2.0-OpenSSH\r\n", transfer.Unavailable, "the connection failed"},
+		"half an answer":         {"HTTP/1.1 204 No Content\r\nx-cos-req", transfer.Unavailable, "the connection failed"},
+	} {
+		_, err := poster(t, transport.Stall).Post(t.Context(), ticket(answering(t, tt.answer).url), text("x"))
+		if e := wants(t, err, tt.kind, tt.says); e.Stage != transfer.Post {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSuccessBeforeTheWholeFile(t *testing.T) {
+	t.Parallel()
+	cos, _ := listen(t, func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, accepted)
+	})
+	_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
+	wants(t, err, transfer.Corrupt, "before it had the whole file")
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// Hazard: a source that ends early, or does not end, must never become a form that
+// the other side could take for whole.
+func TestWrongLengthNeverClosesTheForm(t *testing.T) {
+	t.Parallel()
+	broken := &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "SlowDown", What: "S3 broke off"}
+	for _, large := range []int{0, 3 << 20} {
+		file := func() io.Reader { return strings.NewReader(strings.Repeat("x", large+100)) }
+		size := int64(large + 100)
+		for name, tt := range map[string]struct {
+			file io.Reader
+			size int64
+			kind transfer.Kind
+			says string
+		}{
+			"short":                {file(), size + 1, transfer.Corrupt, "1 bytes early"},
+			"short by a lot":       {file(), size + 5<<20, transfer.Corrupt, "early"},
+			"short, EOF with data": {iotest.DataErrReader(file()), size + 7, transfer.Corrupt, "7 bytes early"},
+			"long":                 {file(), size - 1, transfer.Corrupt, "more than it announced"},
+			"broken at the end":    {io.MultiReader(file(), iotest.ErrReader(broken)), size, transfer.Unavailable, "S3 broke off"},
+			"broken before":        {io.MultiReader(file(), iotest.ErrReader(broken)), size + 9, transfer.Unavailable, "S3 broke off"},
+			"broken otherwise":     {io.MultiReader(file(), iotest.ErrReader(io.ErrUnexpectedEOF)), size + 9, transfer.Unavailable, "connection closed early"},
+		} {
+			t.Run(fmt.Sprint(name, large), func(t *testing.T) {
+				t.Parallel()
+				sink, done := listen(t, func(c net.Conn) { receive(c) })
+				_, err := poster(t, transport.Stall).Post(t.Context(), ticket(sink.url), object(tt.file, tt.size))
+				wants(t, err, tt.kind, tt.says)
+				done()
+				if wire := sink.seen(); strings.Contains(wire, "--\r\n") {
+					t.Errorf("the form was closed: ...%q", wire[max(0, len(wire)-80):])
+				}
+			})
+		}
+	}
+}
+
+// The same sink sees the end of a form that is whole, so that the test above can fail.
+func TestRightLengthClosesTheForm(t *testing.T) {
+	t.Parallel()
+	cos, done := listen(t, func(c net.Conn) {
+		receive(c)
+		io.WriteString(c, accepted)
+	})
+	if _, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), text("whole")); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	if !strings.HasSuffix(cos.seen(), "--\r\n") {
+		t.Error("the form was not closed")
+	}
+}
+
+// A guarded source tells when it is read although its owner has it back.
+type guarded struct {
+	back, misused atomic.Bool
+	read          atomic.Int64
+}
+
+func (g *guarded) Read(p []byte) (int, error) {
+	if g.back.Load() {
+		g.misused.Store(true)
+	}
+	clear(p)
+	if g.back.Load() {
+		g.misused.Store(true)
+	}
+	g.read.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// Hazard: net/http reads a request's body for as long as it likes, Post does not
+// let it. The refusal is told by its code although COS closes on a busy sender.
+func TestFileIsNotTouchedAfterAnEarlyRefusal(t *testing.T) {
+	t.Parallel()
+	cos, _ := listen(t, func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, refusal(403, "", "AccessDenied", "Request has expired"))
+	})
+	p := poster(t, transport.Stall)
+	for range 100 {
+		var file guarded
+		_, err := p.Post(t.Context(), ticket(cos.url), object(&file, 1<<30))
+		file.back.Store(true)
+		e := wants(t, err, transfer.Stale, "AccessDenied")
+		if file.misused.Load() {
+			t.Fatal("the file was read after Post had returned")
+		}
+		if e.Code != "AccessDenied" || file.read.Load() == 1<<30 {
+			t.Fatalf("code %q after %d bytes", e.Code, file.read.Load())
+		}
+	}
+}
+
+// A transport that is worse than net/http: it answers and reads on.
+type rude struct{ reading chan error }
+
+func (r rude) RoundTrip(req *http.Request) (*http.Response, error) {
+	go func() {
+		_, err := io.Copy(io.Discard, req.Body)
+		r.reading <- err
+	}()
+	return &http.Response{StatusCode: 204, Header: http.Header{"X-Cos-Request-Id": {"NWQ2"}}, Body: http.NoBody}, nil
+}
+
+func TestPostWaitsForTheReadUnderWay(t *testing.T) {
+	t.Parallel()
+	r := rude{make(chan error)}
+	for range 100 {
+		var file guarded
+		_, err := cospost.New(r).Post(t.Context(), ticket("http://cos/x"), object(&file, 4<<30))
+		file.back.Store(true)
+		wants(t, err, transfer.Corrupt, "before it had the whole file")
+		if err := <-r.reading; err == nil || file.misused.Load() {
+			t.Fatalf("the file was read after Post had returned (%v)", err)
+		}
+	}
+}
+
+func TestConnectionsThatBreak(t *testing.T) {
+	t.Parallel()
+	reset := func(c net.Conn) { c.(tee).Conn.(*net.TCPConn).SetLinger(0) }
+	for name, serve := range map[string]func(net.Conn){
+		"before the body": reset,
+		"in the body": func(c net.Conn) {
+			io.CopyN(io.Discard, c, 1<<20)
+			reset(c)
+		},
+		"after the body": func(c net.Conn) {
+			receive(c)
+			reset(c)
+		},
+		"closed in the body": func(c net.Conn) { io.CopyN(io.Discard, c, 1<<20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cos, _ := listen(t, serve)
+			_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(io.LimitReader(zeros{}, 8<<20), 8<<20))
+			if e := wants(t, err, transfer.Unavailable, "the connection failed"); e.Stage != transfer.Post || !e.Kind.Retryable() {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+	_, err := poster(t, transport.Stall).Post(t.Context(), ticket("http://127.0.0.1:1/x"), text("x"))
+	wants(t, err, transfer.Unavailable, "connection refused")
+}
+
+func TestStalledUploadEnds(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	cos, _ := listen(t, func(net.Conn) { <-release })
+	defer close(release)
+	_, err := poster(t, 150*time.Millisecond).Post(t.Context(), ticket(cos.url), object(zeros{}, 1<<30))
+	wants(t, err, transfer.Unavailable, "timed out")
+}
+
+func TestContextEndsAnUpload(t *testing.T) {
+	t.Parallel()
+	started := make(chan struct{})
+	cos, _ := listen(t, func(c net.Conn) {
+		io.ReadFull(c, make([]byte, 1<<20))
+		close(started)
+		io.Copy(io.Discard, c)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-started
+		cancel()
+	}()
+	_, err := poster(t, transport.Stall).Post(ctx, ticket(cos.url), object(zeros{}, 4<<30))
+	wants(t, err, transfer.OutOfTime, "")
+}
+
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	cos, _ := listen(t, func(c net.Conn) {
+		dials.Add(1)
+		r := bufio.NewReader(c)
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, req.Body)
+			io.WriteString(c, strings.NewReplacer("204 No Content", "201 Created", "Content-Length: 0", "Content-Length: 4").Replace(accepted)+"<ok>")
+		}
+	})
+	p := poster(t, transport.Stall)
+	for range 10 {
+		if _, err := p.Post(t.Context(), ticket(cos.url), text("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := dials.Load(); n != 1 {
+		t.Errorf("10 uploads took %d connections", n)
+	}
+}
+
+var errHidden = errors.New("https://user:top-secret@127.0.0.1/?sign=top-secret")
+
+func TestUnknownErrorsAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	cos := answering(t, accepted)
+	_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
+	if e := wants(t, err, transfer.Unavailable, "transport error"); e.Stage != transfer.Open {
+		t.Errorf("a fault of the source is laid on %q", e.Stage)
+	}
+}
