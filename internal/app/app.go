@@ -24,8 +24,8 @@ import (
 // An app is the stages behind a front: the courier with all it needs.
 type app struct {
 	config.Config
-	courier  *delivery.Courier
-	journal  *telemetry.Journal
+	courier  *delivery.Deliverer
+	journal  *telemetry.Logger
 	accounts accounts
 
 	toAPI, toCOS, toS3 *http.Transport // for warm; toS3 is nil where S3 is not configured
@@ -42,7 +42,7 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 		return nil, err
 	}
 	a.accounts = accounts
-	a.courier = &delivery.Courier{Sources: map[string]transfer.Source{}, Desk: accounts, Poster: cospost.New(transport.Client(a.toCOS, transport.Stall).Transport)}
+	a.courier = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: accounts, Uploader: cospost.New(transport.Client(a.toCOS, transport.IdleTimeout).Transport)}
 	settlers := settlers{}
 	for scheme, store := range stores {
 		a.courier.Sources[scheme] = store
@@ -60,11 +60,11 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 // An account is what one app's tickets come from.
 type account struct {
 	tokens wechat.Tokens
-	desk   *wechat.Desk
+	desk   *wechat.TicketIssuer
 }
 
 // accounts are a configuration's apps by their names in it. They are a
-// transfer.Desk.
+// transfer.TicketIssuer.
 type accounts map[string]account
 
 // connect makes the accounts of a configuration and resolves their secrets.
@@ -78,7 +78,7 @@ func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (acc
 			errs = append(errs, err)
 			continue
 		}
-		all[name] = account{tokens, wechat.NewDesk(api, tokens, c.PlainHTTP)}
+		all[name] = account{tokens, wechat.NewTicketIssuer(api, tokens, c.PlainHTTP)}
 	}
 	return all, errors.Join(errs...)
 }
@@ -99,17 +99,17 @@ func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, sp
 	switch {
 	case spec.AppID != "":
 		s, err := resolve(spec.SecretFrom, spec.Secret)
-		return wechat.Stable(api, spec.AppID, s), err
+		return wechat.StableTokens(api, spec.AppID, s), err
 	case spec.TokenFile != "":
-		return wechat.File(spec.TokenFile), nil
+		return wechat.TokenFile(spec.TokenFile), nil
 	case spec.Broker != "":
 		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
-		return wechat.Broker(toBroker, s.Reveal()), err
+		return wechat.TokenServer(toBroker, s.Reveal()), err
 	case spec.CloudBaseFile != "":
-		return wechat.CloudBaseFile(spec.CloudBaseFile), nil
+		return wechat.CloudBaseTokenFile(spec.CloudBaseFile), nil
 	}
 	s, err := resolve("WECHAT_ACCESS_TOKEN", spec.Fixed)
-	return wechat.Fixed(s), err
+	return wechat.FixedToken(s), err
 }
 
 // settlers do what ON_DELIVERED asks for in each kind of store; none is there
@@ -131,9 +131,9 @@ func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) 
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]*s3source.Store{transfer.COS: cos}
+	all := map[string]*s3source.Store{transfer.SchemeCOS: cos}
 	if c.AWS {
-		if all[transfer.S3], err = s3source.NewS3(ctx, s3source.Options{Tune: tuneS3}); err != nil {
+		if all[transfer.SchemeS3], err = s3source.NewS3(ctx, s3source.Options{Tune: tuneS3}); err != nil {
 			return nil, err
 		}
 	}

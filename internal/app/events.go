@@ -56,11 +56,11 @@ func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply
 	defer cancel()
 	env, derr := event.Decode(payload, host)
 	if derr != nil {
-		e := transfer.AsError(ctx, transfer.Decode, derr)
+		e := transfer.AsError(ctx, transfer.StageDecode, derr)
 		a.journal.Log().ErrorContext(ctx, "event not understood", "error", e.What)
 		return nil, &EventNotUnderstood{e}
 	}
-	outs := delivery.Fleet(ctx, env.Items, event.Newest(env.Items), func(ctx context.Context, i int) transfer.Outcome {
+	outs := delivery.DeliverAll(ctx, env.Items, event.Dedupe(env.Items), func(ctx context.Context, i int) transfer.Outcome {
 		o := a.item(ctx, env.Items[i])
 		a.journal.File(ctx, &o)
 		return o
@@ -90,7 +90,7 @@ func (a *app) item(ctx context.Context, item transfer.Item) (o transfer.Outcome)
 func (a *app) survive(ctx context.Context, fail func(*transfer.Error)) {
 	if r := recover(); r != nil {
 		a.journal.Log().ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-		fail(&transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "Panic",
+		fail(&transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "Panic",
 			What: "tcbferry itself failed on this; the log has the stack, please report it"})
 	}
 }

@@ -57,7 +57,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		a.warm(ctx)
 	}
 	open := maps.Clone(a.courier.Sources)
-	open[transfer.HTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
+	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
 	return httpapi.New(httpapi.Options{
 		Ferry:     ferry{a},
 		Dest:      transfer.Dest{Env: c.Env},

@@ -19,15 +19,15 @@ import (
 type Probe struct {
 	Destinations []Destination // each app and environment once, in the order of the configuration
 	API          []string      // base URLs of the WeChat API
-	Poster       transfer.Poster
+	Uploader     transfer.Uploader
 }
 
 // A Destination is an environment and the app whose tickets lead there.
 type Destination struct {
-	AppID  string        // "" when the tokens are given or come from elsewhere
-	Dest   transfer.Dest // without a path
-	Tokens wechat.Tokens
-	Desk   *wechat.Desk
+	AppID   string        // "" when the tokens are given or come from elsewhere
+	Dest    transfer.Dest // without a path
+	Tokens  wechat.Tokens
+	Tickets *wechat.TicketIssuer
 }
 
 // NewProbe reads the configuration of the event functions and, if a variable
@@ -49,7 +49,7 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{API: c.API, Poster: cospost.New(client.Transport)}
+	p := &Probe{API: c.API, Uploader: cospost.New(client.Transport)}
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {

@@ -20,7 +20,7 @@ func (rough) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, error)
 	if ref.Key == "bomb" {
 		panic("TOPSECRET")
 	}
-	return nil, &transfer.Error{Stage: transfer.Open, Kind: transfer.NotFound, What: "gone"}
+	return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindNotFound, What: "gone"}
 }
 
 func (rough) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
@@ -38,7 +38,7 @@ func TestPanic(t *testing.T) {
 	}
 	a := &app{
 		journal: telemetry.New(&log, slog.LevelDebug, ""),
-		courier: &delivery.Courier{Sources: map[string]transfer.Source{transfer.S3: rough{}}, Desk: rough{}},
+		courier: &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: rough{}}, Tickets: rough{}},
 	}
 	a.Table.Routes = []route.Route{{Env: "e", Path: tpl}}
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"})

@@ -40,22 +40,22 @@ func (a *app) warm(ctx context.Context) {
 			runtime.GC()
 		})
 	}
-	wg.Go(func() { transport.Open(ctx, a.toAPI, a.API[0]) })
+	wg.Go(func() { transport.Preconnect(ctx, a.toAPI, a.API[0]) })
 	if a.API[0] == config.DefaultAPI {
-		wg.Go(func() { transport.Open(ctx, a.toCOS, usualCOS) })
+		wg.Go(func() { transport.Preconnect(ctx, a.toCOS, usualCOS) })
 	}
-	store, ok := a.courier.Sources[transfer.S3].(*s3source.Store)
+	store, ok := a.courier.Sources[transfer.SchemeS3].(*s3source.Store)
 	if !ok {
 		return
 	}
 	opened := map[string]bool{"": true}
 	for _, r := range a.Table.Routes {
-		if r.From.Scheme == transfer.COS {
+		if r.From.Scheme == transfer.SchemeCOS {
 			continue
 		}
 		if base := store.Address(ctx, r.From); !opened[base] {
 			opened[base] = true
-			wg.Go(func() { transport.Open(ctx, a.toS3, base) })
+			wg.Go(func() { transport.Preconnect(ctx, a.toS3, base) })
 		}
 	}
 }

@@ -49,7 +49,7 @@ type spec struct {
 func (l *loader) route(c *Config, n int, s spec, tpl route.Template) {
 	r := route.Route{Env: s.Env, Path: tpl}
 	var err error
-	if r.From, err = transfer.Parse(s.From); err != nil || r.From.Scheme == transfer.HTTPS {
+	if r.From, err = transfer.Parse(s.From); err != nil || r.From.Scheme == transfer.SchemeHTTPS {
 		l.fail("ROUTES", "entry %d: from is %q; write s3://bucket/prefix or cos://bucket-appid/prefix", n, s.From)
 	}
 	if r.Env == "" {

@@ -18,7 +18,7 @@ func TestTicketAndSourceSideBySide(t *testing.T) {
 			onOpen:   func(int) error { time.Sleep(time.Second); return nil },
 			onTicket: func(context.Context, int) error { time.Sleep(time.Second); return nil },
 		}
-		c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 		return c.Carry(ctx, plan(key))
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestTicketAndSourceSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		is := items("a a a b b b")
-		outs := delivery.Fleet(t.Context(), is, self(len(is)), func(ctx context.Context, i int) transfer.Outcome {
+		outs := delivery.DeliverAll(t.Context(), is, self(len(is)), func(ctx context.Context, i int) transfer.Outcome {
 			key := "k"
 			if i == 5 {
 				key = "missing"

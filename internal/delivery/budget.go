@@ -8,9 +8,9 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Budget is what one trip may still spend on failures: a few tries with a
+// A RetryBudget is what one trip may still spend on failures: a few tries with a
 // growing wait, and one renewal of whatever ran out. The zero value is a full one.
-type Budget struct {
+type RetryBudget struct {
 	tries   int
 	renewed bool
 }
@@ -25,17 +25,17 @@ const (
 // is taken again, or, with again false, that the failure is the answer. chance,
 // from [0, 1), places the wait between nothing and the back-off of this try (full
 // jitter), on top of what the other side asked for.
-func (b *Budget) Decide(err *transfer.Error, chance float64) (wait time.Duration, again bool) {
+func (b *RetryBudget) Decide(err *transfer.Error, chance float64) (wait time.Duration, again bool) {
 	var base time.Duration
 	switch err.Kind {
-	case transfer.Stale:
+	case transfer.KindStale:
 		again, b.renewed = !b.renewed, true
 		return 0, again
-	case transfer.Throttled:
+	case transfer.KindThrottled:
 		base = time.Second
-	case transfer.Unavailable:
+	case transfer.KindUnavailable:
 		base = 200 * time.Millisecond
-	case transfer.Corrupt:
+	case transfer.KindCorrupt:
 		base = 50 * time.Millisecond
 	default:
 		return 0, false
@@ -49,7 +49,7 @@ func (b *Budget) Decide(err *transfer.Error, chance float64) (wait time.Duration
 // spend decides about a failure: nil means that the step is to be taken again,
 // now that the wait is over. It never waits past the deadline: then the failure
 // itself is the answer, in time.
-func (b *Budget) spend(ctx context.Context, err *transfer.Error) *transfer.Error {
+func (b *RetryBudget) spend(ctx context.Context, err *transfer.Error) *transfer.Error {
 	wait, again := b.Decide(err, rand.Float64())
 	if !again {
 		return err

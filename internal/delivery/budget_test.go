@@ -12,22 +12,22 @@ import (
 func TestBudget(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
 	for kind, want := range map[transfer.Kind][]time.Duration{
-		transfer.Throttled:   {2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s},
-		transfer.Unavailable: {400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 6400 * ms, 12800 * ms},
-		transfer.Corrupt:     {100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms},
-		transfer.Stale:       {0},
-		transfer.Denied:      {},
-		transfer.Refused:     {},
-		transfer.Malformed:   {},
-		transfer.NotFound:    {},
-		transfer.OutOfTime:   {},
+		transfer.KindThrottled:   {2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s},
+		transfer.KindUnavailable: {400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 6400 * ms, 12800 * ms},
+		transfer.KindCorrupt:     {100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms},
+		transfer.KindStale:       {0},
+		transfer.KindDenied:      {},
+		transfer.KindRefused:     {},
+		transfer.KindMalformed:   {},
+		transfer.KindNotFound:    {},
+		transfer.KindOutOfTime:   {},
 	} {
 		for _, chance := range []float64{0, 0.5} {
-			var b delivery.Budget
+			var b delivery.RetryBudget
 			for n, longest := range want {
 				wait, again := b.Decide(&transfer.Error{Kind: kind, After: 3 * s}, chance)
 				from := 3 * s // what the other side asked for
-				if kind == transfer.Stale {
+				if kind == transfer.KindStale {
 					from = 0
 				}
 				if !again || wait != from+time.Duration(chance*float64(longest)) {

@@ -13,35 +13,35 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Courier carries plans. It is safe for concurrent use.
-type Courier struct {
-	Sources map[string]transfer.Source // by scheme
-	Desk    transfer.Desk
-	Poster  transfer.Poster
-	Settler transfer.Settler // nil: the source is kept as it is
+// A Deliverer carries plans. It is safe for concurrent use.
+type Deliverer struct {
+	Sources  map[string]transfer.Source // by scheme
+	Tickets  transfer.TicketIssuer
+	Uploader transfer.Uploader
+	Settler  transfer.Settler // nil: the source is kept as it is
 }
 
 // Carry brings one file to its destination, whatever it takes within the
 // deadline of ctx (see WithReserve), and says how it ended.
-func (c *Courier) Carry(ctx context.Context, p transfer.Plan) transfer.Outcome {
+func (c *Deliverer) Carry(ctx context.Context, p transfer.Plan) transfer.Outcome {
 	ref := p.Item.Ref
 	src, ok := c.Sources[ref.Scheme]
 	if !ok {
-		return transfer.Outcome{Plan: p, Err: &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied, Code: "NoCredentials",
+		return transfer.Outcome{Plan: p, Err: &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied, Code: "NoCredentials",
 			What: fmt.Sprintf("this function has no credentials for %s:// sources; configure them", ref.Scheme)}}
 	}
 	return c.CarryFrom(ctx, src, p)
 }
 
 // CarryFrom is Carry with a source of the caller's.
-func (c *Courier) CarryFrom(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+func (c *Deliverer) CarryFrom(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
 	start := time.Now()
 	t := &trip{courier: c, src: src, out: transfer.Outcome{Plan: p}}
 	t.out.Err = t.run(ctx)
-	if err := t.out.Err; err != nil && err.Kind == transfer.NotFound && err.Stage == transfer.Open {
+	if err := t.out.Err; err != nil && err.Kind == transfer.KindNotFound && err.Stage == transfer.StageOpen {
 		t.out.Err = nil
 		if t.out.FileID == "" { // else it was delivered before it went
-			t.out.Reason = transfer.Gone
+			t.out.Reason = transfer.ReasonGone
 		}
 	}
 	t.out.Took = time.Since(start)
@@ -49,14 +49,14 @@ func (c *Courier) CarryFrom(ctx context.Context, src transfer.Source, p transfer
 }
 
 // Ticket fetches a ticket for somebody who uploads the file without us.
-func (c *Courier) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
-	var b Budget
+func (c *Deliverer) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
+	var b RetryBudget
 	for {
-		ticket, err := c.Desk.Ticket(ctx, d)
+		ticket, err := c.Tickets.Ticket(ctx, d)
 		if err == nil {
 			return ticket, nil
 		}
-		if err := b.spend(ctx, transfer.AsError(ctx, transfer.Desks, err)); err != nil {
+		if err := b.spend(ctx, transfer.AsError(ctx, transfer.StageTicket, err)); err != nil {
 			return transfer.Ticket{}, err
 		}
 	}
@@ -64,11 +64,11 @@ func (c *Courier) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket,
 
 // A trip is one file under way.
 type trip struct {
-	courier *Courier
+	courier *Deliverer
 	src     transfer.Source
 	out     transfer.Outcome
 	etag    string // the source's content that was delivered last
-	budget  Budget
+	budget  RetryBudget
 }
 
 // A step does one part of a trip and names the next; nil means that the trip is
@@ -83,7 +83,7 @@ func (t *trip) run(ctx context.Context) *transfer.Error {
 			next = then
 			continue
 		}
-		if err.Kind == transfer.OutOfTime && last != nil {
+		if err.Kind == transfer.KindOutOfTime && last != nil {
 			err.What += "; the failure before that: " + last.What
 		}
 		last = err
@@ -106,16 +106,16 @@ func (t *trip) deliver(ctx context.Context) (step, *transfer.Error) {
 	metered := *obj
 	metered.Body = m
 	t.out.Attempts++
-	receipt, perr := t.courier.Poster.Post(ctx, ticket, &metered)
+	receipt, perr := t.courier.Uploader.Upload(ctx, ticket, &metered)
 	if obj.Resumes != nil {
 		t.out.Resumes += obj.Resumes()
 	}
 	if perr != nil {
-		return nil, transfer.AsError(ctx, transfer.Post, perr)
+		return nil, transfer.AsError(ctx, transfer.StageUpload, perr)
 	}
 	verified, cerr := m.Check(receipt)
 	if cerr != nil {
-		return nil, transfer.AsError(ctx, transfer.Check, cerr)
+		return nil, transfer.AsError(ctx, transfer.StageCheck, cerr)
 	}
 	t.etag = obj.ETag
 	t.out.FileID, t.out.Size, t.out.Verified = ticket.FileID, obj.Size, verified
@@ -136,7 +136,7 @@ func (t *trip) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, 
 	tickets := make(chan result, 1)
 	t.out.Tickets++
 	go func() {
-		ticket, err := t.courier.Desk.Ticket(both, dest)
+		ticket, err := t.courier.Tickets.Ticket(both, dest)
 		tickets <- result{ticket, time.Now(), err}
 	}()
 
@@ -150,15 +150,15 @@ func (t *trip) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, 
 	cancel()
 	if got.err == nil && (time.Since(got.at) > freshFor || !time.Now().Before(got.ticket.Expires)) {
 		t.out.Tickets++
-		got.ticket, got.err = t.courier.Desk.Ticket(ctx, dest)
+		got.ticket, got.err = t.courier.Tickets.Ticket(ctx, dest)
 	}
 	if got.err == nil && !time.Now().Before(got.ticket.Expires) {
-		got.err = &transfer.Error{Stage: transfer.Desks, Kind: transfer.Stale, Code: "ExpiredTicket",
+		got.err = &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindStale, Code: "ExpiredTicket",
 			What: "WeChat gave an upload ticket that has already expired; check the clock of this machine"}
 	}
 	if got.err != nil {
 		obj.Body.Close()
-		return nil, transfer.Ticket{}, transfer.AsError(ctx, transfer.Desks, got.err)
+		return nil, transfer.Ticket{}, transfer.AsError(ctx, transfer.StageTicket, got.err)
 	}
 	return obj, got.ticket, nil
 }
@@ -172,8 +172,8 @@ const freshFor = 30 * time.Second
 func (t *trip) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
 	obj, err := t.src.Open(ctx, t.out.Plan.Item.Ref)
 	if err != nil {
-		err := transfer.AsError(ctx, transfer.Open, err)
-		if alt := t.out.Plan.Alt; alt != nil && err.Kind == transfer.NotFound {
+		err := transfer.AsError(ctx, transfer.StageOpen, err)
+		if alt := t.out.Plan.Alt; alt != nil && err.Kind == transfer.KindNotFound {
 			t.out.Plan = *alt
 			return t.open(ctx)
 		}
@@ -190,10 +190,10 @@ func (t *trip) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
 func fits(obj *transfer.Object, item transfer.Item) *transfer.Error {
 	switch {
 	case obj.Size > transfer.MaxSize:
-		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Refused, Code: "EntityTooLarge",
+		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindRefused, Code: "EntityTooLarge",
 			What: fmt.Sprintf("the file has %d bytes; one upload carries at most %d (5 GiB), split it", obj.Size, int64(transfer.MaxSize))}
 	case item.Size >= 0 && item.ETag != "" && item.ETag == obj.ETag && item.Size != obj.Size:
-		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Corrupt,
+		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindCorrupt,
 			What: fmt.Sprintf("the source offers %d bytes of a file that has %d by its event; try again", obj.Size, item.Size)}
 	}
 	return nil
@@ -206,7 +206,7 @@ func (t *trip) confirm(ctx context.Context) (step, *transfer.Error) {
 	if t.etag != "" {
 		etag, err := t.src.Stat(ctx, t.out.Plan.Item.Ref)
 		if err != nil {
-			if err := transfer.AsError(ctx, transfer.Open, err); err.Kind != transfer.NotFound {
+			if err := transfer.AsError(ctx, transfer.StageOpen, err); err.Kind != transfer.KindNotFound {
 				return nil, err
 			}
 			return nil, nil // deleted since: what was delivered is the newest there was

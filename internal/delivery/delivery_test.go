@@ -49,7 +49,7 @@ func (w *world) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 		}
 	}
 	if w.gone || strings.HasSuffix(ref.Key, "missing") {
-		return nil, fault(transfer.NotFound, transfer.Open)
+		return nil, fault(transfer.KindNotFound, transfer.StageOpen)
 	}
 	return &transfer.Object{Body: io.NopCloser(strings.NewReader(w.content)), Size: int64(len(w.content)), ETag: w.content}, nil
 }
@@ -61,7 +61,7 @@ func (w *world) Stat(ctx context.Context, ref transfer.Ref) (string, error) {
 		}
 	}
 	if w.gone {
-		return "", fault(transfer.NotFound, transfer.Open)
+		return "", fault(transfer.KindNotFound, transfer.StageOpen)
 	}
 	return w.content, nil
 }
@@ -79,7 +79,7 @@ func (w *world) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, e
 	return transfer.Ticket{FileID: "cloud://e.b/" + d.Path, Expires: time.Now().Add(life)}, nil
 }
 
-func (w *world) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
+func (w *world) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
 	n := w.call(&w.posts)
 	body, err := io.ReadAll(obj.Body)
 	if err != nil {
@@ -104,7 +104,7 @@ func fault(k transfer.Kind, s transfer.Stage) *transfer.Error {
 }
 
 func carry(ctx context.Context, w *world) transfer.Outcome {
-	c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 	return c.Carry(ctx, plan("k"))
 }
 
@@ -153,23 +153,23 @@ func TestKinds(t *testing.T) {
 	}{
 		{"plain", &world{}, "delivered", 1, 1, 1},
 		{"gone", &world{gone: true}, "skipped gone", 1, 1, 0},
-		{"gone outranks a refused ticket", &world{gone: true, onTicket: ticket(always, fault(transfer.Denied, transfer.Desks))}, "skipped gone", 1, 1, 0},
-		{"source denied", &world{onOpen: first(always, fault(transfer.Denied, transfer.Open))}, "failed Denied", 1, 1, 0},
-		{"source throttled twice", &world{onOpen: first(2, fault(transfer.Throttled, transfer.Open))}, "delivered", 3, 3, 1},
-		{"source down", &world{onOpen: first(always, fault(transfer.Unavailable, transfer.Open))}, "failed Unavailable", 7, 7, 0},
-		{"ticket refused", &world{onTicket: ticket(always, fault(transfer.Refused, transfer.Desks))}, "failed Refused", 1, 1, 0},
-		{"ticket unavailable once", &world{onTicket: ticket(1, fault(transfer.Unavailable, transfer.Desks))}, "delivered", 2, 2, 1},
-		{"post stale once", &world{onPost: post(1, fault(transfer.Stale, transfer.Post))}, "delivered", 2, 2, 2},
-		{"post stale twice", &world{onPost: post(2, fault(transfer.Stale, transfer.Post))}, "failed Stale", 2, 2, 2},
-		{"post malformed", &world{onPost: post(1, fault(transfer.Malformed, transfer.Post))}, "failed Malformed", 1, 1, 1},
-		{"post unavailable 6 times", &world{onPost: post(6, fault(transfer.Unavailable, transfer.Post))}, "delivered", 7, 7, 7},
-		{"post corrupt once", &world{onPost: post(1, fault(transfer.Corrupt, transfer.Post))}, "delivered", 2, 2, 2},
+		{"gone outranks a refused ticket", &world{gone: true, onTicket: ticket(always, fault(transfer.KindDenied, transfer.StageTicket))}, "skipped gone", 1, 1, 0},
+		{"source denied", &world{onOpen: first(always, fault(transfer.KindDenied, transfer.StageOpen))}, "failed Denied", 1, 1, 0},
+		{"source throttled twice", &world{onOpen: first(2, fault(transfer.KindThrottled, transfer.StageOpen))}, "delivered", 3, 3, 1},
+		{"source down", &world{onOpen: first(always, fault(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 7, 7, 0},
+		{"ticket refused", &world{onTicket: ticket(always, fault(transfer.KindRefused, transfer.StageTicket))}, "failed Refused", 1, 1, 0},
+		{"ticket unavailable once", &world{onTicket: ticket(1, fault(transfer.KindUnavailable, transfer.StageTicket))}, "delivered", 2, 2, 1},
+		{"post stale once", &world{onPost: post(1, fault(transfer.KindStale, transfer.StageUpload))}, "delivered", 2, 2, 2},
+		{"post stale twice", &world{onPost: post(2, fault(transfer.KindStale, transfer.StageUpload))}, "failed Stale", 2, 2, 2},
+		{"post malformed", &world{onPost: post(1, fault(transfer.KindMalformed, transfer.StageUpload))}, "failed Malformed", 1, 1, 1},
+		{"post unavailable 6 times", &world{onPost: post(6, fault(transfer.KindUnavailable, transfer.StageUpload))}, "delivered", 7, 7, 7},
+		{"post corrupt once", &world{onPost: post(1, fault(transfer.KindCorrupt, transfer.StageUpload))}, "delivered", 2, 2, 2},
 		{"wrong checksum always", &world{onPost: func(int, string) (transfer.Receipt, error) { return receipt("other"), nil }}, "failed Corrupt", 7, 7, 7},
 		{"unknown error", &world{onPost: func(n int, _ string) (transfer.Receipt, error) { return transfer.Receipt{}, io.ErrUnexpectedEOF }}, "failed Unavailable", 7, 7, 7},
 		{"ticket expired on arrival", &world{life: -time.Second}, "failed Stale", 2, 4, 0},
-		{"ask again fails once", &world{onStat: first(1, fault(transfer.Unavailable, transfer.Open))}, "delivered", 1, 1, 1},
-		{"ask again never works", &world{onStat: first(always, fault(transfer.Unavailable, transfer.Open))}, "failed Unavailable", 1, 1, 1},
-		{"deleted after delivery", &world{onStat: first(always, fault(transfer.NotFound, transfer.Open))}, "delivered", 1, 1, 1},
+		{"ask again fails once", &world{onStat: first(1, fault(transfer.KindUnavailable, transfer.StageOpen))}, "delivered", 1, 1, 1},
+		{"ask again never works", &world{onStat: first(always, fault(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 1, 1, 1},
+		{"deleted after delivery", &world{onStat: first(always, fault(transfer.KindNotFound, transfer.StageOpen))}, "delivered", 1, 1, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestKinds(t *testing.T) {
 				if o.Attempts != w.posts || o.Tickets != w.tickets {
 					t.Errorf("the outcome counts %d uploads and %d tickets, there were %d and %d", o.Attempts, o.Tickets, w.posts, w.tickets)
 				}
-				if o.Status() == transfer.Delivered && (w.stored != "hello" || o.FileID != "cloud://e.b/k" || o.Size != 5 || !o.Proved()) {
+				if o.Status() == transfer.StatusDelivered && (w.stored != "hello" || o.FileID != "cloud://e.b/k" || o.Size != 5 || !o.Proved()) {
 					t.Errorf("delivered %q as %+v", w.stored, o)
 				}
 			})
@@ -222,7 +222,7 @@ func TestDeletedWhileItIsDeliveredAgain(t *testing.T) {
 
 func TestOtherSpelling(t *testing.T) {
 	w := &world{content: "x"}
-	c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 	p, alt := plan("missing"), plan("decoded")
 	p.Alt = &alt
 	o := c.Carry(t.Context(), p)
@@ -235,7 +235,7 @@ func TestNoCredentials(t *testing.T) {
 	p := plan("k")
 	p.Item.Ref.Scheme = "cos"
 	w := &world{}
-	c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 	if o := c.Carry(t.Context(), p); state(o) != "failed Denied" || !strings.Contains(o.Err.What, "cos://") {
 		t.Errorf("%s: %v", state(o), o.Err)
 	}
@@ -251,7 +251,7 @@ func TestShorterThanItsEvent(t *testing.T) {
 			want string
 		}{{"hello", 9, "failed Corrupt"}, {"hello", 5, "delivered"}, {"hello", -1, "delivered"}, {"older", 9, "delivered"}, {"", 9, "delivered"}} {
 			w := &world{content: "hello"}
-			c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w}
+			c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 			p := plan("k")
 			p.Item.ETag, p.Item.Size = tc.etag, tc.size
 			if o := c.Carry(t.Context(), p); state(o) != tc.want {
@@ -274,9 +274,9 @@ func TestOldTicketIsNotUsed(t *testing.T) {
 // The deadline is an answer: whatever hangs or fails, Carry is back in time.
 func TestDeadline(t *testing.T) {
 	hang := func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
-	down := func(context.Context, int) error { return fault(transfer.Unavailable, transfer.Desks) }
-	tomorrow := &transfer.Error{Kind: transfer.Throttled, Stage: transfer.Desks, What: "tomorrow", After: 24 * time.Hour}
-	later := &transfer.Error{Kind: transfer.Throttled, Stage: transfer.Desks, What: "later", After: time.Minute}
+	down := func(context.Context, int) error { return fault(transfer.KindUnavailable, transfer.StageTicket) }
+	tomorrow := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "tomorrow", After: 24 * time.Hour}
+	later := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "later", After: time.Minute}
 	for _, tc := range []struct {
 		name     string
 		limit    time.Duration
@@ -317,7 +317,7 @@ func TestOutOfTimeNamesTheFailureBefore(t *testing.T) {
 			if n > 1 {
 				<-ctx.Done()
 			}
-			return fault(transfer.Unavailable, transfer.Desks)
+			return fault(transfer.KindUnavailable, transfer.StageTicket)
 		}})
 		if state(o) != "failed OutOfTime" || !strings.Contains(o.Err.What, "on purpose") {
 			t.Errorf("%s: %v", state(o), o.Err)
@@ -327,7 +327,7 @@ func TestOutOfTimeNamesTheFailureBefore(t *testing.T) {
 
 func TestHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		err := &transfer.Error{Kind: transfer.Unavailable, Stage: transfer.Desks, What: "later", After: 7 * time.Second}
+		err := &transfer.Error{Kind: transfer.KindUnavailable, Stage: transfer.StageTicket, What: "later", After: 7 * time.Second}
 		start := time.Now()
 		o := carry(t.Context(), &world{content: "x", onTicket: func(_ context.Context, n int) error { return first(1, err)(n) }})
 		if took := time.Since(start); state(o) != "delivered" || took < 7*time.Second || took > 9*time.Second {
@@ -346,7 +346,7 @@ func TestSettle(t *testing.T) {
 		want string
 	}{{nil, ""}, {errors.New("kept"), "kept"}} {
 		w := &world{content: "x"}
-		c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": w}, Desk: w, Poster: w, Settler: settler{tc.err}}
+		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settler{tc.err}}
 		if o := c.Carry(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != tc.want {
 			t.Errorf("%s with warning %q, want %q", state(o), o.Warning, tc.want)
 		}
@@ -373,13 +373,13 @@ func TestFleetOrder(t *testing.T) {
 	var mu sync.Mutex
 	var order []int
 	is := items("a b a b a -")
-	outs := delivery.Fleet(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
+	outs := delivery.DeliverAll(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
 		mu.Lock()
 		defer mu.Unlock()
 		order = append(order, i)
 		o := transfer.Outcome{Plan: transfer.Plan{Item: is[i]}}
 		if i == 2 {
-			o.Err = fault(transfer.Denied, transfer.Post)
+			o.Err = fault(transfer.KindDenied, transfer.StageUpload)
 		}
 		return o
 	})
@@ -397,7 +397,7 @@ func TestFleetSharesLeaders(t *testing.T) {
 	var mu sync.Mutex
 	runs := map[int]int{}
 	is := items("- - - -")
-	outs := delivery.Fleet(t.Context(), is, []int{2, 1, 2, 2}, func(_ context.Context, i int) transfer.Outcome {
+	outs := delivery.DeliverAll(t.Context(), is, []int{2, 1, 2, 2}, func(_ context.Context, i int) transfer.Outcome {
 		mu.Lock()
 		defer mu.Unlock()
 		runs[i]++
@@ -414,7 +414,7 @@ func TestFleetIsBounded(t *testing.T) {
 		now, most := 0, 0
 		is := items(strings.Repeat("- ", 30))
 		start := time.Now()
-		delivery.Fleet(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
+		delivery.DeliverAll(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
 			mu.Lock()
 			now++
 			most = max(most, now)
@@ -425,8 +425,8 @@ func TestFleetIsBounded(t *testing.T) {
 			mu.Unlock()
 			return transfer.Outcome{}
 		})
-		if most != delivery.AtOnce || time.Since(start) != 4*time.Second {
-			t.Errorf("%d at once in %v, want %d", most, time.Since(start), delivery.AtOnce)
+		if most != delivery.Concurrency || time.Since(start) != 4*time.Second {
+			t.Errorf("%d at once in %v, want %d", most, time.Since(start), delivery.Concurrency)
 		}
 	})
 }

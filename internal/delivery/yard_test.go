@@ -71,7 +71,7 @@ func (y *yard) start(ctx context.Context, key string) *invocation {
 	v := &invocation{yard: y, n: y.started, key: key, end: make(chan transfer.Outcome, 1)}
 	y.note("%d starts with %s", v.n, key)
 	ctx, v.cut = context.WithCancel(ctx)
-	c := &delivery.Courier{Sources: map[string]transfer.Source{"s3": v}, Desk: v, Poster: v}
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": v}, Tickets: v, Uploader: v}
 	go func() { v.end <- c.Carry(ctx, plan(key)) }()
 	synctest.Wait()
 	return v
@@ -107,7 +107,7 @@ func (v *invocation) await(ctx context.Context, name string) (fate, error) {
 	select {
 	case f := <-c.fate:
 		if f == fails {
-			return f, fault(transfer.Unavailable, transfer.Open)
+			return f, fault(transfer.KindUnavailable, transfer.StageOpen)
 		}
 		return f, nil
 	case <-ctx.Done():
@@ -132,7 +132,7 @@ func (v *invocation) Ticket(ctx context.Context, d transfer.Dest) (transfer.Tick
 	return transfer.Ticket{Key: d.Path, FileID: "cloud://e.b/" + d.Path, Expires: time.Now().Add(15 * time.Minute)}, nil
 }
 
-func (v *invocation) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
+func (v *invocation) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
 	body, err := io.ReadAll(obj.Body)
 	if err != nil {
 		return transfer.Receipt{}, err
@@ -144,7 +144,7 @@ func (v *invocation) Post(ctx context.Context, t transfer.Ticket, obj *transfer.
 	v.dest[t.Key] = string(body)
 	v.told = append(v.told, "posted")
 	if f == lost {
-		return transfer.Receipt{}, fault(transfer.Unavailable, transfer.Post)
+		return transfer.Receipt{}, fault(transfer.KindUnavailable, transfer.StageUpload)
 	}
 	return receipt(string(body)), nil
 }

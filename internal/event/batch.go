@@ -28,7 +28,7 @@ func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 			_, bucket, _ = strings.Cut(string(t.S3BucketARN), ":::") // arn:aws:s3:::name
 		}
 		item := finish(transfer.Item{
-			Ref:  transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: formKey(string(t.S3Key))},
+			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: formKey(string(t.S3Key))},
 			Size: -1,
 		}, true)
 		item.ID = string(t.TaskID)
@@ -75,11 +75,11 @@ func (e *Envelope) batchReply(outs []transfer.Outcome) batchReply {
 		}
 		r := taskResult{TaskID: item.ID, ResultCode: batchSucceeded}
 		switch o := &outs[i]; o.Status() {
-		case transfer.Delivered:
+		case transfer.StatusDelivered:
 			r.ResultString = o.FileID
-		case transfer.Skipped:
+		case transfer.StatusSkipped:
 			r.ResultString = string(o.Reason)
-		case transfer.Failed:
+		case transfer.StatusFailed:
 			r.ResultString = o.Err.Error()
 			r.ResultCode = batchPermanent
 			if o.Err.Kind.Retryable() {

@@ -55,7 +55,7 @@ func TestLargeReply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, outs := decoded(t, string(payload), map[int]*transfer.Error{0: {Stage: transfer.Open, Kind: transfer.Denied, What: "no"}})
+	e, outs := decoded(t, string(payload), map[int]*transfer.Error{0: {Stage: transfer.StageOpen, Kind: transfer.KindDenied, What: "no"}})
 	_, err = e.Reply(outs, event.ReplyOptions{})
 	failed, ok := errors.AsType[*event.DeliveryFailed](err)
 	if !ok {
@@ -80,7 +80,7 @@ func TestLargeReply(t *testing.T) {
 // net/http takes no DEL in a header, and aws-lambda-go puts errors into one.
 func TestReplyHasNoDEL(t *testing.T) {
 	t.Parallel()
-	e, outs := decoded(t, s3Event(quote("a\x7fb")), map[int]*transfer.Error{0: {Stage: transfer.Open, Kind: transfer.Denied, What: "no"}})
+	e, outs := decoded(t, s3Event(quote("a\x7fb")), map[int]*transfer.Error{0: {Stage: transfer.StageOpen, Kind: transfer.KindDenied, What: "no"}})
 	_, err := e.Reply(outs, event.ReplyOptions{})
 	if err == nil || strings.Contains(err.Error(), "\x7f") || !strings.Contains(err.Error(), `a\u007fb`) {
 		t.Errorf("the reply is %v", err)

@@ -37,7 +37,7 @@ func decodeCOS(raw json.RawMessage) transfer.Item {
 	}
 	item := transfer.Item{
 		Ref: transfer.Ref{
-			Scheme: transfer.COS,
+			Scheme: transfer.SchemeCOS,
 			Region: r.region(),
 			Bucket: r.bucket(),
 			Key:    r.key(),
@@ -51,7 +51,7 @@ func decodeCOS(raw json.RawMessage) transfer.Item {
 	}
 	item = finish(item, strings.HasPrefix(name, "cos:ObjectCreated:"))
 	if b := r.Cos.CosBucket; b.AppID == cosTestAppID && b.Name == cosTestBucket {
-		item.Reason, item.Err = transfer.TestEvent, nil
+		item.Reason, item.Err = transfer.ReasonTestEvent, nil
 	}
 	return item
 }

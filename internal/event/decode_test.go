@@ -63,22 +63,22 @@ func TestReasons(t *testing.T) {
 		{named("ObjectCreated:Put", "k"), ""},
 		{named("ObjectCreated:Post", "k"), ""},
 		{named("s3:ObjectCreated:CompleteMultipartUpload", "k"), ""},
-		{named("ObjectCreated:Put", "in/"), transfer.Folder},
-		{named("ObjectCreated:Put", "in%2F"), transfer.Folder},
-		{named("ObjectRemoved:Delete", "k"), transfer.NotCreated},
-		{named("ObjectRemoved:Delete", "in/"), transfer.NotCreated},
-		{named("ObjectTagging:Put", "k"), transfer.NotCreated},
-		{named("ObjectCreatedX", "k"), transfer.NotCreated},
+		{named("ObjectCreated:Put", "in/"), transfer.ReasonFolder},
+		{named("ObjectCreated:Put", "in%2F"), transfer.ReasonFolder},
+		{named("ObjectRemoved:Delete", "k"), transfer.ReasonNotCreated},
+		{named("ObjectRemoved:Delete", "in/"), transfer.ReasonNotCreated},
+		{named("ObjectTagging:Put", "k"), transfer.ReasonNotCreated},
+		{named("ObjectCreatedX", "k"), transfer.ReasonNotCreated},
 		{typed("Object Created"), ""},
-		{typed("Object Deleted"), transfer.NotCreated},
-		{typed("Object Annotation Created"), transfer.NotCreated},
-		{typed("Object created"), transfer.NotCreated},
-		{bridgeEvent(`"in/"`), transfer.Folder},
-		{`{"source":"aws.s3","detail-type":"Object Deleted","detail":{}}`, transfer.NotCreated},
-		{`{"Event":"s3:TestEvent","Bucket":"b"}`, transfer.TestEvent},
-		{`{"Event":"s3:TestEvent"}`, transfer.TestEvent},
-		{`{"files":["s3://b/in/"]}`, transfer.Folder},
-		{`{"BatchInput":{"bucket":"b"},"Items":[{"Key":"in/"}]}`, transfer.Folder},
+		{typed("Object Deleted"), transfer.ReasonNotCreated},
+		{typed("Object Annotation Created"), transfer.ReasonNotCreated},
+		{typed("Object created"), transfer.ReasonNotCreated},
+		{bridgeEvent(`"in/"`), transfer.ReasonFolder},
+		{`{"source":"aws.s3","detail-type":"Object Deleted","detail":{}}`, transfer.ReasonNotCreated},
+		{`{"Event":"s3:TestEvent","Bucket":"b"}`, transfer.ReasonTestEvent},
+		{`{"Event":"s3:TestEvent"}`, transfer.ReasonTestEvent},
+		{`{"files":["s3://b/in/"]}`, transfer.ReasonFolder},
+		{`{"BatchInput":{"bucket":"b"},"Items":[{"Key":"in/"}]}`, transfer.ReasonFolder},
 	} {
 		item := mustDecode(t, test.payload, event.Lambda)[0]
 		if item.Reason != test.want || item.Err != nil {
@@ -118,7 +118,7 @@ func TestBrokenItems(t *testing.T) {
 			continue
 		}
 		err := items[0].Err
-		if err == nil || err.Kind != transfer.Malformed || err.Stage != transfer.Decode || !strings.Contains(err.What, test.want) {
+		if err == nil || err.Kind != transfer.KindMalformed || err.Stage != transfer.StageDecode || !strings.Contains(err.What, test.want) {
 			t.Errorf("%s: got %v, want %q", test.payload, err, test.want)
 		}
 	}
@@ -190,7 +190,7 @@ func TestUnknownPayloads(t *testing.T) {
 	} {
 		_, err := event.Decode([]byte(test.payload), test.host)
 		fault, ok := errors.AsType[*transfer.Error](err)
-		if !ok || fault.Kind != transfer.Malformed || fault.Stage != transfer.Decode || !strings.Contains(fault.What, test.want) {
+		if !ok || fault.Kind != transfer.KindMalformed || fault.Stage != transfer.StageDecode || !strings.Contains(fault.What, test.want) {
 			t.Errorf("%s: got %v, want %q", test.payload, err, test.want)
 		}
 	}

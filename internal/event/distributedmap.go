@@ -28,7 +28,7 @@ func decodeMap(doc document) (Form, []transfer.Item, *transfer.Error) {
 		var f struct{ Key, Size, ETag, LastModified text }
 		fill(raw, &f)
 		return []transfer.Item{finish(transfer.Item{
-			Ref:  transfer.Ref{Scheme: transfer.S3, Bucket: string(input.Bucket), Key: string(f.Key)},
+			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: string(input.Bucket), Key: string(f.Key)},
 			Size: f.Size.size(),
 			ETag: f.ETag.etag(),
 			Time: f.LastModified.time(),

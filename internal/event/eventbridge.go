@@ -31,7 +31,7 @@ func decodeBridge(raw json.RawMessage) []transfer.Item {
 	fill(raw, &e)
 	item := transfer.Item{
 		Ref: transfer.Ref{
-			Scheme: transfer.S3,
+			Scheme: transfer.SchemeS3,
 			Region: string(e.Region),
 			Bucket: string(e.Detail.Bucket.Name),
 			Key:    string(e.Detail.Object.Key),

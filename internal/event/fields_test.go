@@ -47,7 +47,7 @@ func TestKeys(t *testing.T) {
 		{"plain verbatim", plain, `"a+b%2Bc?region=x"`, "a+b%2Bc?region=x"},
 	} {
 		item := mustDecode(t, test.envelope(test.spelled), event.Lambda)[0]
-		if item.Err != nil || item.Ref.Key != test.wants || item.Ref.Bucket != "b" || item.Ref.Scheme != transfer.S3 {
+		if item.Err != nil || item.Ref.Key != test.wants || item.Ref.Bucket != "b" || item.Ref.Scheme != transfer.SchemeS3 {
 			t.Errorf("%s: got %+v, %v, want key %q", test.name, item.Ref, item.Err, test.wants)
 		}
 	}
@@ -71,7 +71,7 @@ func TestCOSKeys(t *testing.T) {
 		{"no url", "n", `"1"`, "/1/n/a", "...", "n-1", "a", ""},
 	} {
 		item := mustDecode(t, cosEvent(test.bucket, test.appID, test.key, test.url), event.SCF)[0]
-		want := transfer.Ref{Scheme: transfer.COS, Region: "ap-shanghai", Bucket: test.wantBucket, Key: test.wantKey}
+		want := transfer.Ref{Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: test.wantBucket, Key: test.wantKey}
 		if item.Err != nil || item.Ref != want || item.AltKey != test.wantAlt {
 			t.Errorf("%s: got %+v, alt %q, %v", test.name, item.Ref, item.AltKey, item.Err)
 		}

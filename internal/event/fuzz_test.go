@@ -22,7 +22,7 @@ func FuzzDecode(f *testing.F) {
 		for _, host := range []event.Host{event.Lambda, event.SCF} {
 			e, err := event.Decode(payload, host)
 			if err != nil {
-				if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.Malformed || e != nil {
+				if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.KindMalformed || e != nil {
 					t.Fatalf("got %v, %#v", e, err)
 				}
 				continue
@@ -35,7 +35,7 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("an item without file, reason or error: %+v", item)
 				}
 			}
-			for i, leader := range event.Newest(e.Items) {
+			for i, leader := range event.Dedupe(e.Items) {
 				if e.Items[leader].Ref != e.Items[i].Ref {
 					t.Fatalf("%+v stands for %+v", e.Items[leader], e.Items[i])
 				}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +14,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// update: write the golden files anew.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 const (
 	samples = "../../events"
@@ -27,7 +27,7 @@ var secrets = []string{"q-sign", "AQEB", "minioadmin", "203.0.113", "principalId
 
 // A golden is what one sample decodes to, and what is answered when every file
 // of it is delivered. To add a case, add a file to events/ and run the tests
-// with -update.
+// with UPDATE_GOLDEN=1.
 type golden struct {
 	Host  event.Host      `json:"host"`
 	Form  event.Form      `json:"form,omitempty"`
@@ -70,7 +70,7 @@ func TestSamples(t *testing.T) {
 				}
 			}
 			path := filepath.Join(goldens, name)
-			if *update {
+			if update {
 				if err := os.WriteFile(path, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -111,13 +111,13 @@ func describe(t *testing.T, payload []byte, host event.Host) []byte {
 	e, err := event.Decode(payload, host)
 	if err != nil {
 		g.Error = err.Error()
-		if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.Malformed || fault.Stage != transfer.Decode {
+		if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.KindMalformed || fault.Stage != transfer.StageDecode {
 			t.Errorf("the error is %#v", err)
 		}
 		return marshal(t, g)
 	}
 	g.Form = e.Form
-	leaders := event.Newest(e.Items)
+	leaders := event.Dedupe(e.Items)
 	for i, item := range e.Items {
 		gi := goldenItem{
 			ID: item.ID, Group: item.Group, Region: item.Ref.Region, AltKey: item.AltKey, Size: item.Size,

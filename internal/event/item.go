@@ -11,7 +11,7 @@ import (
 
 // malformed returns the only kind of error that this stage has.
 func malformed(format string, args ...any) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Decode, Kind: transfer.Malformed, What: fmt.Sprintf(format, args...)}
+	return &transfer.Error{Stage: transfer.StageDecode, Kind: transfer.KindMalformed, What: fmt.Sprintf(format, args...)}
 }
 
 // within says where in the payload an error was found; nil stays nil.
@@ -42,14 +42,14 @@ func finish(item transfer.Item, created bool) transfer.Item {
 		return broken(malformed("its key (%d bytes), bucket (%d) or region (%d) is longer than any store's (%d, %d, %d)",
 			len(item.Ref.Key), len(item.Ref.Bucket), len(item.Ref.Region), maxKey, maxName, maxName))
 	case !created:
-		item.Reason = transfer.NotCreated
+		item.Reason = transfer.ReasonNotCreated
 		if !named {
 			item.Ref = transfer.Ref{}
 		}
 	case !named:
 		return broken(malformed("it names no bucket or no key; send the event unchanged, with both"))
 	case strings.HasSuffix(item.Ref.Key, "/"):
-		item.Reason = transfer.Folder
+		item.Reason = transfer.ReasonFolder
 	}
 	return item
 }
@@ -72,11 +72,11 @@ func formKey(spelled string) string {
 	return key
 }
 
-// Newest returns for every item the index of the item that stands for it: of
+// Dedupe returns for every item the index of the item that stands for it: of
 // several items that name the same file, the one with the greatest Order, then
 // Time, then position. Carrying that one alone is enough, for what is delivered
 // is the newest content. Items with a Reason or an Err stand for themselves.
-func Newest(items []transfer.Item) []int {
+func Dedupe(items []transfer.Item) []int {
 	leader := make([]int, len(items))
 	newest := make(map[transfer.Ref]int, len(items))
 	carried := func(item transfer.Item) bool { return item.Reason == "" && item.Err == nil }

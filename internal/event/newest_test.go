@@ -13,7 +13,7 @@ import (
 func TestNewest(t *testing.T) {
 	t.Parallel()
 	item := func(key, order string, seconds int64) transfer.Item {
-		return transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: "b", Key: key}, Order: order, Time: time.Unix(seconds, 0)}
+		return transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "b", Key: key}, Order: order, Time: time.Unix(seconds, 0)}
 	}
 	because := func(it transfer.Item, r transfer.Reason) transfer.Item { it.Reason = r; return it }
 	broken := func(it transfer.Item) transfer.Item { it.Err = busy; return it }
@@ -31,10 +31,10 @@ func TestNewest(t *testing.T) {
 		{"then position", []transfer.Item{item("a", "1", 1), item("a", "1", 1)}, []int{1, 1}},
 		{"another region", []transfer.Item{item("a", "1", 0), elsewhere(item("a", "2", 0))}, []int{0, 1}},
 		{"skipped and broken", []transfer.Item{
-			item("a", "1", 0), because(item("a", "9", 0), transfer.NotCreated), broken(item("a", "9", 0)), item("a", "2", 0),
+			item("a", "1", 0), because(item("a", "9", 0), transfer.ReasonNotCreated), broken(item("a", "9", 0)), item("a", "2", 0),
 		}, []int{3, 1, 2, 3}},
 	} {
-		if got := event.Newest(test.items); !slices.Equal(got, test.want) {
+		if got := event.Dedupe(test.items); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
 	}

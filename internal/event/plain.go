@@ -22,7 +22,7 @@ func decodePlain(doc document) (Form, []transfer.Item, *transfer.Error) {
 		switch {
 		case err != nil:
 			return []transfer.Item{broken(malformed("%s", err))}
-		case ref.Scheme == transfer.HTTPS:
+		case ref.Scheme == transfer.SchemeHTTPS:
 			return []transfer.Item{broken(malformed("an https source goes to the HTTP function; write s3://bucket/key or cos://bucket-appid/key?region=ap-shanghai"))}
 		}
 		return []transfer.Item{finish(transfer.Item{Ref: ref, Size: -1}, true)}

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	denied = &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied, Code: "AccessDenied", What: "no"}
-	busy   = &transfer.Error{Stage: transfer.Post, Kind: transfer.Throttled, What: "busy"}
+	denied = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied, Code: "AccessDenied", What: "no"}
+	busy   = &transfer.Error{Stage: transfer.StageUpload, Kind: transfer.KindThrottled, What: "busy"}
 	both   = []bool{true, false}
 )
 
@@ -149,11 +149,11 @@ func TestBatchReply(t *testing.T) {
 		{"s3BucketArn":"arn:aws:s3:::b","s3Key":"f"},
 		{"taskId":"t-7"}]}`
 	e, outs := decoded(t, payload, map[int]*transfer.Error{2: busy, 3: denied})
-	outs[4].Reason = transfer.Gone
+	outs[4].Reason = transfer.ReasonGone
 	const want = `{"invocationSchemaVersion":"1.0","treatMissingKeysAs":"TemporaryFailure","invocationId":"i-1","results":[` +
 		`{"taskId":"t-1","resultCode":"Succeeded","resultString":"cloud://env.bucket/a&b"},` +
 		`{"taskId":"t-2","resultCode":"Succeeded","resultString":"folder"},` +
-		`{"taskId":"t-3","resultCode":"TemporaryFailure","resultString":"post: busy"},` +
+		`{"taskId":"t-3","resultCode":"TemporaryFailure","resultString":"upload: busy"},` +
 		`{"taskId":"t-4","resultCode":"PermanentFailure","resultString":"open: no"},` +
 		`{"taskId":"t-5","resultCode":"Succeeded","resultString":"gone"},` +
 		`{"taskId":"t-7","resultCode":"PermanentFailure","resultString":"decode: task 7: it names no bucket or no key; send the event unchanged, with both"}]}`

@@ -25,7 +25,7 @@ func decodeS3(raw json.RawMessage) transfer.Item {
 	name := strings.TrimPrefix(string(r.EventName), "s3:")
 	item := transfer.Item{
 		Ref: transfer.Ref{
-			Scheme: transfer.S3,
+			Scheme: transfer.SchemeS3,
 			Region: string(r.AWSRegion),
 			Bucket: string(r.S3.Bucket.Name),
 			Key:    eventKey(string(r.S3.Object.Key), string(r.S3.Bucket.Name), string(r.S3.Bucket.ARN)),
@@ -59,9 +59,9 @@ const testEvent = "s3:TestEvent"
 func decodeTestEvent(raw json.RawMessage) transfer.Item {
 	var r struct{ Bucket, Time text }
 	fill(raw, &r)
-	item := transfer.Item{Size: -1, Time: r.Time.time(), Reason: transfer.TestEvent}
+	item := transfer.Item{Size: -1, Time: r.Time.time(), Reason: transfer.ReasonTestEvent}
 	if r.Bucket != "" {
-		item.Ref = transfer.Ref{Scheme: transfer.S3, Bucket: string(r.Bucket)}
+		item.Ref = transfer.Ref{Scheme: transfer.SchemeS3, Bucket: string(r.Bucket)}
 	}
 	return item
 }

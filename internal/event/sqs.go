@@ -47,7 +47,7 @@ func (e *Envelope) partialBatch(outs []transfer.Outcome) (doc map[string][]messa
 	named, stopped := map[string]bool{}, map[string]bool{}
 	for i, item := range e.Items {
 		ordered := item.Group != ""
-		if outs[i].Status() != transfer.Failed && !(ordered && stopped[item.Group]) {
+		if outs[i].Status() != transfer.StatusFailed && !(ordered && stopped[item.Group]) {
 			continue
 		}
 		if item.ID == "" {

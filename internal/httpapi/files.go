@@ -93,11 +93,11 @@ func (a *api) postSource(c *call) (any, *problem) {
 	}
 	ref, err := a.Sources.Allow(body["source"])
 	if err != nil {
-		return nil, fromError(transfer.AsError(c.Context(), transfer.Open, err))
+		return nil, fromError(transfer.AsError(c.Context(), transfer.StageOpen, err))
 	}
 	src, ok := a.Open[ref.Scheme]
 	if !ok {
-		return nil, newProblem(http.StatusForbidden, string(transfer.Refused), "This function has no access to "+ref.Scheme+" sources.")
+		return nil, newProblem(http.StatusForbidden, string(transfer.KindRefused), "This function has no access to "+ref.Scheme+" sources.")
 	}
 	src, ref = unsigned(src, ref)
 	return a.carry(c, src, transfer.Plan{Item: transfer.Item{Ref: ref, Size: -1}, Dest: dest})
@@ -120,7 +120,7 @@ func (q queried) Stat(ctx context.Context, _ transfer.Ref) (string, error) {
 // unsigned takes the query out of an https reference before anything can log
 // or answer it: in a pre-signed URL the query is a credential.
 func unsigned(src transfer.Source, ref transfer.Ref) (transfer.Source, transfer.Ref) {
-	if ref.Scheme != transfer.HTTPS || !strings.Contains(ref.Key, "?") {
+	if ref.Scheme != transfer.SchemeHTTPS || !strings.Contains(ref.Key, "?") {
 		return src, ref
 	}
 	shown := ref
@@ -138,7 +138,7 @@ func (a *api) carry(c *call, src transfer.Source, plan transfer.Plan) (any, *pro
 	case o.Err != nil:
 		return nil, fromError(o.Err)
 	case o.Reason != "":
-		return nil, newProblem(http.StatusNotFound, string(transfer.NotFound), "There is no such source: it may have been deleted or never have been there.")
+		return nil, newProblem(http.StatusNotFound, string(transfer.KindNotFound), "There is no such source: it may have been deleted or never have been there.")
 	}
 	return &o, nil
 }

@@ -70,19 +70,19 @@ func (f *ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan)
 		return o
 	}
 	if ctx.Err() != nil {
-		o.Err = transfer.AsError(ctx, transfer.Open, ctx.Err())
+		o.Err = transfer.AsError(ctx, transfer.StageOpen, ctx.Err())
 		return o
 	}
 	obj, err := src.Open(ctx, p.Item.Ref)
 	if err != nil {
-		if o.Err = transfer.AsError(ctx, transfer.Open, err); o.Err.Kind == transfer.NotFound {
-			o.Err, o.Reason = nil, transfer.Gone
+		if o.Err = transfer.AsError(ctx, transfer.StageOpen, err); o.Err.Kind == transfer.KindNotFound {
+			o.Err, o.Reason = nil, transfer.ReasonGone
 		}
 		return o
 	}
 	data, err := io.ReadAll(obj.Body)
 	if err != nil || int64(len(data)) != obj.Size {
-		o.Err = &transfer.Error{Stage: transfer.Check, Kind: transfer.Corrupt, What: "short source"}
+		o.Err = &transfer.Error{Stage: transfer.StageCheck, Kind: transfer.KindCorrupt, What: "short source"}
 		return o
 	}
 	etag, _ := src.Stat(ctx, p.Item.Ref)
@@ -116,7 +116,7 @@ func (s *store) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, err
 	s.opened = append(s.opened, ref.String())
 	data, ok := s.objects[ref.String()]
 	if !ok {
-		return nil, &transfer.Error{Stage: transfer.Open, Kind: transfer.NotFound, What: "no such object"}
+		return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindNotFound, What: "no such object"}
 	}
 	return &transfer.Object{Body: io.NopCloser(strings.NewReader(data)), Size: int64(len(data)), ContentType: "text/plain"}, nil
 }
@@ -154,7 +154,7 @@ func options(t testing.TB, logs io.Writer) (httpapi.Options, *ferry, *store) {
 	return httpapi.Options{
 		Ferry: f, Dest: transfer.Dest{App: "app", Env: "env"}, CheckPath: checkPath,
 		Keys: keys, Sources: sources, Origins: origins,
-		Open: map[string]transfer.Source{transfer.S3: s, transfer.COS: s, transfer.HTTPS: s},
+		Open: map[string]transfer.Source{transfer.SchemeS3: s, transfer.SchemeCOS: s, transfer.SchemeHTTPS: s},
 		Log:  slog.New(slog.NewTextHandler(logs, nil)),
 	}, f, s
 }
@@ -163,7 +163,7 @@ func options(t testing.TB, logs io.Writer) (httpapi.Options, *ferry, *store) {
 func checkPath(path string) *transfer.Error {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." || strings.ToValidUTF8(segment, "") != segment {
-			return &transfer.Error{Stage: transfer.Route, Kind: transfer.Refused, Code: "InvalidPath", What: "the cloud path is not allowed"}
+			return &transfer.Error{Stage: transfer.StageRoute, Kind: transfer.KindRefused, Code: "InvalidPath", What: "the cloud path is not allowed"}
 		}
 	}
 	return nil

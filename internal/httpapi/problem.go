@@ -39,7 +39,7 @@ func newProblem(status int, code, detail string) *problem {
 
 // malformed is the problem of a body that cannot be understood.
 func malformed(detail string) *problem {
-	return newProblem(http.StatusBadRequest, string(transfer.Malformed), detail)
+	return newProblem(http.StatusBadRequest, string(transfer.KindMalformed), detail)
 }
 
 // unsupported is the problem of a body in another format than the endpoint's.
@@ -66,21 +66,21 @@ func statusOf(e *transfer.Error) int {
 		return http.StatusRequestEntityTooLarge
 	case e.Code == dailyQuota:
 		return http.StatusTooManyRequests
-	case e.Kind == transfer.Refused && e.Stage == transfer.Route:
+	case e.Kind == transfer.KindRefused && e.Stage == transfer.StageRoute:
 		return http.StatusBadRequest
 	}
 	switch e.Kind {
-	case transfer.Malformed:
+	case transfer.KindMalformed:
 		return http.StatusBadRequest
-	case transfer.Refused:
+	case transfer.KindRefused:
 		return http.StatusForbidden
-	case transfer.NotFound:
+	case transfer.KindNotFound:
 		return http.StatusNotFound
-	case transfer.Denied, transfer.Stale, transfer.Corrupt:
+	case transfer.KindDenied, transfer.KindStale, transfer.KindCorrupt:
 		return http.StatusBadGateway
-	case transfer.Throttled:
+	case transfer.KindThrottled:
 		return http.StatusTooManyRequests
-	case transfer.OutOfTime:
+	case transfer.KindOutOfTime:
 		return http.StatusGatewayTimeout
 	}
 	return http.StatusServiceUnavailable

@@ -164,7 +164,7 @@ func TestLog(t *testing.T) {
 // A scheme that the list allows and the function cannot open.
 func TestSourceWithoutAccess(t *testing.T) {
 	t.Parallel()
-	f := start(t, func(o *httpapi.Options) { delete(o.Open, transfer.COS) })
+	f := start(t, func(o *httpapi.Options) { delete(o.Open, transfer.SchemeCOS) })
 	resp, answer := f.send(t, "POST", "/files", bearer(anyKey, "Content-Type", jsonType), strings.NewReader(`{"path":"x","source":"cos://staging-125/in/x.txt"}`))
 	if p, err := readProblem(answer); err != nil || resp.StatusCode != 403 || p.Code != "Refused" {
 		t.Errorf("%d %s", resp.StatusCode, answer)

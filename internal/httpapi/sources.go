@@ -32,10 +32,10 @@ func ParseSources(s string) (Sources, error) {
 			entry += "/" // a bucket or host alone allows all of it
 		}
 		ref, why := parseSource(entry)
-		if why == "" && ref.Scheme == transfer.HTTPS && strings.Contains(ref.Key, "?") {
+		if why == "" && ref.Scheme == transfer.SchemeHTTPS && strings.Contains(ref.Key, "?") {
 			why = "has a query"
 		}
-		if why == "" && ref.Scheme != transfer.HTTPS && !isBucket(ref.Bucket) {
+		if why == "" && ref.Scheme != transfer.SchemeHTTPS && !isBucket(ref.Bucket) {
 			why = "names no bucket"
 		}
 		if why != "" {
@@ -55,11 +55,11 @@ func (s Sources) Allow(raw string) (transfer.Ref, error) {
 	if why != "" {
 		return transfer.Ref{}, refused("The source " + why + ".")
 	}
-	if ref.Key == "" && ref.Scheme != transfer.HTTPS {
+	if ref.Key == "" && ref.Scheme != transfer.SchemeHTTPS {
 		return transfer.Ref{}, refused("The source names a bucket but no file in it.")
 	}
 	path := ref.Key
-	if ref.Scheme == transfer.HTTPS {
+	if ref.Scheme == transfer.SchemeHTTPS {
 		path, _, _ = strings.Cut(path, "?")
 	}
 	for _, allowed := range s {
@@ -75,7 +75,7 @@ func (s Sources) Allow(raw string) (transfer.Ref, error) {
 }
 
 func refused(what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Open, Kind: transfer.Refused, What: what}
+	return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindRefused, What: what}
 }
 
 // parseSource reads a reference and says why it cannot be compared safely: what
@@ -89,7 +89,7 @@ func parseSource(raw string) (ref transfer.Ref, why string) {
 		return transfer.Ref{}, "is not a reference like s3://bucket/key, cos://bucket-appid/key?region=ap-shanghai or https://host/path"
 	}
 	path := ref.Key
-	if ref.Scheme == transfer.HTTPS {
+	if ref.Scheme == transfer.SchemeHTTPS {
 		if strings.IndexFunc(raw, notInURL) >= 0 {
 			return transfer.Ref{}, "has a character that a URL cannot hold, or a fragment; write it percent-encoded"
 		}
@@ -98,7 +98,7 @@ func parseSource(raw string) (ref transfer.Ref, why string) {
 		}
 		path, _, _ = strings.Cut(path, "?")
 	}
-	return ref, deceptive(path, ref.Scheme == transfer.HTTPS)
+	return ref, deceptive(path, ref.Scheme == transfer.SchemeHTTPS)
 }
 
 func notInURL(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\#\"<>^`{|}", r) }

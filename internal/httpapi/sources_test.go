@@ -115,7 +115,7 @@ func TestAllow(t *testing.T) {
 	} {
 		ref, err := list.Allow(raw)
 		if want == "" {
-			if e, ok := errors.AsType[*transfer.Error](err); !ok || e.Kind != transfer.Refused || e.What == "" {
+			if e, ok := errors.AsType[*transfer.Error](err); !ok || e.Kind != transfer.KindRefused || e.What == "" {
 				t.Errorf("%.80q: %v, %v", raw, ref, err)
 			}
 		} else if err != nil || ref.String() != want {
@@ -178,7 +178,7 @@ func FuzzAllow(f *testing.F) {
 			t.Fatalf("%q became %+v, then %+v, %v", raw, ref, again, err)
 		}
 		key := ref.Key
-		if ref.Scheme == transfer.HTTPS {
+		if ref.Scheme == transfer.SchemeHTTPS {
 			u, err := url.Parse(ref.String())
 			if err != nil || u.Host != ref.Bucket || u.User != nil || u.Fragment != "" {
 				t.Fatalf("%q became %v, %v", raw, u, err)

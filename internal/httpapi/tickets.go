@@ -24,7 +24,7 @@ func (a *api) postTicket(c *call) (any, *problem) {
 	}
 	t, err := a.Ferry.Ticket(c.Context(), dest)
 	if err != nil {
-		return nil, fromError(transfer.AsError(c.Context(), transfer.Desks, err))
+		return nil, fromError(transfer.AsError(c.Context(), transfer.StageTicket, err))
 	}
 	fields := make(map[string]string)
 	for _, f := range t.Fields() {

@@ -48,7 +48,7 @@ func examine(ctx context.Context, s screen, getenv func(string) string, path str
 	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
 	d.reader = &http.Client{Transport: client.Transport}
 	for _, dest := range probe.Destinations {
-		v := &visit{doctor: d, Destination: dest, poster: probe.Poster}
+		v := &visit{doctor: d, Destination: dest, uploader: probe.Uploader}
 		v.Dest.Path = path
 		v.run(ctx)
 	}
@@ -116,9 +116,9 @@ func (d *doctor) clock(ctx context.Context) {
 type visit struct {
 	*doctor
 	app.Destination
-	poster  transfer.Poster
-	content []byte
-	ticket  transfer.Ticket
+	uploader transfer.Uploader
+	content  []byte
+	ticket   transfer.Ticket
 }
 
 // run takes the steps in order up to the first that fails. Whatever may have been
@@ -158,7 +158,7 @@ func (v *visit) token(ctx context.Context) (string, error) {
 }
 
 func (v *visit) admit(ctx context.Context) (note string, err error) {
-	v.ticket, err = v.Desk.Ticket(ctx, v.Dest)
+	v.ticket, err = v.Tickets.Ticket(ctx, v.Dest)
 	return "for " + v.Dest.Path, err
 }
 
@@ -169,7 +169,7 @@ func (v *visit) upload(ctx context.Context) (string, error) {
 	m := meter.New(obj)
 	metered := *obj
 	metered.Body = m
-	receipt, err := v.poster.Post(ctx, v.ticket, &metered)
+	receipt, err := v.uploader.Upload(ctx, v.ticket, &metered)
 	if err != nil {
 		return "", err
 	}
@@ -180,9 +180,9 @@ func (v *visit) upload(ctx context.Context) (string, error) {
 const unreadable = "COS took the file, but WeChat cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *visit) download(ctx context.Context) (string, error) {
-	address, err := v.Desk.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
+	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
 	if err != nil {
-		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.NotFound {
+		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.KindNotFound {
 			return "", errors.New(unreadable)
 		}
 		return "", err
@@ -212,12 +212,12 @@ func (v *visit) download(ctx context.Context) (string, error) {
 
 // remove deletes the file. After an upload that failed there may be none.
 func (v *visit) remove(ctx context.Context, uploaded bool) (string, error) {
-	err := v.Desk.Delete(ctx, v.Dest.Env, v.ticket.FileID)
+	err := v.Tickets.Delete(ctx, v.Dest.Env, v.ticket.FileID)
 	if err == nil {
 		return "nothing is left", nil
 	}
-	e := transfer.AsError(ctx, transfer.Desks, err)
-	if e.Kind == transfer.NotFound && !uploaded {
+	e := transfer.AsError(ctx, transfer.StageTicket, err)
+	if e.Kind == transfer.KindNotFound && !uploaded {
 		return "nothing was stored", nil
 	}
 	return "", errors.New(e.What + "; remove " + v.Dest.Path + " from the environment's storage by hand")

@@ -116,5 +116,5 @@ func isMD5(s string) bool {
 }
 
 func corrupt(format string, args ...any) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Check, Kind: transfer.Corrupt, What: fmt.Sprintf(format, args...)}
+	return &transfer.Error{Stage: transfer.StageCheck, Kind: transfer.KindCorrupt, What: fmt.Sprintf(format, args...)}
 }

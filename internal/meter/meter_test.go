@@ -27,7 +27,7 @@ func object(r io.Reader, size int64) *transfer.Object {
 
 func isCorrupt(err error) bool {
 	e, ok := errors.AsType[*transfer.Error](err)
-	return ok && e.Kind == transfer.Corrupt && e.Stage == transfer.Check
+	return ok && e.Kind == transfer.KindCorrupt && e.Stage == transfer.StageCheck
 }
 
 // Whatever way a source yields its bytes, only the exact length reaches io.EOF,

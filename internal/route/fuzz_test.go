@@ -24,7 +24,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := tpl.Expand(transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key}, time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC))
+		got := tpl.Expand(transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key}, time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC))
 		name := key[strings.LastIndexByte(key, '/')+1:]
 		dir := strings.TrimSuffix(strings.TrimSuffix(key, name), "/")
 		ext := path.Ext(name)

@@ -16,7 +16,7 @@ const MaxPath = 850
 // change. It returns nil for a good path.
 func CheckPath(path string) *transfer.Error {
 	if why := fault(path); why != "" {
-		return &transfer.Error{Stage: transfer.Route, Kind: transfer.Refused, Code: "InvalidPath",
+		return &transfer.Error{Stage: transfer.StageRoute, Kind: transfer.KindRefused, Code: "InvalidPath",
 			What: fmt.Sprintf("the cloud path %q %s", shorten(path), why)}
 	}
 	return nil

@@ -46,10 +46,10 @@ func (t *Table) plan(item transfer.Item) (transfer.Plan, transfer.Reason, *trans
 	p := transfer.Plan{Item: item}
 	key := item.Ref.Key
 	if strings.HasSuffix(key, "/") {
-		return p, transfer.Folder, nil
+		return p, transfer.ReasonFolder, nil
 	}
 	if len(t.Include) > 0 && !t.Include.Match(key) || t.Exclude.Match(key) {
-		return p, transfer.Excluded, nil
+		return p, transfer.ReasonExcluded, nil
 	}
 	for _, r := range t.Routes {
 		if !r.takes(item.Ref) {
@@ -58,7 +58,7 @@ func (t *Table) plan(item transfer.Item) (transfer.Plan, transfer.Reason, *trans
 		p.Dest = transfer.Dest{App: r.App, Env: r.Env, Path: r.Path.Expand(item.Ref, item.Time)}
 		return p, "", CheckPath(p.Dest.Path)
 	}
-	return p, transfer.NoRoute, nil
+	return p, transfer.ReasonNoRoute, nil
 }
 
 func (r *Route) takes(ref transfer.Ref) bool {

@@ -41,7 +41,7 @@ func TestCheckPath(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || err.Kind != transfer.Refused || !strings.Contains(err.What, tc.why) {
+		if err == nil || err.Kind != transfer.KindRefused || !strings.Contains(err.What, tc.why) {
 			t.Errorf("CheckPath(%q) = %v, want a refusal that says %q", tc.path, err, tc.why)
 		}
 	}

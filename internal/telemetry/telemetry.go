@@ -15,20 +15,20 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Journal writes log lines and metrics. It is safe for concurrent use.
-type Journal struct {
+// A Logger writes log lines and metrics. It is safe for concurrent use.
+type Logger struct {
 	log      *slog.Logger
 	plain    *slog.Logger // of metrics that are plain fields: whatever the level
 	out      io.Writer
 	function string // the name of the Lambda function; "" anywhere else
 }
 
-// New returns a Journal that writes to out what is at least as grave as level,
+// New returns a Logger that writes to out what is at least as grave as level,
 // and metrics always. function names the Lambda function and turns on the
 // Embedded Metric Format.
-func New(out io.Writer, level slog.Level, function string) *Journal {
+func New(out io.Writer, level slog.Level, function string) *Logger {
 	out = &lineWriter{out: out}
-	return &Journal{
+	return &Logger{
 		log:      slog.New(tagged{slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})}),
 		plain:    slog.New(tagged{slog.NewJSONHandler(out, nil)}),
 		out:      out,
@@ -37,10 +37,10 @@ func New(out io.Writer, level slog.Level, function string) *Journal {
 }
 
 // Log is the journal as a logger; lines carry the request ID of their context.
-func (j *Journal) Log() *slog.Logger { return j.log }
+func (j *Logger) Log() *slog.Logger { return j.log }
 
 // File writes the line of one file.
-func (j *Journal) File(ctx context.Context, o *transfer.Outcome) {
+func (j *Logger) File(ctx context.Context, o *transfer.Outcome) {
 	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 16)
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
 	add(slog.String("source", o.Plan.Item.Ref.String()))
@@ -53,13 +53,13 @@ func (j *Journal) File(ctx context.Context, o *transfer.Outcome) {
 		add(slog.String("path", o.Plan.Dest.Path))
 	}
 	switch o.Status() {
-	case transfer.Skipped:
+	case transfer.StatusSkipped:
 		add(slog.String("reason", string(o.Reason)))
-	case transfer.Delivered:
+	case transfer.StatusDelivered:
 		add(slog.String("fileId", o.FileID))
 		add(slog.Int64("size", o.Size))
 		add(slog.Any("verified", o.Verified))
-	case transfer.Failed:
+	case transfer.StatusFailed:
 		level = slog.LevelError
 		add(slog.String("stage", string(o.Err.Stage)))
 		add(slog.String("kind", string(o.Err.Kind)))
@@ -71,7 +71,7 @@ func (j *Journal) File(ctx context.Context, o *transfer.Outcome) {
 		level = max(level, slog.LevelWarn)
 		add(slog.String("warning", o.Warning))
 	}
-	if o.Status() != transfer.Skipped {
+	if o.Status() != transfer.StatusSkipped {
 		add(slog.Int("attempts", o.Attempts))
 		add(slog.Int("resumes", o.Resumes))
 		add(slog.Int64("durationMs", o.Took.Milliseconds()))
@@ -81,7 +81,7 @@ func (j *Journal) File(ctx context.Context, o *transfer.Outcome) {
 
 // Invocation writes the metrics of one invocation: its outcomes, the access
 // tokens it fetched and how long it took.
-func (j *Journal) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
+func (j *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
 	t := tally{"TokenFetches": tokens, "Duration": took.Milliseconds()}
 	for _, name := range []string{"FilesDelivered", "FilesSkipped", "FilesFailed", "BytesDelivered", "Attempts", "Resumes", "TicketFetches"} {
 		t[name] = int64(0)
@@ -103,12 +103,12 @@ type tally map[string]any
 func (t tally) count(o *transfer.Outcome) {
 	add := func(name string, n int64) { t[name] = t[name].(int64) + n }
 	switch o.Status() {
-	case transfer.Delivered:
+	case transfer.StatusDelivered:
 		add("FilesDelivered", 1)
 		add("BytesDelivered", o.Size)
-	case transfer.Skipped:
+	case transfer.StatusSkipped:
 		add("FilesSkipped", 1)
-	case transfer.Failed:
+	case transfer.StatusFailed:
 		add("FilesFailed", 1)
 	}
 	add("Attempts", int64(o.Attempts))
@@ -118,7 +118,7 @@ func (t tally) count(o *transfer.Outcome) {
 
 // metrics writes a tally with all leading runs of its dimensions: by function,
 // by function and kind, by function, kind and code.
-func (j *Journal) metrics(ctx context.Context, t tally, dimensions ...string) {
+func (j *Logger) metrics(ctx context.Context, t tally, dimensions ...string) {
 	if j.function == "" {
 		attrs := make([]slog.Attr, 0, len(t))
 		for _, name := range sorted(t) {

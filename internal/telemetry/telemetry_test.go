@@ -28,8 +28,8 @@ func outcomes() []transfer.Outcome {
 	plan := transfer.Plan{Item: transfer.Item{ID: "m-1", Ref: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "k"}}, Dest: transfer.Dest{Env: "e", Path: "p"}}
 	return []transfer.Outcome{
 		{Plan: plan, FileID: "cloud://e.b/p", Size: 10, Verified: []string{"size"}, Attempts: 2, Resumes: 1, Tickets: 2, Took: time.Second},
-		{Plan: plan, Reason: transfer.Folder},
-		{Plan: plan, Err: &transfer.Error{Stage: transfer.Desks, Kind: transfer.Denied, Code: "40164", What: "not allowed"}, Tickets: 1},
+		{Plan: plan, Reason: transfer.ReasonFolder},
+		{Plan: plan, Err: &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindDenied, Code: "40164", What: "not allowed"}, Tickets: 1},
 		{Plan: plan, FileID: "f", Size: 5, Attempts: 1, Tickets: 1, Warning: "not tagged"},
 	}
 }

@@ -1,7 +1,7 @@
 // Package transfer holds the words that every stage speaks: what is carried
 // (Ref, Item, Plan, Object), what WeChat and COS hand back (Ticket, Receipt),
 // how a file ended (Outcome, Error), and the three seams between the stages
-// (Source, Desk, Poster). It imports nothing else of ours.
+// (Source, TicketIssuer, Uploader). It imports nothing else of ours.
 package transfer
 
 import (
@@ -72,15 +72,15 @@ type Source interface {
 	Stat(ctx context.Context, ref Ref) (etag string, err error)
 }
 
-// A Desk hands out upload tickets, each for one upload.
-type Desk interface {
+// A TicketIssuer hands out upload tickets, each for one upload.
+type TicketIssuer interface {
 	Ticket(ctx context.Context, d Dest) (Ticket, error)
 }
 
-// A Poster sends one object with one ticket as one multipart POST and returns
+// An Uploader sends one object with one ticket as one multipart POST and returns
 // what COS answered, or an *Error. It does not touch obj.Body after it returns.
-type Poster interface {
-	Post(ctx context.Context, t Ticket, obj *Object) (Receipt, error)
+type Uploader interface {
+	Upload(ctx context.Context, t Ticket, obj *Object) (Receipt, error)
 }
 
 // A Settler does what was asked for after a verified delivery (ON_DELIVERED).

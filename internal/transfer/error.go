@@ -10,22 +10,22 @@ import (
 type Kind string
 
 const (
-	Malformed   Kind = "Malformed"   // cannot be understood
-	Refused     Kind = "Refused"     // against policy: path rules, size, not allowed
-	NotFound    Kind = "NotFound"    // the source object is gone
-	Denied      Kind = "Denied"      // no good until a person acts
-	Stale       Kind = "Stale"       // token or ticket ran out: renew once
-	Throttled   Kind = "Throttled"   // wait, then again
-	Unavailable Kind = "Unavailable" // network, 5xx, a gateway: wait, then again
-	Corrupt     Kind = "Corrupt"     // size or checksum mismatch: again, from Open
-	OutOfTime   Kind = "OutOfTime"   // the deadline less a reserve
+	KindMalformed   Kind = "Malformed"   // cannot be understood
+	KindRefused     Kind = "Refused"     // against policy: path rules, size, not allowed
+	KindNotFound    Kind = "NotFound"    // the source object is gone
+	KindDenied      Kind = "Denied"      // no good until a person acts
+	KindStale       Kind = "Stale"       // token or ticket ran out: renew once
+	KindThrottled   Kind = "Throttled"   // wait, then again
+	KindUnavailable Kind = "Unavailable" // network, 5xx, a gateway: wait, then again
+	KindCorrupt     Kind = "Corrupt"     // size or checksum mismatch: again, from Open
+	KindOutOfTime   Kind = "OutOfTime"   // the deadline less a reserve
 )
 
 // Retryable reports whether a later invocation may succeed where this one failed
 // without anybody doing anything about it.
 func (k Kind) Retryable() bool {
 	switch k {
-	case Stale, Throttled, Unavailable, Corrupt, OutOfTime:
+	case KindStale, KindThrottled, KindUnavailable, KindCorrupt, KindOutOfTime:
 		return true
 	}
 	return false
@@ -35,12 +35,12 @@ func (k Kind) Retryable() bool {
 type Stage string
 
 const (
-	Decode Stage = "decode"
-	Route  Stage = "route"
-	Open   Stage = "open"
-	Desks  Stage = "ticket"
-	Post   Stage = "post"
-	Check  Stage = "check"
+	StageDecode Stage = "decode"
+	StageRoute  Stage = "route"
+	StageOpen   Stage = "open"
+	StageTicket Stage = "ticket"
+	StageUpload Stage = "upload"
+	StageCheck  Stage = "check"
 )
 
 // Error is the one error type of the project. It never wraps another error, so
@@ -70,10 +70,10 @@ func (e *Error) Label() string {
 // Cause alone, for its own text may hold a URL with a token in it.
 func AsError(ctx context.Context, stage Stage, err error) *Error {
 	if ctx.Err() != nil {
-		return &Error{Stage: stage, Kind: OutOfTime, What: "ran out of time; give the function a longer timeout or send smaller files"}
+		return &Error{Stage: stage, Kind: KindOutOfTime, What: "ran out of time; give the function a longer timeout or send smaller files"}
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return &Error{Stage: stage, Kind: Unavailable, What: "the connection failed (" + Cause(err) + "); try again later"}
+	return &Error{Stage: stage, Kind: KindUnavailable, What: "the connection failed (" + Cause(err) + "); try again later"}
 }

@@ -38,9 +38,9 @@ func FuzzRef(f *testing.F) {
 	f.Add(true, "b-1", "", "?region=x?region=")
 	f.Add(false, "b", "", "a b+%2F?region=x")
 	f.Fuzz(func(t *testing.T, cos bool, bucket, region, key string) {
-		ref := transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key}
+		ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key}
 		if cos {
-			ref.Scheme, ref.Region = transfer.COS, region
+			ref.Scheme, ref.Region = transfer.SchemeCOS, region
 		}
 		if bucket == "" || strings.Contains(bucket, "/") || strings.Trim(ref.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			return
@@ -58,10 +58,10 @@ func FuzzOutcome(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, path, what string) {
 		for _, o := range []transfer.Outcome{
 			{FileID: "cloud://e.b/" + path},
-			{Reason: transfer.Gone},
-			{Err: &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied, What: what}},
+			{Reason: transfer.ReasonGone},
+			{Err: &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied, What: what}},
 		} {
-			o.Plan = transfer.Plan{Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: "b", Key: key}}, Dest: transfer.Dest{Path: path}}
+			o.Plan = transfer.Plan{Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "b", Key: key}}, Dest: transfer.Dest{Path: path}}
 			text, err := json.Marshal(&o)
 			var back struct{ Status string }
 			if err != nil || json.Unmarshal(text, &back) != nil || back.Status != o.Status() || strings.ContainsAny(string(text), "\r\n") {

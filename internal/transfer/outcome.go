@@ -10,12 +10,12 @@ import (
 type Reason string
 
 const (
-	Folder     Reason = "folder"
-	Excluded   Reason = "excluded"
-	NoRoute    Reason = "no-route"
-	Gone       Reason = "gone"
-	TestEvent  Reason = "test-event"
-	NotCreated Reason = "not-created"
+	ReasonFolder     Reason = "folder"
+	ReasonExcluded   Reason = "excluded"
+	ReasonNoRoute    Reason = "no-route"
+	ReasonGone       Reason = "gone"
+	ReasonTestEvent  Reason = "test-event"
+	ReasonNotCreated Reason = "not-created"
 )
 
 // Comparisons that Outcome.Verified may list.
@@ -45,27 +45,27 @@ type Outcome struct {
 
 // Statuses of an Outcome.
 const (
-	Delivered = "delivered"
-	Skipped   = "skipped"
-	Failed    = "failed"
+	StatusDelivered = "delivered"
+	StatusSkipped   = "skipped"
+	StatusFailed    = "failed"
 )
 
-// Status is Delivered, Skipped or Failed.
+// Status is StatusDelivered, StatusSkipped or StatusFailed.
 func (o *Outcome) Status() string {
 	switch {
 	case o.Err != nil:
-		return Failed
+		return StatusFailed
 	case o.Reason != "":
-		return Skipped
+		return StatusSkipped
 	}
-	return Delivered
+	return StatusDelivered
 }
 
 // Proved reports whether the delivery was verified by a checksum, not by size alone.
 func (o *Outcome) Proved() bool {
 	for _, v := range o.Verified {
 		if v == VerifiedMD5 || v == VerifiedCRC64 {
-			return o.Status() == Delivered
+			return o.Status() == StatusDelivered
 		}
 	}
 	return false
@@ -101,14 +101,14 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 	if o.Plan.Item.Ref != (Ref{}) {
 		entry.Source = o.Plan.Item.Ref.String()
 	}
-	if entry.Status != Skipped {
+	if entry.Status != StatusSkipped {
 		ms := o.Took.Milliseconds()
 		entry.Attempts, entry.DurationMs = &o.Attempts, &ms
 	}
 	switch entry.Status {
-	case Delivered:
+	case StatusDelivered:
 		entry.FileID, entry.Size, entry.ETag, entry.CRC64, entry.Verified = o.FileID, &o.Size, o.ETag, o.CRC64, o.Verified
-	case Failed:
+	case StatusFailed:
 		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}
 	var b bytes.Buffer

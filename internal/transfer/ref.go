@@ -7,9 +7,9 @@ import (
 
 // Schemes of a Ref.
 const (
-	S3    = "s3"
-	COS   = "cos"
-	HTTPS = "https"
+	SchemeS3    = "s3"
+	SchemeCOS   = "cos"
+	SchemeHTTPS = "https"
 )
 
 // A Ref names a file. Key is as the store knows it, never percent-encoded. For
@@ -27,11 +27,11 @@ const regionMark = "?region="
 // end of a cos reference. The key may be empty.
 func Parse(s string) (Ref, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok || scheme != S3 && scheme != COS && scheme != HTTPS {
+	if !ok || scheme != SchemeS3 && scheme != SchemeCOS && scheme != SchemeHTTPS {
 		return Ref{}, fmt.Errorf("%q is not a reference: write s3://bucket/key, cos://bucket-appid/key?region=ap-shanghai or https://host/path", s)
 	}
 	r := Ref{Scheme: scheme}
-	if scheme == COS {
+	if scheme == SchemeCOS {
 		if i := strings.LastIndex(rest, regionMark); i >= 0 && isRegion(rest[i+len(regionMark):]) {
 			rest, r.Region = rest[:i], rest[i+len(regionMark):]
 		}
@@ -46,7 +46,7 @@ func Parse(s string) (Ref, error) {
 // String is the inverse of Parse, save for the region of an s3 reference.
 func (r Ref) String() string {
 	s := r.Scheme + "://" + r.Bucket + "/" + r.Key
-	if r.Scheme != COS {
+	if r.Scheme != SchemeCOS {
 		return s
 	}
 	if i := strings.LastIndex(s, regionMark); r.Region != "" || i >= 0 && isRegion(s[i+len(regionMark):]) {

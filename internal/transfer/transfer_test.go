@@ -74,7 +74,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 
 func TestAsError(t *testing.T) {
 	live, done := t.Context(), func() context.Context { ctx, cancel := context.WithCancel(t.Context()); cancel(); return ctx }()
-	known := &transfer.Error{Stage: transfer.Post, Kind: transfer.Denied, Code: "X", What: "w"}
+	known := &transfer.Error{Stage: transfer.StageUpload, Kind: transfer.KindDenied, Code: "X", What: "w"}
 	leaky := &url.Error{Op: "Post", URL: "https://api.example/?access_token=TOPSECRET", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
 	for _, tc := range []struct {
 		name string
@@ -83,17 +83,17 @@ func TestAsError(t *testing.T) {
 		kind transfer.Kind
 		says string
 	}{
-		{"known", live, known, transfer.Denied, "post: w"},
-		{"wrapped", live, fmt.Errorf("around: %w", known), transfer.Denied, "post: w"},
-		{"done outranks all", done, known, transfer.OutOfTime, "ran out of time"},
-		{"inner timeout", live, context.DeadlineExceeded, transfer.Unavailable, "timed out"},
-		{"network", live, leaky, transfer.Unavailable, "connection refused"},
-		{"dns", live, &url.Error{Op: "Get", URL: "https://h/?TOPSECRET", Err: &net.DNSError{Name: "h"}}, transfer.Unavailable, "look-up of h"},
-		{"early end", live, io.ErrUnexpectedEOF, transfer.Unavailable, "closed early"},
-		{"unknown", live, errors.New("TOPSECRET"), transfer.Unavailable, "transport error"},
-		{"unknown URL error", live, &url.Error{Op: "Get", URL: "TOPSECRET", Err: errors.New("TOPSECRET")}, transfer.Unavailable, "Get failed"},
+		{"known", live, known, transfer.KindDenied, "upload: w"},
+		{"wrapped", live, fmt.Errorf("around: %w", known), transfer.KindDenied, "upload: w"},
+		{"done outranks all", done, known, transfer.KindOutOfTime, "ran out of time"},
+		{"inner timeout", live, context.DeadlineExceeded, transfer.KindUnavailable, "timed out"},
+		{"network", live, leaky, transfer.KindUnavailable, "connection refused"},
+		{"dns", live, &url.Error{Op: "Get", URL: "https://h/?TOPSECRET", Err: &net.DNSError{Name: "h"}}, transfer.KindUnavailable, "look-up of h"},
+		{"early end", live, io.ErrUnexpectedEOF, transfer.KindUnavailable, "closed early"},
+		{"unknown", live, errors.New("TOPSECRET"), transfer.KindUnavailable, "transport error"},
+		{"unknown URL error", live, &url.Error{Op: "Get", URL: "TOPSECRET", Err: errors.New("TOPSECRET")}, transfer.KindUnavailable, "Get failed"},
 	} {
-		got := transfer.AsError(tc.ctx, transfer.Open, tc.err)
+		got := transfer.AsError(tc.ctx, transfer.StageOpen, tc.err)
 		if got.Kind != tc.kind || !strings.Contains(got.Error(), tc.says) || strings.Contains(fmt.Sprintf("%+v", got), "TOPSECRET") {
 			t.Errorf("%s: %+v", tc.name, got)
 		}
@@ -111,11 +111,11 @@ func TestOutcomeJSON(t *testing.T) {
 		{"delivered", transfer.Outcome{Plan: plan, FileID: "cloud://e.b/p", Size: 0, ETag: "d4", CRC64: "0", Attempts: 1, Took: 182 * time.Millisecond,
 			Verified: []string{"size", "md5", "crc64"}},
 			`{"source":"s3://b/a&b <c>.png","status":"delivered","path":"p","fileId":"cloud://e.b/p","size":0,"etag":"d4","crc64":"0","attempts":1,"durationMs":182,"verified":["size","md5","crc64"]}`},
-		{"skipped", transfer.Outcome{Plan: transfer.Plan{Item: transfer.Item{Ref: ref}}, Reason: transfer.Excluded},
+		{"skipped", transfer.Outcome{Plan: transfer.Plan{Item: transfer.Item{Ref: ref}}, Reason: transfer.ReasonExcluded},
 			`{"source":"s3://b/a&b <c>.png","status":"skipped","reason":"excluded"}`},
-		{"failed", transfer.Outcome{Plan: plan, Attempts: 0, Err: &transfer.Error{Stage: transfer.Desks, Kind: transfer.Throttled, Code: "45011", What: "slow down"}},
+		{"failed", transfer.Outcome{Plan: plan, Attempts: 0, Err: &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindThrottled, Code: "45011", What: "slow down"}},
 			`{"source":"s3://b/a&b <c>.png","status":"failed","path":"p","attempts":0,"durationMs":0,"error":{"code":"45011","message":"ticket: slow down","retryable":true}}`},
-		{"failed by us", transfer.Outcome{Err: &transfer.Error{Stage: transfer.Decode, Kind: transfer.Malformed, What: "what is this"}},
+		{"failed by us", transfer.Outcome{Err: &transfer.Error{Stage: transfer.StageDecode, Kind: transfer.KindMalformed, What: "what is this"}},
 			`{"status":"failed","attempts":0,"durationMs":0,"error":{"code":"Malformed","message":"decode: what is this","retryable":false}}`},
 		{"warning", transfer.Outcome{Plan: plan, FileID: "f", Size: 1, Attempts: 1, Verified: []string{"size"}, Warning: "not tagged"},
 			`{"source":"s3://b/a&b <c>.png","status":"delivered","path":"p","fileId":"f","size":1,"attempts":1,"durationMs":0,"verified":["size"],"warning":"not tagged"}`},

@@ -79,7 +79,7 @@ type Conn struct {
 	held  *[]byte    // what is held back, nil when nothing is to be; see secure
 }
 
-// NewConn wraps c. The stall time of a real connection is Stall; tests shorten it.
+// NewConn wraps c. The stall time of a real connection is IdleTimeout; tests shorten it.
 func NewConn(c net.Conn, stall time.Duration) *Conn {
 	return &Conn{Conn: c, stall: stall, over: make(chan struct{})}
 }

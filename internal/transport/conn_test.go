@@ -21,14 +21,14 @@ func TestWriteThatMovesNothingEnds(t *testing.T) {
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
-		c := transport.NewConn(near, transport.Stall)
+		c := transport.NewConn(near, transport.IdleTimeout)
 		start := time.Now()
 		n, err := c.Write([]byte("nobody reads this"))
 		if n != 0 || !errors.Is(err, transport.ErrStalled) {
 			t.Fatalf("Write = %d, %v; want 0, ErrStalled", n, err)
 		}
-		if took := time.Since(start); took != transport.Stall {
-			t.Errorf("gave up after %v, want %v", took, transport.Stall)
+		if took := time.Since(start); took != transport.IdleTimeout {
+			t.Errorf("gave up after %v, want %v", took, transport.IdleTimeout)
 		}
 		if cause := transfer.Cause(err); cause != "timed out" {
 			t.Errorf("the cause reads %q", cause)
@@ -43,7 +43,7 @@ func TestWriteThatStopsMovingEnds(t *testing.T) {
 		defer near.Close()
 		defer far.Close()
 		go io.ReadFull(far, make([]byte, 4))
-		n, err := transport.NewConn(near, transport.Stall).Write([]byte("0123456789"))
+		n, err := transport.NewConn(near, transport.IdleTimeout).Write([]byte("0123456789"))
 		if n != 4 || !errors.Is(err, transport.ErrStalled) {
 			t.Fatalf("Write = %d, %v; want 4, ErrStalled", n, err)
 		}
@@ -65,7 +65,7 @@ func TestSlowWriteThatMovesIsNeverCutOff(t *testing.T) {
 			}
 			got <- all
 		}()
-		n, err := transport.NewConn(near, transport.Stall).Write(text)
+		n, err := transport.NewConn(near, transport.IdleTimeout).Write(text)
 		if n != len(text) || err != nil {
 			t.Fatalf("Write = %d, %v; want all", n, err)
 		}
@@ -87,7 +87,7 @@ func TestCallersWriteDeadlineRules(t *testing.T) {
 				near, far := net.Pipe()
 				defer near.Close()
 				defer far.Close()
-				c := transport.NewConn(near, transport.Stall)
+				c := transport.NewConn(near, transport.IdleTimeout)
 				start := time.Now()
 				deadline(c, start.Add(time.Second))
 				if _, err := c.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Second {
@@ -95,8 +95,8 @@ func TestCallersWriteDeadlineRules(t *testing.T) {
 				}
 				deadline(c, time.Time{})
 				start = time.Now()
-				if _, err := c.Write([]byte("x")); !errors.Is(err, transport.ErrStalled) || time.Since(start) != transport.Stall {
-					t.Errorf("without deadline, Write = %v after %v; want ErrStalled after %v", err, time.Since(start), transport.Stall)
+				if _, err := c.Write([]byte("x")); !errors.Is(err, transport.ErrStalled) || time.Since(start) != transport.IdleTimeout {
+					t.Errorf("without deadline, Write = %v after %v; want ErrStalled after %v", err, time.Since(start), transport.IdleTimeout)
 				}
 			})
 		})
@@ -122,7 +122,7 @@ func TestReadFromSendsLargePieces(t *testing.T) {
 	upload := func(t *testing.T, want int) {
 		t.Helper()
 		var p pieces
-		n, err := transport.NewConn(&p, transport.Stall).ReadFrom(iotest.HalfReader(bytes.NewReader(file)))
+		n, err := transport.NewConn(&p, transport.IdleTimeout).ReadFrom(iotest.HalfReader(bytes.NewReader(file)))
 		if n != int64(len(file)) || err != nil {
 			t.Fatalf("ReadFrom = %d, %v", n, err)
 		}
@@ -137,7 +137,7 @@ func TestReadFromSendsLargePieces(t *testing.T) {
 		upload(t, 5)
 		source, end := io.Pipe()
 		for range 4 {
-			go transport.NewConn(new(pieces), transport.Stall).ReadFrom(source)
+			go transport.NewConn(new(pieces), transport.IdleTimeout).ReadFrom(source)
 		}
 		synctest.Wait()
 		upload(t, 10)
@@ -164,7 +164,7 @@ func TestReadFromDoesNotHoldASlowSourceBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var p pieces
-		n, err := transport.NewConn(&p, transport.Stall).ReadFrom(&slow{left: 100})
+		n, err := transport.NewConn(&p, transport.IdleTimeout).ReadFrom(&slow{left: 100})
 		if n != 100 || err != nil || p.all.Len() != 100 {
 			t.Fatalf("ReadFrom = %d, %v", n, err)
 		}
@@ -178,7 +178,7 @@ func TestReadFromPassesErrorsOn(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken source")
 	var p pieces
-	n, err := transport.NewConn(&p, transport.Stall).ReadFrom(io.MultiReader(bytes.NewReader([]byte("abc")), iotest.ErrReader(broken)))
+	n, err := transport.NewConn(&p, transport.IdleTimeout).ReadFrom(io.MultiReader(bytes.NewReader([]byte("abc")), iotest.ErrReader(broken)))
 	if n != 3 || !errors.Is(err, broken) {
 		t.Errorf("ReadFrom = %d, %v; want 3 and the source's error", n, err)
 	}
@@ -186,10 +186,10 @@ func TestReadFromPassesErrorsOn(t *testing.T) {
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
-		if _, err := transport.NewConn(near, transport.Stall).ReadFrom(bytes.NewReader([]byte("abc"))); !errors.Is(err, transport.ErrStalled) {
+		if _, err := transport.NewConn(near, transport.IdleTimeout).ReadFrom(bytes.NewReader([]byte("abc"))); !errors.Is(err, transport.ErrStalled) {
 			t.Errorf("ReadFrom into a stalled connection = %v", err)
 		}
-		if n, err := transport.NewConn(near, transport.Stall).ReadFrom(bytes.NewReader(nil)); n != 0 || err != nil {
+		if n, err := transport.NewConn(near, transport.IdleTimeout).ReadFrom(bytes.NewReader(nil)); n != 0 || err != nil {
 			t.Errorf("ReadFrom of nothing = %d, %v", n, err)
 		}
 	})

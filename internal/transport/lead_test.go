@@ -32,9 +32,9 @@ func counting(srv *httptest.Server, writes *atomic.Int64) (*http.Client, *http.T
 	tr.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig
 	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
-		return transport.NewConn(countedConn{c, writes}, transport.Stall), err
+		return transport.NewConn(countedConn{c, writes}, transport.IdleTimeout), err
 	}
-	return transport.Client(tr, transport.Stall), tr
+	return transport.Client(tr, transport.IdleTimeout), tr
 }
 
 var schemes = map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer}
@@ -54,7 +54,7 @@ func TestSmallUploadIsOneWrite(t *testing.T) {
 		var writes atomic.Int64
 		client, tr := counting(srv, &writes)
 		defer tr.CloseIdleConnections()
-		transport.Open(t.Context(), tr, srv.URL)
+		transport.Preconnect(t.Context(), tr, srv.URL)
 		for name, body := range map[string]io.Reader{
 			"stream":    struct{ io.Reader }{bytes.NewReader(text)},
 			"again":     struct{ io.Reader }{bytes.NewReader(text)},

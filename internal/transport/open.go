@@ -12,7 +12,7 @@ import (
 //
 // It takes a request back as soon as a connection is to be dialled for it: net/http
 // dials nevertheless, and keeps the connection for a later request.
-func Open(ctx context.Context, t *http.Transport, base string) {
+func Preconnect(ctx context.Context, t *http.Transport, base string) {
 	taking, takeBack := context.WithCancel(ctx)
 	defer takeBack()
 	o := &opening{secure: strings.HasPrefix(base, "https:"), takeBack: takeBack, taken: make(chan struct{}), over: make(chan struct{})}

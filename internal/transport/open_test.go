@@ -28,7 +28,7 @@ func TestOpenLeavesAConnectionToTheFirstRequest(t *testing.T) {
 		start(srv)
 		tr := transport.NewTransport()
 		tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-		transport.Open(t.Context(), tr, srv.URL)
+		transport.Preconnect(t.Context(), tr, srv.URL)
 		time.Sleep(50 * time.Millisecond) // what should not come has had its time
 		if c, r := connections.Load(), requests.Load(); c != 1 || r != 0 {
 			t.Errorf("%s: %d connections and %d requests, want a connection alone", scheme, c, r)
@@ -63,7 +63,7 @@ func TestOpenReturnsWithoutAConnection(t *testing.T) {
 	for _, base := range []string{"http://" + closed, "https://" + closed, "http://no host", "ftp://h", "", stuck} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		start := time.Now()
-		transport.Open(ctx, transport.NewTransport(), base)
+		transport.Preconnect(ctx, transport.NewTransport(), base)
 		if err := ctx.Err(); (err != nil) != (base == stuck) {
 			t.Errorf("%q took %v", base, time.Since(start))
 		}

@@ -21,7 +21,7 @@ import (
 func trusted(srv *httptest.Server) *http.Client {
 	t := transport.NewTransport()
 	t.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig
-	return transport.Client(t, transport.Stall)
+	return transport.Client(t, transport.IdleTimeout)
 }
 
 // Sizes around those of a record and of a buffer arrive as they are.

@@ -1,5 +1,5 @@
 // Package link makes the HTTP connections that every stage uses. They differ
-// from net/http's own in three ways: a connection that moves no byte for Stall is
+// from net/http's own in three ways: a connection that moves no byte for IdleTimeout is
 // given up while a slow one that moves is never cut off; many files to one host
 // share connections; and an upload leaves in large pieces, its header with the first.
 package transport
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Stall is how long a connection may move no byte before it counts as broken.
-const Stall = 15 * time.Second
+// IdleTimeout is how long a connection may move no byte before it counts as broken.
+const IdleTimeout = 15 * time.Second
 
 const (
 	connectTimeout = 10 * time.Second
@@ -25,8 +25,8 @@ const (
 	idleTimeout = 30 * time.Second
 )
 
-// NewClient is Client over a NewTransport with the usual Stall.
-func NewClient() *http.Client { return Client(NewTransport(), Stall) }
+// NewClient is Client over a NewTransport with the usual IdleTimeout.
+func NewClient() *http.Client { return Client(NewTransport(), IdleTimeout) }
 
 // Client returns a client over t for requests with bodies of any size. It follows
 // no redirect, and instead of t's ResponseHeaderTimeout it gives up on an answer
@@ -60,7 +60,7 @@ func Tune(t *http.Transport) {
 	t.ForceAttemptHTTP2 = false
 	t.DisableCompression = true // of answers: files come as they are stored, the rest is small
 	t.TLSHandshakeTimeout = connectTimeout
-	t.ResponseHeaderTimeout = Stall
+	t.ResponseHeaderTimeout = IdleTimeout
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.IdleConnTimeout = idleTimeout
@@ -73,5 +73,5 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewConn(c, Stall), nil
+	return NewConn(c, IdleTimeout), nil
 }

@@ -64,7 +64,7 @@ func TestUploadsOverBothSchemes(t *testing.T) {
 			if theirs, ok := srv.Client().Transport.(*http.Transport); ok {
 				tr.TLSClientConfig = theirs.TLSClientConfig
 			}
-			client := transport.Client(tr, transport.Stall)
+			client := transport.Client(tr, transport.IdleTimeout)
 			defer client.CloseIdleConnections()
 			for range 3 {
 				req, _ := http.NewRequest("POST", srv.URL, io.MultiReader(bytes.NewReader(file)))

@@ -37,12 +37,12 @@ func Run(h Handler) { lambda.Start(h) }
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 const wholeCPU = 1769
 
-// Prepare fits the Go runtime to a function, before anything is built; GOMAXPROCS
+// TuneRuntime fits the Go runtime to a function, before anything is built; GOMAXPROCS
 // and GOGC overrule it. With a part of a CPU a second thread only waits for the
 // first. There is so little in memory that more garbage may lie there than Go allows by
 // itself: half as much again, or twice as much where there is a CPU to make it and
 // more than a GB to put it (docs/benchmarks.md).
-func Prepare() {
+func TuneRuntime() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	part := err == nil && mb < wholeCPU
 	if part && os.Getenv("GOMAXPROCS") == "" {

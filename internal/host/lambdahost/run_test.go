@@ -28,7 +28,7 @@ func TestPrepare(t *testing.T) {
 		t.Setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", tc.memory)
 		t.Setenv("GOMAXPROCS", tc.gomaxprocs)
 		t.Setenv("GOGC", tc.gogc)
-		lambdahost.Prepare()
+		lambdahost.TuneRuntime()
 		if p, g := runtime.GOMAXPROCS(0), debug.SetGCPercent(100); p != tc.procs || g != tc.percent {
 			t.Errorf("%+v: GOMAXPROCS %d, GOGC %d", tc, p, g)
 		}

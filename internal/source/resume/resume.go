@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// Idle is how long a connection may move no byte before it counts as broken
+	// IdleTimeout is how long a connection may move no byte before it counts as broken
 	// (interface.md, "What a function answers").
-	Idle = 15 * time.Second
+	IdleTimeout = 15 * time.Second
 	// MaxReopenings bounds how often one Body is reopened, failed tries included.
 	MaxReopenings = 5
 
@@ -26,7 +26,7 @@ const (
 
 // Options change what New does by default.
 type Options struct {
-	Idle time.Duration // in place of the constant Idle; 0 keeps it
+	IdleTimeout time.Duration // in place of the constant IdleTimeout; 0 keeps it
 }
 
 // An Opener opens the same content again, from offset to its end. It returns an
@@ -63,12 +63,12 @@ type Body struct {
 // Bytes beyond size are handed on as they come: judging the length is up to the
 // caller. A fault at or after size is the end of the content.
 func New(ctx context.Context, first io.ReadCloser, size int64, reopen Opener, o Options) *Body {
-	if o.Idle == 0 {
-		o.Idle = Idle
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = IdleTimeout
 	}
-	b := &Body{parent: ctx, reopen: reopen, idle: o.Idle, size: size}
+	b := &Body{parent: ctx, reopen: reopen, idle: o.IdleTimeout, size: size}
 	b.ctx, b.cancel = context.WithCancel(ctx)
-	b.cur = newConn(first, func() {}, o.Idle)
+	b.cur = newConn(first, func() {}, o.IdleTimeout)
 	return b
 }
 
@@ -126,8 +126,8 @@ func (b *Body) resume() error {
 		}
 		if b.tries == MaxReopenings {
 			return &transfer.Error{
-				Stage: transfer.Open,
-				Kind:  transfer.Unavailable,
+				Stage: transfer.StageOpen,
+				Kind:  transfer.KindUnavailable,
 				What:  fmt.Sprintf("the source broke off %d times (the last time: %s); try again later", b.tries+1, describe(b.fault)),
 			}
 		}
@@ -185,7 +185,7 @@ func (b *Body) ended() error {
 	case b.ctx.Err() == nil:
 		return nil
 	case b.parent.Err() != nil:
-		return transfer.AsError(b.parent, transfer.Open, b.fault)
+		return transfer.AsError(b.parent, transfer.StageOpen, b.fault)
 	}
 	return fs.ErrClosed
 }
@@ -207,7 +207,7 @@ func (b *Body) pause() {
 // final tells the errors that opening once more cannot mend.
 func final(k transfer.Kind) bool {
 	switch k {
-	case transfer.Unavailable, transfer.Throttled, transfer.Stale:
+	case transfer.KindUnavailable, transfer.KindThrottled, transfer.KindStale:
 		return false
 	}
 	return true

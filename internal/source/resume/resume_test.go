@@ -119,12 +119,12 @@ func TestWholeContentIsNeverReopened(t *testing.T) {
 
 func TestFinalAnswerEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, k := range []transfer.Kind{transfer.Corrupt, transfer.NotFound, transfer.Denied} {
+	for _, k := range []transfer.Kind{transfer.KindCorrupt, transfer.KindNotFound, transfer.KindDenied} {
 		opened := 0
 		body := resume.New(t.Context(), piece([]byte("ab"), errReset), 4,
 			func(context.Context, int64) (io.ReadCloser, error) {
 				opened++
-				return nil, &transfer.Error{Stage: transfer.Open, Kind: k, What: "no"}
+				return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: k, What: "no"}
 			}, resume.Options{})
 		_, err := io.ReadAll(body)
 		if kind(t, err) != k || opened != 1 {
@@ -142,7 +142,7 @@ func TestReopeningsAreBounded(t *testing.T) {
 	for name, answer := range map[string]func() (io.ReadCloser, error){
 		"refused": func() (io.ReadCloser, error) { return nil, errReset },
 		"throttled": func() (io.ReadCloser, error) {
-			return nil, &transfer.Error{Kind: transfer.Throttled, What: "slow down"}
+			return nil, &transfer.Error{Kind: transfer.KindThrottled, What: "slow down"}
 		},
 		"breaks soon": func() (io.ReadCloser, error) { return piece(nil, errReset), nil },
 	} {
@@ -161,7 +161,7 @@ func TestReopeningsAreBounded(t *testing.T) {
 					}, resume.Options{})
 				defer body.Close()
 				_, err := io.ReadAll(body)
-				if kind(t, err) != transfer.Unavailable || opened != resume.MaxReopenings {
+				if kind(t, err) != transfer.KindUnavailable || opened != resume.MaxReopenings {
 					t.Errorf("%v after %d reopenings", err, opened)
 				}
 				if took := time.Since(start); first != 0 || took == 0 || took > 1500*time.Millisecond {

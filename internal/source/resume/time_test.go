@@ -31,8 +31,8 @@ func TestStallIsBrokenOffAndResumed(t *testing.T) {
 		if string(got) != "abcd" || err != nil || asked != 2 {
 			t.Errorf("got %q, %v, reopened at %d", got, err, asked)
 		}
-		if took := time.Since(start); took != resume.Idle {
-			t.Errorf("gave the stalled connection up after %v, want %v", took, resume.Idle)
+		if took := time.Since(start); took != resume.IdleTimeout {
+			t.Errorf("gave the stalled connection up after %v, want %v", took, resume.IdleTimeout)
 		}
 	})
 }
@@ -45,11 +45,11 @@ func TestStalledReopeningsAreBounded(t *testing.T) {
 			<-ctx.Done()
 			late = append(late, &tracked{ReadCloser: piece([]byte("late"), nil)})
 			return late[len(late)-1], nil
-		}, resume.Options{Idle: time.Second})
+		}, resume.Options{IdleTimeout: time.Second})
 		defer body.Close()
 		start := time.Now()
 		_, err := io.ReadAll(body)
-		if kind(t, err) != transfer.Unavailable || !strings.Contains(err.Error(), "no byte came in time") {
+		if kind(t, err) != transfer.KindUnavailable || !strings.Contains(err.Error(), "no byte came in time") {
 			t.Errorf("got %v", err)
 		}
 		if took := time.Since(start); took < resume.MaxReopenings*time.Second || took > resume.MaxReopenings*time.Second+1500*time.Millisecond {
@@ -86,7 +86,7 @@ func TestSlowConsumerNeverTrips(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(10 * resume.Idle)
+			time.Sleep(10 * resume.IdleTimeout)
 		}
 		if !bytes.Equal(got, content) {
 			t.Errorf("got %q", got)
@@ -101,7 +101,7 @@ func TestSlowSourceThatMovesNeverTrips(t *testing.T) {
 		go func() {
 			defer theirs.Close()
 			for _, c := range []byte("abcdef") {
-				time.Sleep(resume.Idle - time.Millisecond)
+				time.Sleep(resume.IdleTimeout - time.Millisecond)
 				theirs.Write([]byte{c})
 			}
 		}()
@@ -120,7 +120,7 @@ func TestEndOfContextIsOutOfTime(t *testing.T) {
 		"while opening": func(ctx context.Context, _ int64) (io.ReadCloser, error) { <-ctx.Done(); return nil, ctx.Err() },
 		"while opening, with an answer": func(ctx context.Context, _ int64) (io.ReadCloser, error) {
 			<-ctx.Done()
-			return nil, &transfer.Error{Kind: transfer.Denied, What: "cancelled"}
+			return nil, &transfer.Error{Kind: transfer.KindDenied, What: "cancelled"}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestEndOfContextIsOutOfTime(t *testing.T) {
 				defer body.Close()
 				start := time.Now()
 				_, err := io.ReadAll(body)
-				if kind(t, err) != transfer.OutOfTime {
+				if kind(t, err) != transfer.KindOutOfTime {
 					t.Errorf("got %v", err)
 				}
 				if took := time.Since(start); took > time.Millisecond {
@@ -152,7 +152,7 @@ func TestNoByteOnceContextIsDone(t *testing.T) {
 		t.Fatalf("Read: %d, %v", n, err)
 	}
 	cancel()
-	if n, err := body.Read(make([]byte, 1)); n != 0 || kind(t, err) != transfer.OutOfTime {
+	if n, err := body.Read(make([]byte, 1)); n != 0 || kind(t, err) != transfer.KindOutOfTime {
 		t.Errorf("after the end of the context: %d, %v", n, err)
 	}
 }
@@ -164,7 +164,7 @@ func TestNoReopeningOnceContextIsDone(t *testing.T) {
 	first := io.NopCloser(readFunc(func([]byte) (int, error) { cancel(); return 0, errReset }))
 	body := resume.New(ctx, first, 4, refuse(t), resume.Options{})
 	defer body.Close()
-	if _, err := io.ReadAll(body); kind(t, err) != transfer.OutOfTime {
+	if _, err := io.ReadAll(body); kind(t, err) != transfer.KindOutOfTime {
 		t.Errorf("got %v", err)
 	}
 }

@@ -114,8 +114,8 @@ func put(t testing.TB, srv *httptest.Server, key string, content []byte, content
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for scheme, open := range map[string]func(*testing.T, func(*http.Transport)) *s3source.Store{
-		transfer.S3: newS3,
-		transfer.COS: func(t *testing.T, tune func(*http.Transport)) *s3source.Store {
+		transfer.SchemeS3: newS3,
+		transfer.SchemeCOS: func(t *testing.T, tune func(*http.Transport)) *s3source.Store {
 			return newCOS(t, tune, endpoint)
 		},
 	} {

@@ -30,13 +30,13 @@ func TestCOSCredentialsAreReadAtEachRequest(t *testing.T) {
 	}
 	t.Setenv("TENCENTCLOUD_SECRETKEY", "")
 	_, err := s.Open(t.Context(), inCOS)
-	wantFault(t, err, transfer.Denied, "TENCENTCLOUD_SECRETKEY")
+	wantFault(t, err, transfer.KindDenied, "TENCENTCLOUD_SECRETKEY")
 }
 
 func TestMissingAWSCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	_, err := newS3(t, nil).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.Denied, "AWS_ACCESS_KEY_ID")
+	wantFault(t, err, transfer.KindDenied, "AWS_ACCESS_KEY_ID")
 }
 
 func TestCABundle(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCABundle(t *testing.T) {
 	}
 	t.Setenv("AWS_ENDPOINT_URL_S3", "https://example.com")
 	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.Unavailable, "connection failed")
+	wantFault(t, err, transfer.KindUnavailable, "connection failed")
 	t.Setenv("AWS_CA_BUNDLE", file)
 	read(t, newS3(t, dialTo(srv)), inS3)
 
@@ -113,7 +113,7 @@ func TestRegionIsFollowedOnce(t *testing.T) {
 	}}
 	_, tune := overTLS(t, rec)
 	_, err := newS3(t, tune).Stat(t.Context(), inS3)
-	wantFault(t, err, transfer.Denied, "check the region")
+	wantFault(t, err, transfer.KindDenied, "check the region")
 	if n := len(rec.lines()); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}
@@ -130,7 +130,7 @@ func TestDirectoryBucket(t *testing.T) {
 		}
 		object()(w, r)
 	}))
-	obj := read(t, newS3(t, tune), transfer.Ref{Scheme: transfer.S3, Bucket: "staging--euc1-az1--x-s3", Key: "k"})
+	obj := read(t, newS3(t, tune), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "staging--euc1-az1--x-s3", Key: "k"})
 	if obj.MD5 != "" || obj.ETag == "" {
 		t.Errorf("MD5 %q, ETag %q", obj.MD5, obj.ETag)
 	}

@@ -24,20 +24,20 @@ type answer struct {
 // codes are the codes of S3, COS and their relatives whose meaning the HTTP
 // status alone does not tell.
 var codes = map[string]answer{
-	"NoSuchBucket":               {transfer.Denied, "there is no such bucket; check its name and region"},
-	"InvalidObjectState":         {transfer.Denied, "the object is archived; restore it first, then deliver it again"},
-	"InvalidAccessKeyId":         {transfer.Denied, "the store does not know the access key; check the source's credentials"},
-	"SignatureDoesNotMatch":      {transfer.Denied, "the secret key does not fit the access key; check the source's credentials"},
-	"InvalidToken":               {transfer.Denied, "the session token is not good for this access key; check the source's credentials"},
-	"RequestTimeTooSkewed":       {transfer.Denied, "the function's clock is wrong; set it"},
-	"PathStyleDomainForbidden":   {transfer.Denied, "the bucket refuses path-style addresses; leave COS_ENDPOINT_URL unset"},
-	"ExpiredToken":               {transfer.Unavailable, "the source's temporary credentials ran out; try again when they are renewed"},
-	"ExpiredTokenException":      {transfer.Unavailable, "the source's temporary credentials ran out; try again when they are renewed"},
-	"RequestTimeout":             {transfer.Unavailable, "the store gave up waiting; try again later"},
-	"ConditionalRequestConflict": {transfer.Unavailable, "another request changes the object at the same time; try again later"},
-	"SlowDown":                   {transfer.Throttled, "too many requests; try again later"},
-	"TooManyRequests":            {transfer.Throttled, "too many requests; try again later"},
-	"RequestLimitExceeded":       {transfer.Throttled, "too many requests; try again later"},
+	"NoSuchBucket":               {transfer.KindDenied, "there is no such bucket; check its name and region"},
+	"InvalidObjectState":         {transfer.KindDenied, "the object is archived; restore it first, then deliver it again"},
+	"InvalidAccessKeyId":         {transfer.KindDenied, "the store does not know the access key; check the source's credentials"},
+	"SignatureDoesNotMatch":      {transfer.KindDenied, "the secret key does not fit the access key; check the source's credentials"},
+	"InvalidToken":               {transfer.KindDenied, "the session token is not good for this access key; check the source's credentials"},
+	"RequestTimeTooSkewed":       {transfer.KindDenied, "the function's clock is wrong; set it"},
+	"PathStyleDomainForbidden":   {transfer.KindDenied, "the bucket refuses path-style addresses; leave COS_ENDPOINT_URL unset"},
+	"ExpiredToken":               {transfer.KindUnavailable, "the source's temporary credentials ran out; try again when they are renewed"},
+	"ExpiredTokenException":      {transfer.KindUnavailable, "the source's temporary credentials ran out; try again when they are renewed"},
+	"RequestTimeout":             {transfer.KindUnavailable, "the store gave up waiting; try again later"},
+	"ConditionalRequestConflict": {transfer.KindUnavailable, "another request changes the object at the same time; try again later"},
+	"SlowDown":                   {transfer.KindThrottled, "too many requests; try again later"},
+	"TooManyRequests":            {transfer.KindThrottled, "too many requests; try again later"},
+	"RequestLimitExceeded":       {transfer.KindThrottled, "too many requests; try again later"},
 }
 
 // byStatus is the meaning of an answer whose code is unknown, or of one to HEAD,
@@ -45,21 +45,21 @@ var codes = map[string]answer{
 func byStatus(status int, grant string) answer {
 	switch {
 	case status == http.StatusNotFound:
-		return answer{transfer.NotFound, "there is no such object"}
+		return answer{transfer.KindNotFound, "there is no such object"}
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:
-		return answer{transfer.Denied, "access refused; " + grant}
+		return answer{transfer.KindDenied, "access refused; " + grant}
 	case status == http.StatusPreconditionFailed, status == http.StatusRequestedRangeNotSatisfiable:
-		return answer{transfer.Corrupt, changedWhat}
+		return answer{transfer.KindCorrupt, changedWhat}
 	case status == http.StatusRequestTimeout:
 		return codes["RequestTimeout"]
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		return answer{transfer.Throttled, "too many requests; try again later"}
+		return answer{transfer.KindThrottled, "too many requests; try again later"}
 	case status >= 500:
-		return answer{transfer.Unavailable, "the store is out of order; try again later"}
+		return answer{transfer.KindUnavailable, "the store is out of order; try again later"}
 	case status >= 300 && status < 400:
-		return answer{transfer.Denied, "the bucket redirects to another host, which is not followed; copy the object into the bucket, or check the region"}
+		return answer{transfer.KindDenied, "the bucket redirects to another host, which is not followed; copy the object into the bucket, or check the region"}
 	}
-	return answer{transfer.Denied, "the store refuses the request; check the bucket, the object and their encryption settings"}
+	return answer{transfer.KindDenied, "the store refuses the request; check the bucket, the object and their encryption settings"}
 }
 
 // fault translates what a request ended with. Whatever came without an HTTP answer
@@ -67,7 +67,7 @@ func byStatus(status int, grant string) answer {
 func (s *Store) fault(ctx context.Context, grant string, err error) *transfer.Error {
 	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	if ctx.Err() != nil || !ok || resp.HTTPStatusCode() < 300 {
-		return transfer.AsError(ctx, transfer.Open, err)
+		return transfer.AsError(ctx, transfer.StageOpen, err)
 	}
 	status, code := resp.HTTPStatusCode(), ""
 	if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorCode() != "UnknownError" {
@@ -79,7 +79,7 @@ func (s *Store) fault(ctx context.Context, grant string, err error) *transfer.Er
 	}
 	h := header(resp.Response)
 	return &transfer.Error{
-		Stage: transfer.Open,
+		Stage: transfer.StageOpen,
 		Kind:  a.kind,
 		Code:  code,
 		What:  fmt.Sprintf("%s answered %s: %s", s.name(), said(status, code, h), a.what),
@@ -115,7 +115,7 @@ func after(h http.Header) time.Duration {
 // its text: "...the region 'a' is wrong; expecting 'b'".
 func (s *Store) home(err error, asked string) string {
 	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	if !ok || s.scheme != transfer.S3 || s.endpoint != nil {
+	if !ok || s.scheme != transfer.SchemeS3 || s.endpoint != nil {
 		return ""
 	}
 	if status := resp.HTTPStatusCode(); status != http.StatusBadRequest && (status < 300 || status >= 400) {
@@ -139,12 +139,12 @@ func (s *Store) name() string { return strings.ToUpper(s.scheme) }
 type permissions struct{ read, tag, remove string }
 
 var grants = map[string]permissions{
-	transfer.S3: {
+	transfer.SchemeS3: {
 		read:   "grant s3:GetObject on the object, and s3:ListBucket on the bucket, without which a missing key reads as 403 too",
 		tag:    "grant s3:GetObjectTagging and s3:PutObjectTagging on the object",
 		remove: "grant s3:GetObject and s3:DeleteObject on the object",
 	},
-	transfer.COS: {
+	transfer.SchemeCOS: {
 		read:   "grant name/cos:GetObject and name/cos:HeadObject on the object",
 		tag:    "grant name/cos:GetObjectTagging and name/cos:PutObjectTagging on the object",
 		remove: "grant name/cos:HeadObject and name/cos:DeleteObject on the object",

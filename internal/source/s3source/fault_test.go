@@ -22,7 +22,7 @@ func wantFault(t *testing.T, err error, kind transfer.Kind, part string) *transf
 	if !ok {
 		t.Fatalf("got %v, want an *transfer.Error", err)
 	}
-	if e.Stage != transfer.Open || e.Kind != kind || !strings.Contains(e.What, part) {
+	if e.Stage != transfer.StageOpen || e.Kind != kind || !strings.Contains(e.What, part) {
 		t.Errorf("got %s %q (stage %s), want %s with %q", e.Kind, e.What, e.Stage, kind, part)
 	}
 	for _, leak := range []string{secret, "AKID", "X-Amz-", "://"} {
@@ -41,27 +41,27 @@ func TestAnswersOfTheStore(t *testing.T) {
 		kind   transfer.Kind
 		part   string
 	}{
-		{404, "NoSuchKey", transfer.NotFound, "no such object"},
-		{404, "", transfer.NotFound, "no such object"},
-		{404, "NoSuchBucket", transfer.Denied, "no such bucket"},
-		{403, "AccessDenied", transfer.Denied, "s3:ListBucket"},
-		{403, "", transfer.Denied, "s3:GetObject"},
-		{403, "InvalidObjectState", transfer.Denied, "restore"},
-		{403, "InvalidAccessKeyId", transfer.Denied, "credentials"},
-		{403, "SignatureDoesNotMatch", transfer.Denied, "credentials"},
-		{403, "PathStyleDomainForbidden", transfer.Denied, "COS_ENDPOINT_URL"},
-		{403, "RequestTimeTooSkewed", transfer.Denied, "clock"},
-		{400, "ExpiredToken", transfer.Unavailable, "ran out"},
-		{400, "InvalidToken", transfer.Denied, "session token"},
-		{400, "RequestTimeout", transfer.Unavailable, "gave up waiting"},
-		{400, "KMS.DisabledException", transfer.Denied, "encryption"},
-		{401, "Unauthorized", transfer.Denied, "s3:GetObject"},
-		{408, "", transfer.Unavailable, "gave up waiting"},
-		{429, "", transfer.Throttled, "too many"},
-		{503, "SlowDown", transfer.Throttled, "too many"},
-		{503, "", transfer.Throttled, "too many"},
-		{500, "InternalError", transfer.Unavailable, "out of order"},
-		{502, "", transfer.Unavailable, "out of order"},
+		{404, "NoSuchKey", transfer.KindNotFound, "no such object"},
+		{404, "", transfer.KindNotFound, "no such object"},
+		{404, "NoSuchBucket", transfer.KindDenied, "no such bucket"},
+		{403, "AccessDenied", transfer.KindDenied, "s3:ListBucket"},
+		{403, "", transfer.KindDenied, "s3:GetObject"},
+		{403, "InvalidObjectState", transfer.KindDenied, "restore"},
+		{403, "InvalidAccessKeyId", transfer.KindDenied, "credentials"},
+		{403, "SignatureDoesNotMatch", transfer.KindDenied, "credentials"},
+		{403, "PathStyleDomainForbidden", transfer.KindDenied, "COS_ENDPOINT_URL"},
+		{403, "RequestTimeTooSkewed", transfer.KindDenied, "clock"},
+		{400, "ExpiredToken", transfer.KindUnavailable, "ran out"},
+		{400, "InvalidToken", transfer.KindDenied, "session token"},
+		{400, "RequestTimeout", transfer.KindUnavailable, "gave up waiting"},
+		{400, "KMS.DisabledException", transfer.KindDenied, "encryption"},
+		{401, "Unauthorized", transfer.KindDenied, "s3:GetObject"},
+		{408, "", transfer.KindUnavailable, "gave up waiting"},
+		{429, "", transfer.KindThrottled, "too many"},
+		{503, "SlowDown", transfer.KindThrottled, "too many"},
+		{503, "", transfer.KindThrottled, "too many"},
+		{500, "InternalError", transfer.KindUnavailable, "out of order"},
+		{502, "", transfer.KindUnavailable, "out of order"},
 	} {
 		t.Run(fmt.Sprint(c.status, c.code), func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +95,7 @@ func TestAnswersOfTheStore(t *testing.T) {
 func TestAnswersToHead(t *testing.T) {
 	t.Parallel()
 	for status, kind := range map[int]transfer.Kind{
-		400: transfer.Denied, 403: transfer.Denied, 404: transfer.NotFound, 500: transfer.Unavailable, 503: transfer.Throttled,
+		400: transfer.KindDenied, 403: transfer.KindDenied, 404: transfer.KindNotFound, 500: transfer.KindUnavailable, 503: transfer.KindThrottled,
 	} {
 		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		_, err := newCOS(t, dialTo(srv), endpoint).Stat(t.Context(), inCOS)
@@ -111,7 +111,7 @@ func TestCOSAdvice(t *testing.T) {
 		io.WriteString(w, "<?xml version='1.0' encoding='utf-8' ?>\n<Error>\n\t<Code>AccessDenied</Code>\n\t<Message>Access Denied.</Message>\n\t<RequestId>C1</RequestId>\n</Error>")
 	}))
 	_, err := newCOS(t, dialTo(srv), endpoint).Open(t.Context(), inCOS)
-	wantFault(t, err, transfer.Denied, "COS answered 403 AccessDenied (request C1): access refused; grant name/cos:GetObject")
+	wantFault(t, err, transfer.KindDenied, "COS answered 403 AccessDenied (request C1): access refused; grant name/cos:GetObject")
 }
 
 func TestNetworkFaults(t *testing.T) {
@@ -127,7 +127,7 @@ func TestNetworkFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := newS3(t, dialTo(serve(t, h))).Stat(t.Context(), inS3)
-			wantFault(t, err, transfer.Unavailable, "connection")
+			wantFault(t, err, transfer.KindUnavailable, "connection")
 		})
 	}
 	t.Run("nobody listens", func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestNetworkFaults(t *testing.T) {
 		srv := httptest.NewServer(nil)
 		srv.Close()
 		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-		wantFault(t, err, transfer.Unavailable, "refused")
+		wantFault(t, err, transfer.KindUnavailable, "refused")
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 // set where S3's ETag is one.
 func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, error) {
 	var wishes [][2]string
-	if s.scheme == transfer.S3 {
+	if s.scheme == transfer.SchemeS3 {
 		wishes = append(wishes, [2]string{checksumMode, "ENABLED"})
 	}
 	resp, fault := s.get(ctx, ref, wishes...)
@@ -28,7 +28,7 @@ func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 	}
 	if resp.ContentLength < 0 {
 		resp.Body.Close()
-		return nil, &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied,
+		return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied,
 			What: s.name() + " does not say how long the object is, and COS wants to know beforehand; have it send Content-Length"}
 	}
 	obj := &transfer.Object{
@@ -37,10 +37,10 @@ func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 		ContentType: contentType(resp.Header.Get("Content-Type")),
 	}
 	switch s.scheme {
-	case transfer.S3:
+	case transfer.SchemeS3:
 		obj.MD5 = md5(ref.Bucket, obj.ETag, resp.Header)
 		obj.CRC64NVME = crc64nvme(resp.Header)
-	case transfer.COS:
+	case transfer.SchemeCOS:
 		obj.CRC64 = crc64(resp.Header)
 	}
 	body := resume.New(ctx, resp.Body, obj.Size, s.reopener(ref, obj.ETag, obj.Size), resume.Options{})
@@ -104,7 +104,7 @@ func (s *Store) reopener(ref transfer.Ref, etag string, size int64) resume.Opene
 const changedWhat = "the object changed while it was read; it is read again from its start"
 
 func changed(what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Open, Kind: transfer.Corrupt, What: what}
+	return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindCorrupt, What: what}
 }
 
 func etagOf(h http.Header) string { return strings.Trim(h.Get("ETag"), `"`) }

@@ -21,13 +21,13 @@ func TestRequestsNameObjectsAsTheSDKDoes(t *testing.T) {
 	t.Parallel()
 	for _, key := range odd {
 		for name, ref := range map[string]transfer.Ref{
-			"path-style":     {Scheme: transfer.S3, Bucket: bucket, Key: key},
-			"virtual-hosted": {Scheme: transfer.COS, Region: "ap-shanghai", Bucket: bucket, Key: key},
+			"path-style":     {Scheme: transfer.SchemeS3, Bucket: bucket, Key: key},
+			"virtual-hosted": {Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: bucket, Key: key},
 		} {
 			rec := &recorder{handler: object()}
 			srv, tune := overTLS(t, rec)
 			s := newS3(t, dialTo(serve(t, rec)))
-			if ref.Scheme == transfer.COS {
+			if ref.Scheme == transfer.SchemeCOS {
 				s = newCOS(t, tune, "")
 			}
 			read(t, s, ref)
@@ -56,7 +56,7 @@ func TestSignature(t *testing.T) {
 	for _, key := range odd {
 		rec := &recorder{handler: object()}
 		s := newS3(t, dialTo(serve(t, rec)))
-		read(t, s, transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key})
+		read(t, s, transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key})
 		req := rec.seen[0]
 		_, fields, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 		parts := map[string]string{}
@@ -107,7 +107,7 @@ func TestDirectoryBucketsAreLeftToTheSDK(t *testing.T) {
 		object()(w, r)
 	}}
 	s := newS3(t, dialTo(serve(t, rec)))
-	ref := transfer.Ref{Scheme: transfer.S3, Bucket: "files--use1-az4--x-s3", Key: "a"}
+	ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "files--use1-az4--x-s3", Key: "a"}
 	if obj := read(t, s, ref); obj.MD5 != "" {
 		t.Errorf("its ETag was taken for an MD5: %q", obj.MD5)
 	}

@@ -85,7 +85,7 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 		return errors.New("the source was kept: no checksum proved that all of it arrived")
 	}
 	s := d.Store
-	if s.scheme == transfer.COS || s.endpoint != nil {
+	if s.scheme == transfer.SchemeCOS || s.endpoint != nil {
 		now, fault := s.head(ctx, ref, s.grants().remove)
 		if fault != nil {
 			return kept(fault)
@@ -95,7 +95,7 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 		}
 	}
 	in := &s3.DeleteObjectInput{Bucket: &ref.Bucket, Key: &ref.Key}
-	if s.scheme == transfer.S3 {
+	if s.scheme == transfer.SchemeS3 {
 		in.IfMatch = aws.String(`"` + etag + `"`)
 	}
 	return kept(s.call(ctx, ref, s.grants().remove, func(c *client) error {
@@ -107,9 +107,9 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 // kept says why an object was not deleted; one that is gone needs no deletion.
 func kept(fault *transfer.Error) error {
 	switch {
-	case fault == nil, fault.Kind == transfer.NotFound:
+	case fault == nil, fault.Kind == transfer.KindNotFound:
 		return nil
-	case fault.Kind == transfer.Corrupt:
+	case fault.Kind == transfer.KindCorrupt:
 		return errors.New("the source was kept: it changed since it was delivered")
 	}
 	return errors.New("the source was kept: " + fault.What)

@@ -90,7 +90,7 @@ func TestTagger(t *testing.T) {
 			srv := serve(t, fake(t))
 			put(t, srv, "key", []byte("x"), "")
 			putTags(t, srv, "key", 2)
-			ref := transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: "key"}
+			ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 			tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
 			for _, etag := range []string{"etag-1", "etag-2"} { // a second delivery replaces its own tags
 				if err := tagger.Settle(t.Context(), ref, etag, proved(c.id)); err != nil {
@@ -109,7 +109,7 @@ func TestTaggerKeepsToTheLimit(t *testing.T) {
 	t.Parallel()
 	srv := serve(t, fake(t))
 	put(t, srv, "key", []byte("x"), "")
-	ref := transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: "key"}
+	ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 	tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
 	putTags(t, srv, "key", 9)
 	err := tagger.Settle(t.Context(), ref, "e", proved("id"))
@@ -160,7 +160,7 @@ func TestSettleIsRefused(t *testing.T) {
 		"the source was not tagged: S3 answered 403 AccessDenied: access refused; grant s3:GetObjectTagging and s3:PutObjectTagging": s3source.Tagger{Store: newS3(t, dialTo(srv))},
 		"the source was kept: COS answered 403 Forbidden: access refused; grant name/cos:HeadObject and name/cos:DeleteObject":       s3source.Deleter{Store: newCOS(t, dialTo(srv), endpoint)},
 	} {
-		ref := transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: "key"}
+		ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 		err := settler.Settle(t.Context(), ref, "e", proved("id"))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), secret) {
 			t.Errorf("got %v, want %s", err, want)
@@ -171,8 +171,8 @@ func TestSettleIsRefused(t *testing.T) {
 func TestDeleter(t *testing.T) {
 	t.Parallel()
 	for scheme, open := range map[string]func(*testing.T, *httptest.Server) *s3source.Store{
-		transfer.S3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
-		transfer.COS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
+		transfer.SchemeS3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
+		transfer.SchemeCOS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
 	} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
@@ -238,9 +238,9 @@ func TestDeleterRequests(t *testing.T) {
 		scheme, endpoint string
 		want             []string
 	}{
-		"S3":        {transfer.S3, "", []string{`DELETE "e"`}},
-		"S3 custom": {transfer.S3, endpoint, []string{`HEAD `, `DELETE "e"`}},
-		"COS":       {transfer.COS, "", []string{`HEAD `, `DELETE `}},
+		"S3":        {transfer.SchemeS3, "", []string{`DELETE "e"`}},
+		"S3 custom": {transfer.SchemeS3, endpoint, []string{`HEAD `, `DELETE "e"`}},
+		"COS":       {transfer.SchemeCOS, "", []string{`HEAD `, `DELETE `}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("AWS_ENDPOINT_URL_S3", c.endpoint)
@@ -250,7 +250,7 @@ func TestDeleterRequests(t *testing.T) {
 				tune = dialTo(serve(t, rec))
 			}
 			store := newS3(t, tune)
-			if c.scheme == transfer.COS {
+			if c.scheme == transfer.SchemeCOS {
 				store = newCOS(t, tune, "")
 			}
 			ref := transfer.Ref{Scheme: c.scheme, Region: "ap-shanghai", Bucket: bucket, Key: "key"}

@@ -68,7 +68,7 @@ func NewS3(ctx context.Context, o Options) (*Store, error) {
 	cfg.Credentials = explained{cfg.Credentials}
 	endpoint := s3.NewFromConfig(cfg).Options().BaseEndpoint
 	cfg.HTTPClient = httpClient(base, endpoint, o.Tune)
-	return newStore(transfer.S3, cfg, endpoint), nil
+	return newStore(transfer.SchemeS3, cfg, endpoint), nil
 }
 
 // NewCOS returns the source of cos:// references. It reads nothing of AWS_*; its
@@ -84,7 +84,7 @@ func NewCOS(o Options) (*Store, error) {
 		}
 		endpoint = &o.Endpoint
 	}
-	return newStore(transfer.COS, aws.Config{
+	return newStore(transfer.SchemeCOS, aws.Config{
 		HTTPClient:  httpClient(awshttp.NewBuildableClient(), endpoint, o.Tune),
 		Credentials: aws.CredentialsProviderFunc(tencentCredentials),
 	}, endpoint), nil
@@ -99,7 +99,7 @@ func newStore(scheme string, cfg aws.Config, endpoint *string) *Store {
 func httpClient(base *awshttp.BuildableClient, endpoint *string, tune func(*http.Transport)) *http.Client {
 	t := base.GetTransport()
 	t.DisableCompression = true // the bytes as they are stored
-	t.ResponseHeaderTimeout = resume.Idle
+	t.ResponseHeaderTimeout = resume.IdleTimeout
 	if endpoint != nil && strings.HasPrefix(*endpoint, "http:") {
 		t.ReadBufferSize = readBuffer
 	}
@@ -117,7 +117,7 @@ func httpClient(base *awshttp.BuildableClient, endpoint *string, tune func(*http
 // the store refuses.
 func (s *Store) call(ctx context.Context, ref transfer.Ref, grant string, request func(*client) error) *transfer.Error {
 	if ref.Key == "" {
-		return &transfer.Error{Stage: transfer.Open, Kind: transfer.Malformed, What: "the reference names no key"}
+		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindMalformed, What: "the reference names no key"}
 	}
 	region, fault := s.region(ref)
 	if fault != nil {
@@ -164,13 +164,13 @@ func (s *Store) region(ref transfer.Ref) (string, *transfer.Error) {
 	case home != "":
 		return home, nil
 	case !isRegion(ref.Region): // it becomes part of a host name
-		return "", &transfer.Error{Stage: transfer.Open, Kind: transfer.Malformed, What: fmt.Sprintf("%q is not the name of a region", ref.Region)}
-	case ref.Region != "" && (s.endpoint == nil || s.scheme == transfer.COS):
+		return "", &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindMalformed, What: fmt.Sprintf("%q is not the name of a region", ref.Region)}
+	case ref.Region != "" && (s.endpoint == nil || s.scheme == transfer.SchemeCOS):
 		return ref.Region, nil
 	case s.cfg.Region != "":
 		return s.cfg.Region, nil
-	case s.endpoint == nil && s.scheme == transfer.COS:
-		return "", &transfer.Error{Stage: transfer.Open, Kind: transfer.Malformed,
+	case s.endpoint == nil && s.scheme == transfer.SchemeCOS:
+		return "", &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindMalformed,
 			What: "the reference does not say in which region the bucket is; add it, for instance ?region=ap-shanghai"}
 	}
 	return anyRegion, nil
@@ -204,7 +204,7 @@ func (s *Store) set(o *s3.Options, region string) {
 	case s.endpoint != nil:
 		o.BaseEndpoint = s.endpoint
 		o.UsePathStyle = true
-	case s.scheme == transfer.COS:
+	case s.scheme == transfer.SchemeCOS:
 		o.BaseEndpoint = aws.String("https://cos." + region + ".myqcloud.com")
 	}
 }
@@ -218,7 +218,7 @@ func tencentCredentials(context.Context) (aws.Credentials, error) {
 		Source:          "environment",
 	}
 	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
-		return aws.Credentials{}, &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied,
+		return aws.Credentials{}, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied,
 			What: "TENCENTCLOUD_SECRETID and TENCENTCLOUD_SECRETKEY are not set; give the function an execution role that may read the bucket"}
 	}
 	return c, nil
@@ -232,7 +232,7 @@ type explained struct{ aws.CredentialsProvider }
 func (e explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := e.CredentialsProvider.Retrieve(ctx)
 	if err != nil && ctx.Err() == nil {
-		err = &transfer.Error{Stage: transfer.Open, Kind: transfer.Denied,
+		err = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied,
 			What: "no AWS credentials could be had; give the function a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}
 	}
 	return c, err

@@ -61,8 +61,8 @@ func read(t *testing.T, s transfer.Source, ref transfer.Ref) *transfer.Object {
 }
 
 var (
-	inS3  = transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: "in/a b.png"}
-	inCOS = transfer.Ref{Scheme: transfer.COS, Region: "ap-shanghai", Bucket: bucket, Key: "in/中 a+b.png"}
+	inS3  = transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "in/a b.png"}
+	inCOS = transfer.Ref{Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: bucket, Key: "in/中 a+b.png"}
 )
 
 // overTLS serves TLS for every name: its certificate is checked as example.com.
@@ -176,7 +176,7 @@ func TestReopeningTrustsNoStore(t *testing.T) {
 			}
 			defer obj.Body.Close()
 			_, err = io.ReadAll(obj.Body)
-			wantFault(t, err, transfer.Corrupt, "again from its start")
+			wantFault(t, err, transfer.KindCorrupt, "again from its start")
 		})
 	}
 }
@@ -213,7 +213,7 @@ func TestChecksumsAndTypes(t *testing.T) {
 			rec := &recorder{handler: object(headers...)}
 			tune, mode := dialTo(serve(t, rec)), ""
 			s := newCOS(t, tune, endpoint)
-			if c.ref.Scheme == transfer.S3 {
+			if c.ref.Scheme == transfer.SchemeS3 {
 				s, mode = newS3(t, tune), "ENABLED"
 			}
 			obj := read(t, s, c.ref)
@@ -241,7 +241,7 @@ func TestLengthMustBeKnown(t *testing.T) {
 		io.WriteString(w, "b")
 	}))))
 	_, err := s.Open(t.Context(), inS3)
-	wantFault(t, err, transfer.Denied, "Content-Length")
+	wantFault(t, err, transfer.KindDenied, "Content-Length")
 }
 
 func TestCOSIsAddressedByItsOwnHost(t *testing.T) {
@@ -265,15 +265,15 @@ func TestRegionIsPartOfAHostName(t *testing.T) {
 	t.Parallel()
 	s := newCOS(t, nil, "")
 	for region, hint := range map[string]string{"": "?region=ap-shanghai", "x.example/": "not the name of a region"} {
-		_, err := s.Open(t.Context(), transfer.Ref{Scheme: transfer.COS, Region: region, Bucket: bucket, Key: "k"})
-		wantFault(t, err, transfer.Malformed, hint)
+		_, err := s.Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeCOS, Region: region, Bucket: bucket, Key: "k"})
+		wantFault(t, err, transfer.KindMalformed, hint)
 	}
 }
 
 func TestEmptyKey(t *testing.T) {
 	t.Parallel()
-	_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.S3, Bucket: bucket})
-	wantFault(t, err, transfer.Malformed, "no key")
+	_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket})
+	wantFault(t, err, transfer.KindMalformed, "no key")
 }
 
 func TestBadCOSEndpoint(t *testing.T) {
@@ -294,7 +294,7 @@ func TestRedirectIsRefused(t *testing.T) {
 			http.Redirect(w, r, elsewhere.URL, status)
 		}))
 		_, err := newCOS(t, tune, "").Open(t.Context(), inCOS)
-		wantFault(t, err, transfer.Denied, "redirects to another host")
+		wantFault(t, err, transfer.KindDenied, "redirects to another host")
 		if n := len(stranger.lines()); n != 0 {
 			t.Errorf("%d: followed to another host", status)
 		}

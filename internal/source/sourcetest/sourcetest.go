@@ -88,7 +88,7 @@ func (h Harness) stat(t *testing.T, key string) string {
 func wantKind(t *testing.T, what string, err error, want transfer.Kind) {
 	t.Helper()
 	e, ok := errors.AsType[*transfer.Error](err)
-	if !ok || e.Kind != want || e.Stage != transfer.Open {
+	if !ok || e.Kind != want || e.Stage != transfer.StageOpen {
 		t.Errorf("%s: got %v, want an *transfer.Error of stage open, kind %s", what, err, want)
 	}
 }
@@ -138,9 +138,9 @@ func testContentType(t *testing.T, h Harness) {
 func testMissing(t *testing.T, h Harness) {
 	h.Put(t, "there", []byte("x"), png)
 	_, err := h.Source.Open(t.Context(), h.Ref("not/there"))
-	wantKind(t, "Open", err, transfer.NotFound)
+	wantKind(t, "Open", err, transfer.KindNotFound)
 	_, err = h.Source.Stat(t.Context(), h.Ref("not/there"))
-	wantKind(t, "Stat", err, transfer.NotFound)
+	wantKind(t, "Stat", err, transfer.KindNotFound)
 }
 
 func testOverwritten(t *testing.T, h Harness) {
@@ -187,14 +187,14 @@ func testBrokenTooOften(t *testing.T, h Harness) {
 		h.Faults.Cut(10, nil)
 	}
 	_, err := io.ReadAll(h.open(t, "key").Body)
-	wantKind(t, "Read", err, transfer.Unavailable)
+	wantKind(t, "Read", err, transfer.KindUnavailable)
 }
 
 func testChangedWhileRead(t *testing.T, h Harness) {
 	h.Put(t, "key", pattern(300_000), png)
 	h.Faults.Cut(150_000, func() { h.Put(t, "key", make([]byte, 300_000), png) })
 	_, err := io.ReadAll(h.open(t, "key").Body)
-	wantKind(t, "Read", err, transfer.Corrupt)
+	wantKind(t, "Read", err, transfer.KindCorrupt)
 }
 
 func testEndOfContext(t *testing.T, h Harness) {
@@ -210,11 +210,11 @@ func testEndOfContext(t *testing.T, h Harness) {
 	}
 	cancel()
 	_, err = io.Copy(io.Discard, obj.Body)
-	wantKind(t, "Read", err, transfer.OutOfTime)
+	wantKind(t, "Read", err, transfer.KindOutOfTime)
 	_, err = h.Source.Open(ctx, h.Ref("key"))
-	wantKind(t, "Open", err, transfer.OutOfTime)
+	wantKind(t, "Open", err, transfer.KindOutOfTime)
 	_, err = h.Source.Stat(ctx, h.Ref("key"))
-	wantKind(t, "Stat", err, transfer.OutOfTime)
+	wantKind(t, "Stat", err, transfer.KindOutOfTime)
 }
 
 func testConcurrent(t *testing.T, h Harness) {

@@ -110,7 +110,7 @@ func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 
 // inside does not say which address: that would map the network to the caller.
 func inside(host string) *transfer.Error {
-	return fault(transfer.Refused, fmt.Sprintf("%s has an address that is not of the public Internet; a source there is read only if HTTP_SOURCES names the address itself", host))
+	return fault(transfer.KindRefused, fmt.Sprintf("%s has an address that is not of the public Internet; a source there is read only if HTTP_SOURCES names the address itself", host))
 }
 
 // rolling is a connection that is given up when no byte moves for stall. The

@@ -125,7 +125,7 @@ func TestNamesThatLeadInside(t *testing.T) {
 			return nil, errors.New("no network in this test")
 		})
 		_, err := src.Open(t.Context(), ref(t, "https://files.example/x"))
-		wantKind(t, err, transfer.Refused)
+		wantKind(t, err, transfer.KindRefused)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestRealDialerRefusesLoopback(t *testing.T) {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	src := websource.New(websource.Options{Allow: list("https://"), TLS: trust(server)})
 	_, err := src.Open(t.Context(), ref(t, "https://localhost:"+port+"/x"))
-	wantKind(t, err, transfer.Refused)
+	wantKind(t, err, transfer.KindRefused)
 }
 
 // A name is looked up once for a connection, and a later, different answer does
@@ -167,7 +167,7 @@ func TestDialsTheAddressThatWasChecked(t *testing.T) {
 		t.Fatalf("dialed %v after asking for %v", dialed, names.asked)
 	}
 	_, err = src.Open(t.Context(), ref(t, "https://example.com/x"))
-	wantKind(t, err, transfer.Refused)
+	wantKind(t, err, transfer.KindRefused)
 }
 
 func TestNoAddressAnswers(t *testing.T) {
@@ -179,7 +179,7 @@ func TestNoAddressAnswers(t *testing.T) {
 		return nil, syscall.ECONNREFUSED
 	})
 	_, err := src.Open(t.Context(), ref(t, "https://files.example/x?sig=SECRET"))
-	if e := wantKind(t, err, transfer.Unavailable); dialed != 2 || strings.Contains(e.Error(), "SECRET") {
+	if e := wantKind(t, err, transfer.KindUnavailable); dialed != 2 || strings.Contains(e.Error(), "SECRET") {
 		t.Errorf("dialed %d times: %v", dialed, e)
 	}
 }
@@ -192,9 +192,9 @@ func TestNoSuchName(t *testing.T) {
 	} {
 		src := websource.New(websource.Options{Allow: list("https://files.example/"), Resolver: names})
 		_, err := src.Open(t.Context(), ref(t, "https://files.example/x"))
-		wantKind(t, err, transfer.Denied)
+		wantKind(t, err, transfer.KindDenied)
 	}
 	src := websource.New(websource.Options{Allow: list("https://files.example/"), Resolver: &resolver{err: &net.DNSError{Err: "timeout", IsTimeout: true}}})
 	_, err := src.Open(t.Context(), ref(t, "https://files.example/x"))
-	wantKind(t, err, transfer.Unavailable)
+	wantKind(t, err, transfer.KindUnavailable)
 }

@@ -51,7 +51,7 @@ func continues(resp *http.Response, etag string, offset, size int64) *transfer.E
 		resp.Header.Get("ETag") != etag,
 		resp.Header.Get("Content-Encoding") != "",
 		resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", offset, size-1, size):
-		return fault(transfer.Corrupt, "the source changed while it was read; it is read again from its start")
+		return fault(transfer.KindCorrupt, "the source changed while it was read; it is read again from its start")
 	}
 	return nil
 }

@@ -66,13 +66,13 @@ func TestResume(t *testing.T) {
 		asked int
 	}{
 		{"strong ETag", breaking{etag: `"a"`, etag2: `"a"`, ranges: true}, "", 2},
-		{"changed, whole answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, whole: true}, transfer.Corrupt, 2},
-		{"changed, partial answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true}, transfer.Corrupt, 2},
-		{"changed, now shorter", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, status: 416}, transfer.Corrupt, 2},
-		{"gone", breaking{etag: `"a"`, ranges: true, status: 404}, transfer.NotFound, 2},
-		{"down for good", breaking{etag: `"a"`, ranges: true, status: 502}, transfer.Unavailable, 6},
-		{"weak ETag", breaking{etag: `W/"a"`, etag2: `W/"a"`, ranges: true}, transfer.Unavailable, 1},
-		{"no ranges", breaking{etag: `"a"`, etag2: `"a"`}, transfer.Unavailable, 1},
+		{"changed, whole answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, whole: true}, transfer.KindCorrupt, 2},
+		{"changed, partial answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true}, transfer.KindCorrupt, 2},
+		{"changed, now shorter", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, status: 416}, transfer.KindCorrupt, 2},
+		{"gone", breaking{etag: `"a"`, ranges: true, status: 404}, transfer.KindNotFound, 2},
+		{"down for good", breaking{etag: `"a"`, ranges: true, status: 502}, transfer.KindUnavailable, 6},
+		{"weak ETag", breaking{etag: `W/"a"`, etag2: `W/"a"`, ranges: true}, transfer.KindUnavailable, 1},
+		{"no ranges", breaking{etag: `"a"`, etag2: `"a"`}, transfer.KindUnavailable, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +91,7 @@ func TestResume(t *testing.T) {
 				t.Errorf("asked %q", h.asked)
 			}
 			if tt.kind != "" {
-				if e := transfer.AsError(t.Context(), transfer.Open, err); err == nil || e.Kind != tt.kind {
+				if e := transfer.AsError(t.Context(), transfer.StageOpen, err); err == nil || e.Kind != tt.kind {
 					t.Fatalf("error %v, want Kind %s", err, tt.kind)
 				}
 				return
@@ -151,7 +151,7 @@ func TestStall(t *testing.T) {
 			t.Errorf("a slow source gave %d bytes and %v", n, err)
 		}
 		n, took, err := read("stalled")
-		if e := transfer.AsError(t.Context(), transfer.Open, err); n != 3 || err == nil || e.Kind != transfer.Unavailable || took != 43*time.Second {
+		if e := transfer.AsError(t.Context(), transfer.StageOpen, err); n != 3 || err == nil || e.Kind != transfer.KindUnavailable || took != 43*time.Second {
 			t.Errorf("a stalled source gave %d bytes and %v after %v", n, err, took)
 		}
 	})

@@ -119,7 +119,7 @@ func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) 
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ref.String(), nil)
 	if err != nil {
-		return nil, fault(transfer.Refused, "the source is not a URL; write https://host/path")
+		return nil, fault(transfer.KindRefused, "the source is not a URL; write https://host/path")
 	}
 	for name, values := range header {
 		req.Header[name] = values
@@ -137,10 +137,10 @@ func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) 
 // may be signed and is not told to the next host.
 func (s *Source) follow(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return fault(transfer.Refused, fmt.Sprintf("the source redirects more than %d times", maxRedirects))
+		return fault(transfer.KindRefused, fmt.Sprintf("the source redirects more than %d times", maxRedirects))
 	}
 	if _, err := s.allow(req.URL.String()); err != nil {
-		return fault(transfer.Refused, "the source redirects to a URL that HTTP_SOURCES does not allow; add that host and prefix there if it is to be trusted")
+		return fault(transfer.KindRefused, "the source redirects to a URL that HTTP_SOURCES does not allow; add that host and prefix there if it is to be trusted")
 	}
 	req.Header.Del("Referer")
 	return nil
@@ -152,24 +152,24 @@ func usable(resp *http.Response) *transfer.Error {
 	case resp.StatusCode != http.StatusOK:
 		return refusal(resp)
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		return fault(transfer.Refused, "the source answers with a Content-Encoding although none was asked for; serve the file as it is")
+		return fault(transfer.KindRefused, "the source answers with a Content-Encoding although none was asked for; serve the file as it is")
 	case resp.ContentLength < 0:
-		return fault(transfer.Refused, "the source does not say how long it is; serve it with a Content-Length")
+		return fault(transfer.KindRefused, "the source does not say how long it is; serve it with a Content-Length")
 	}
 	return nil
 }
 
 // refusal is the error that a status other than 200 stands for.
 func refusal(resp *http.Response) *transfer.Error {
-	e := fault(transfer.Denied, fmt.Sprintf("the source's server answered with status %d; check the URL", resp.StatusCode))
+	e := fault(transfer.KindDenied, fmt.Sprintf("the source's server answered with status %d; check the URL", resp.StatusCode))
 	switch status := resp.StatusCode; {
 	case status == http.StatusNotFound || status == http.StatusGone:
-		e.Kind = transfer.NotFound
+		e.Kind = transfer.KindNotFound
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		e.Kind, e.After = transfer.Throttled, retryAfter(resp.Header)
+		e.Kind, e.After = transfer.KindThrottled, retryAfter(resp.Header)
 		e.What = fmt.Sprintf("the source's server answered with status %d: it is asked too often; try again later", status)
 	case status >= 500 || status == http.StatusRequestTimeout:
-		e.Kind = transfer.Unavailable
+		e.Kind = transfer.KindUnavailable
 		e.What = fmt.Sprintf("the source's server answered with status %d; try again later", status)
 	}
 	return e
@@ -196,13 +196,13 @@ func failure(ctx context.Context, host string, err error) *transfer.Error {
 	switch {
 	case ctx.Err() != nil:
 	case errors.As(err, &untrusted):
-		return fault(transfer.Denied, "the certificate of "+host+" is not valid for it or not trusted; install a valid one")
+		return fault(transfer.KindDenied, "the certificate of "+host+" is not valid for it or not trusted; install a valid one")
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fault(transfer.Denied, "the host "+dns.Name+" has no address; check the URL")
+		return fault(transfer.KindDenied, "the host "+dns.Name+" has no address; check the URL")
 	}
-	return transfer.AsError(ctx, transfer.Open, err)
+	return transfer.AsError(ctx, transfer.StageOpen, err)
 }
 
 func fault(kind transfer.Kind, what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Open, Kind: kind, What: what}
+	return &transfer.Error{Stage: transfer.StageOpen, Kind: kind, What: what}
 }

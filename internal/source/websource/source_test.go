@@ -30,7 +30,7 @@ func list(prefixes ...string) func(string) (transfer.Ref, error) {
 				return transfer.Parse(raw)
 			}
 		}
-		return transfer.Ref{}, &transfer.Error{Stage: transfer.Open, Kind: transfer.Refused, What: "not on the list"}
+		return transfer.Ref{}, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindRefused, What: "not on the list"}
 	}
 }
 
@@ -120,23 +120,23 @@ func TestAnswers(t *testing.T) {
 		kind   transfer.Kind
 		after  time.Duration
 	}{
-		{"not found", 404, "", "", transfer.NotFound, 0},
-		{"gone", 410, "", "", transfer.NotFound, 0},
-		{"no key", 401, "", "", transfer.Denied, 0},
-		{"forbidden", 403, "", "", transfer.Denied, 0},
-		{"bad request", 400, "", "", transfer.Denied, 0},
-		{"not modified", 304, "", "", transfer.Denied, 0},
-		{"a part unasked", 206, "", "", transfer.Denied, 0},
-		{"redirect to nowhere", 302, "", "", transfer.Denied, 0},
-		{"too many requests", 429, "Retry-After", "7", transfer.Throttled, 7 * time.Second},
-		{"unavailable", 503, "", "", transfer.Throttled, 0},
-		{"unavailable, absurd wait", 503, "Retry-After", "99999999", transfer.Throttled, 24 * time.Hour},
-		{"unavailable, unreadable wait", 503, "Retry-After", "soon", transfer.Throttled, 0},
-		{"unavailable, past date", 503, "Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT", transfer.Throttled, 0},
-		{"server error", 500, "", "", transfer.Unavailable, 0},
-		{"bad gateway", 502, "", "", transfer.Unavailable, 0},
-		{"request timeout", 408, "", "", transfer.Unavailable, 0},
-		{"compressed unasked", 200, "Content-Encoding", "gzip", transfer.Refused, 0},
+		{"not found", 404, "", "", transfer.KindNotFound, 0},
+		{"gone", 410, "", "", transfer.KindNotFound, 0},
+		{"no key", 401, "", "", transfer.KindDenied, 0},
+		{"forbidden", 403, "", "", transfer.KindDenied, 0},
+		{"bad request", 400, "", "", transfer.KindDenied, 0},
+		{"not modified", 304, "", "", transfer.KindDenied, 0},
+		{"a part unasked", 206, "", "", transfer.KindDenied, 0},
+		{"redirect to nowhere", 302, "", "", transfer.KindDenied, 0},
+		{"too many requests", 429, "Retry-After", "7", transfer.KindThrottled, 7 * time.Second},
+		{"unavailable", 503, "", "", transfer.KindThrottled, 0},
+		{"unavailable, absurd wait", 503, "Retry-After", "99999999", transfer.KindThrottled, 24 * time.Hour},
+		{"unavailable, unreadable wait", 503, "Retry-After", "soon", transfer.KindThrottled, 0},
+		{"unavailable, past date", 503, "Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT", transfer.KindThrottled, 0},
+		{"server error", 500, "", "", transfer.KindUnavailable, 0},
+		{"bad gateway", 502, "", "", transfer.KindUnavailable, 0},
+		{"request timeout", 408, "", "", transfer.KindUnavailable, 0},
+		{"compressed unasked", 200, "Content-Encoding", "gzip", transfer.KindRefused, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +165,7 @@ func TestRefusesUnknownLength(t *testing.T) {
 		w.(http.Flusher).Flush()
 	})
 	_, err := src.Open(t.Context(), ref(t, server.URL+"/x"))
-	wantKind(t, err, transfer.Refused)
+	wantKind(t, err, transfer.KindRefused)
 }
 
 func TestAsksTheListFirst(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAsksTheListFirst(t *testing.T) {
 	defer server.Close()
 	src := websource.New(websource.Options{Allow: list("https://other.example/"), TLS: trust(server)})
 	_, err := src.Open(t.Context(), ref(t, server.URL+"/x"))
-	wantKind(t, err, transfer.Refused)
+	wantKind(t, err, transfer.KindRefused)
 }
 
 func TestRedirects(t *testing.T) {
@@ -187,14 +187,14 @@ func TestRedirects(t *testing.T) {
 	}{
 		{"within the list", "/in/end", ""},
 		{"five times", "/in/hop?n=4", ""},
-		{"six times", "/in/hop?n=5", transfer.Refused},
-		{"out of the prefix", "/out/end", transfer.Refused},
-		{"out of the prefix by dots", "/in/../out/end", transfer.Refused},
-		{"to metadata", "https://169.254.169.254/latest/meta-data/", transfer.Refused},
-		{"to metadata in plain", "http://169.254.169.254/latest/meta-data/", transfer.Refused},
-		{"to another port", outside.URL + "/in/end", transfer.Refused},
-		{"to a file", "file:///etc/passwd", transfer.Refused},
-		{"with userinfo", "https://user@HOST/in/end", transfer.Refused},
+		{"six times", "/in/hop?n=5", transfer.KindRefused},
+		{"out of the prefix", "/out/end", transfer.KindRefused},
+		{"out of the prefix by dots", "/in/../out/end", transfer.KindRefused},
+		{"to metadata", "https://169.254.169.254/latest/meta-data/", transfer.KindRefused},
+		{"to metadata in plain", "http://169.254.169.254/latest/meta-data/", transfer.KindRefused},
+		{"to another port", outside.URL + "/in/end", transfer.KindRefused},
+		{"to a file", "file:///etc/passwd", transfer.KindRefused},
+		{"with userinfo", "https://user@HOST/in/end", transfer.KindRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var server *httptest.Server
@@ -242,7 +242,7 @@ func TestTrust(t *testing.T) {
 
 	src := websource.New(websource.Options{Allow: list(server.URL), TLS: trust(server)})
 	_, err := src.Open(t.Context(), ref(t, server.URL+"/x"))
-	wantKind(t, err, transfer.Unavailable) // a 404 would mean that TLS 1.1 was good enough
+	wantKind(t, err, transfer.KindUnavailable) // a 404 would mean that TLS 1.1 was good enough
 
 	modern := httptest.NewUnstartedServer(http.NotFoundHandler())
 	modern.Config.ErrorLog = quiet
@@ -250,7 +250,7 @@ func TestTrust(t *testing.T) {
 	defer modern.Close()
 	src = websource.New(websource.Options{Allow: list(modern.URL)})
 	_, err = src.Open(t.Context(), ref(t, modern.URL+"/x"))
-	wantKind(t, err, transfer.Denied)
+	wantKind(t, err, transfer.KindDenied)
 }
 
 func TestOutOfTime(t *testing.T) {
@@ -261,5 +261,5 @@ func TestOutOfTime(t *testing.T) {
 		<-r.Context().Done()
 	})
 	_, err := src.Open(ctx, ref(t, server.URL+"/x?sig=SECRET"))
-	wantKind(t, err, transfer.OutOfTime)
+	wantKind(t, err, transfer.KindOutOfTime)
 }

@@ -5,7 +5,6 @@ package arch
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -20,7 +19,8 @@ import (
 
 const module = "github.com/tcbferry/tcbferry"
 
-var update = flag.Bool("update", false, "rewrite testdata/modules.txt")
+// update: rewrite testdata/modules.txt.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // a pkg is what `go list` tells about a package.
 type pkg struct {
@@ -184,7 +184,7 @@ func TestSource(t *testing.T) {
 func TestModules(t *testing.T) {
 	const golden = "testdata/modules.txt"
 	got := goRun(t, "list", "-m", "all")
-	if *update {
+	if update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -194,6 +194,6 @@ func TestModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the modules changed; if that is meant, run go test ./internal/test/arch -update\ngot:\n%s\nwant:\n%s", got, want)
+		t.Errorf("the modules changed; if that is meant, run UPDATE_GOLDEN=1 go test ./internal/test/arch\ngot:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -75,13 +75,13 @@ func TestColdStartsAtTheLimit(t *testing.T) {
 				for round, wait := range []time.Duration{0, time.Minute, 2 * time.Minute} {
 					time.Sleep(wait)
 					o := coldStart(t, client, path)
-					if o.Status() == transfer.Delivered {
+					if o.Status() == transfer.StatusDelivered {
 						mu.Lock()
 						rounds[round]++
 						mu.Unlock()
 						return
 					}
-					if o.Err.Kind != transfer.Throttled || o.Err.Code != "45011" {
+					if o.Err.Kind != transfer.KindThrottled || o.Err.Code != "45011" {
 						t.Errorf("%s failed as %s %s", path, o.Err.Kind, o.Err.Code)
 					}
 				}
@@ -105,16 +105,16 @@ func TestColdStartsAtTheLimit(t *testing.T) {
 // is its name.
 func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome {
 	api := wechat.NewAPI(client.Transport, []string{"http://api.test"})
-	c := &delivery.Courier{
-		Desk:   wechat.NewDesk(api, wechat.Stable(api, appID(0), "s"), true),
-		Poster: cospost.New(client.Transport),
+	c := &delivery.Deliverer{
+		Tickets:  wechat.NewTicketIssuer(api, wechat.StableTokens(api, appID(0), "s"), true),
+		Uploader: cospost.New(client.Transport),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	ctx, end := delivery.WithReserve(ctx)
 	defer end()
 	return c.CarryFrom(ctx, named{}, transfer.Plan{
-		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: path}, Size: -1},
+		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: path}, Size: -1},
 		Dest: transfer.Dest{Env: env, Path: path},
 	})
 }

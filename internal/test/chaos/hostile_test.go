@@ -83,7 +83,7 @@ func TestEndlessAnswers(t *testing.T) {
 			if n := sent.Load(); n == 0 || n > enough {
 				t.Errorf("the function took %d bytes of an answer without end", n)
 			}
-			if line.Status == transfer.Failed && err == nil {
+			if line.Status == transfer.StatusFailed && err == nil {
 				t.Error("no error")
 			}
 		})

@@ -19,12 +19,12 @@ func (r *run) account(l line) {
 	}
 	r.fig.attempts += l.Attempts
 	r.fig.resumes += l.Resumes
-	if l.Status != transfer.Failed {
+	if l.Status != transfer.StatusFailed {
 		return
 	}
 	r.fig.failures++
 	late := l.Time.Sub(f.began) > f.timeout/2
-	if k := transfer.Kind(l.Kind); k == transfer.OutOfTime && late || f.excuses(k) && (late || !f.mends() || slices.Contains(f.inst.ends, k)) {
+	if k := transfer.Kind(l.Kind); k == transfer.KindOutOfTime && late || f.excuses(k) && (late || !f.mends() || slices.Contains(f.inst.ends, k)) {
 		return
 	}
 	r.fig.unexcused++

@@ -46,7 +46,7 @@ func kinds() []*kind {
 func one(k transfer.Kind) []transfer.Kind { return []transfer.Kind{k} }
 
 // broken are the Kinds of a source that breaks off: the connection, or what came of it.
-var broken = []transfer.Kind{transfer.Unavailable, transfer.Corrupt}
+var broken = []transfer.Kind{transfer.KindUnavailable, transfer.KindCorrupt}
 
 func sourceKinds() []*kind {
 	refused := func(status int, code string, end transfer.Kind) *kind {
@@ -67,18 +67,18 @@ func sourceKinds() []*kind {
 		return k
 	}
 	return []*kind{
-		refused(500, "InternalError", transfer.Unavailable),
-		refused(502, "BadGateway", transfer.Unavailable),
-		refused(504, "GatewayTimeout", transfer.Unavailable),
-		refused(400, "RequestTimeout", transfer.Unavailable),
-		refused(400, "ExpiredToken", transfer.Unavailable),
-		refused(503, "SlowDown", transfer.Throttled),
-		refused(429, "TooManyRequests", transfer.Throttled),
-		refused(403, "AccessDenied", transfer.Denied),
-		refused(403, "InvalidAccessKeyId", transfer.Denied),
-		refused(403, "SignatureDoesNotMatch", transfer.Denied),
-		refused(403, "InvalidObjectState", transfer.Denied),
-		refused(404, "NoSuchBucket", transfer.Denied),
+		refused(500, "InternalError", transfer.KindUnavailable),
+		refused(502, "BadGateway", transfer.KindUnavailable),
+		refused(504, "GatewayTimeout", transfer.KindUnavailable),
+		refused(400, "RequestTimeout", transfer.KindUnavailable),
+		refused(400, "ExpiredToken", transfer.KindUnavailable),
+		refused(503, "SlowDown", transfer.KindThrottled),
+		refused(429, "TooManyRequests", transfer.KindThrottled),
+		refused(403, "AccessDenied", transfer.KindDenied),
+		refused(403, "InvalidAccessKeyId", transfer.KindDenied),
+		refused(403, "SignatureDoesNotMatch", transfer.KindDenied),
+		refused(403, "InvalidObjectState", transfer.KindDenied),
+		refused(404, "NoSuchBucket", transfer.KindDenied),
 		spoiled("breaks before a byte", broken, true, func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Break: true} }),
 		spoiled("breaks in the middle", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: part(f, rng), Break: true}
@@ -117,10 +117,10 @@ func confirmKinds() []*kind {
 	// is replaced as well, the 404 would be a lie that nobody can see through.
 	gone.ends, gone.sure, gone.lone = nil, false, true
 	return []*kind{
-		at("500", http.StatusInternalServerError, transfer.Unavailable),
-		at("503", http.StatusServiceUnavailable, transfer.Throttled),
-		at("403", http.StatusForbidden, transfer.Denied),
-		at("reset", 0, transfer.Unavailable),
+		at("500", http.StatusInternalServerError, transfer.KindUnavailable),
+		at("503", http.StatusServiceUnavailable, transfer.KindThrottled),
+		at("403", http.StatusForbidden, transfer.KindDenied),
+		at("reset", 0, transfer.KindUnavailable),
 		gone,
 	}
 }
@@ -130,7 +130,7 @@ const twice = "function invoked twice at once"
 
 func functionKinds() []*kind {
 	return []*kind{
-		{name: "function out of time", at: atFunction, ends: one(transfer.OutOfTime), sure: true, lone: true,
+		{name: "function out of time", at: atFunction, ends: one(transfer.KindOutOfTime), sure: true, lone: true,
 			get: func(f *file, _ *rand.Rand) *staging.Fault { return &staging.Fault{Rate: int(f.size/60) + 1} }},
 		{name: twice, at: atFunction, lone: true},
 	}
@@ -148,7 +148,7 @@ func cloudKinds() []*kind {
 		k := &kind{name: f.Name, at: at, cloud: f}
 		k.ends, k.sure = verdict(f)
 		k.slow = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
-		k.wide = at == atTicket && slices.Contains(k.ends, transfer.Stale) && !strings.HasPrefix(f.Name, "ticket expired") && !strings.HasPrefix(f.Name, "ticket wrong")
+		k.wide = at == atTicket && slices.Contains(k.ends, transfer.KindStale) && !strings.HasPrefix(f.Name, "ticket expired") && !strings.HasPrefix(f.Name, "ticket wrong")
 		all = append(all, k)
 	}
 	return all
@@ -163,18 +163,18 @@ var (
 	apiStale       = []int{40001, 40014, 42001}
 
 	cosKinds = map[transfer.Kind]string{
-		transfer.Stale:       "SignatureDoesNotMatch ExpiredToken InvalidAccessKeyId InvaildAccessKeyId RequestTimeTooSkewed",
-		transfer.Corrupt:     "EntitySizeNotMatch IncompleteBody ImcompleteBody BadDigest",
-		transfer.Unavailable: "RequestTimeout RequestTimeOut UserNetworkTooSlow UploadConflict InternalError ServiceUnavailable",
-		transfer.Throttled:   "SlowDown",
-		transfer.Refused:     "EntityTooLarge EntityTooSmall MaxMessageLengthExceeded KeyTooLong InvalidObjectName InvalidURI",
+		transfer.KindStale:       "SignatureDoesNotMatch ExpiredToken InvalidAccessKeyId InvaildAccessKeyId RequestTimeTooSkewed",
+		transfer.KindCorrupt:     "EntitySizeNotMatch IncompleteBody ImcompleteBody BadDigest",
+		transfer.KindUnavailable: "RequestTimeout RequestTimeOut UserNetworkTooSlow UploadConflict InternalError ServiceUnavailable",
+		transfer.KindThrottled:   "SlowDown",
+		transfer.KindRefused:     "EntityTooLarge EntityTooSmall MaxMessageLengthExceeded KeyTooLong InvalidObjectName InvalidURI",
 	}
 	// others are the faults without a code, by the end of their name.
 	others = map[string]transfer.Kind{
-		"token tiny": "", "ticket expired": transfer.Stale, "ticket wrong signature": transfer.Stale, "ticket other file_id": transfer.Corrupt,
-		"upload 403 AccessDenied expired": transfer.Stale, "upload early refusal": transfer.Denied, "upload early slow down": transfer.Throttled,
+		"token tiny": "", "ticket expired": transfer.KindStale, "ticket wrong signature": transfer.KindStale, "ticket other file_id": transfer.KindCorrupt,
+		"upload 403 AccessDenied expired": transfer.KindStale, "upload early refusal": transfer.KindDenied, "upload early slow down": transfer.KindThrottled,
 		"upload 200": "", "upload 201": "", "upload no crc64": "", "upload slow": "",
-		"upload wrong crc64": transfer.Corrupt, "upload wrong etag": transfer.Corrupt, "upload stored short": transfer.Corrupt, "upload stored corrupt": transfer.Corrupt,
+		"upload wrong crc64": transfer.KindCorrupt, "upload wrong etag": transfer.KindCorrupt, "upload stored short": transfer.KindCorrupt, "upload stored corrupt": transfer.KindCorrupt,
 	}
 )
 
@@ -185,7 +185,7 @@ func verdict(f tcb.Fault) (ends []transfer.Kind, sure bool) {
 		case k == "":
 			return nil, false
 		case f.Early: // a reset may take the early answer along
-			return []transfer.Kind{k, transfer.Unavailable}, true
+			return []transfer.Kind{k, transfer.KindUnavailable}, true
 		}
 		// A wrong ETag is seen only where the source's MD5 is known, a change only
 		// where there is a byte.
@@ -198,19 +198,19 @@ func verdict(f tcb.Fault) (ends []transfer.Kind, sure bool) {
 				return one(k), true
 			}
 		}
-		return one(transfer.Denied), true
+		return one(transfer.KindDenied), true
 	case f.Code == 0: // pages, resets, half an answer, none
-		return one(transfer.Unavailable), true
+		return one(transfer.KindUnavailable), true
 	case slices.Contains(apiUnavailable, f.Code):
-		return one(transfer.Unavailable), true
+		return one(transfer.KindUnavailable), true
 	case slices.Contains(apiThrottled, f.Code):
-		return one(transfer.Throttled), true
+		return one(transfer.KindThrottled), true
 	case slices.Contains(apiRefused, f.Code):
-		return one(transfer.Refused), true
+		return one(transfer.KindRefused), true
 	case slices.Contains(apiStale, f.Code) && f.Op == tcb.OpTicket:
-		return one(transfer.Stale), true
+		return one(transfer.KindStale), true
 	}
-	return one(transfer.Denied), true
+	return one(transfer.KindDenied), true
 }
 
 func TestKinds(t *testing.T) {

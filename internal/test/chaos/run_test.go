@@ -177,7 +177,7 @@ func (r *run) schedule(atOnce int) {
 		r.account(l)
 	}
 	for _, f := range r.p.files {
-		if f.doomed() && !f.gone() && !slices.Contains(f.statuses, transfer.Failed) {
+		if f.doomed() && !f.gone() && !slices.Contains(f.statuses, transfer.StatusFailed) {
 			r.t.Errorf("%s is %v in spite of %s: the fault did not strike", f.ref, f.statuses, f.plannedText())
 		}
 	}
@@ -189,7 +189,7 @@ func (r *run) replay(atOnce int) {
 	r.calm.Store(true)
 	var again []*invocation
 	for _, f := range r.p.files {
-		if slices.Contains(f.statuses, transfer.Failed) {
+		if slices.Contains(f.statuses, transfer.StatusFailed) {
 			again = append(again, &invocation{inst: f.inst, files: []*file{f}, form: formPlain, timeout: time.Minute})
 		}
 	}
@@ -198,12 +198,12 @@ func (r *run) replay(atOnce int) {
 		f := inv.files[0]
 		f.statuses = nil
 		r.invoke(inv)
-		if slices.Contains(f.statuses, transfer.Failed) {
+		if slices.Contains(f.statuses, transfer.StatusFailed) {
 			r.t.Errorf("%s failed again without faults", f.ref)
 		}
 	})
 	for _, l := range r.journal.take() {
-		if l.Status == transfer.Failed {
+		if l.Status == transfer.StatusFailed {
 			r.t.Errorf("replay of %s: %s", l.Source, l.Kind)
 		}
 	}
@@ -233,7 +233,7 @@ func (r *run) invoke(inv *invocation) {
 	}
 	for i, f := range inv.files {
 		f.statuses = append(f.statuses, statuses[i])
-		if statuses[i] == transfer.Delivered && !inv.twice && !f.arrived(r.w) {
+		if statuses[i] == transfer.StatusDelivered && !inv.twice && !f.arrived(r.w) {
 			r.fig.untrue++
 			r.t.Errorf("%s is reported delivered and is not there: planned %s", f.ref, f.plannedText())
 		}
@@ -273,13 +273,13 @@ func (r *run) read(inv *invocation, reply []byte, err error) []string {
 			r.t.Errorf("answer %s: %v", reply, err)
 		}
 		for i, f := range inv.files {
-			statuses[i] = transfer.Delivered // or gone, which says nothing else here
+			statuses[i] = transfer.StatusDelivered // or gone, which says nothing else here
 			if f.gone() {
-				statuses[i] = transfer.Skipped
+				statuses[i] = transfer.StatusSkipped
 			}
 		}
 		for _, m := range doc.BatchItemFailures {
-			statuses[index(m.ItemIdentifier)] = transfer.Failed
+			statuses[index(m.ItemIdentifier)] = transfer.StatusFailed
 		}
 		return statuses
 	}
@@ -291,14 +291,14 @@ func (r *run) read(inv *invocation, reply []byte, err error) []string {
 	for i, e := range doc.Files {
 		r.mu.Lock()
 		r.uploads += e.Attempts
-		if e.Status == transfer.Failed {
+		if e.Status == transfer.StatusFailed {
 			r.refusal = append(r.refusal, e)
 		}
 		r.mu.Unlock()
 		if statuses[i] = e.Status; e.Source != inv.files[i].ref.String() {
 			r.t.Errorf("answer %d is of %s, want %s", i, e.Source, inv.files[i].ref)
 		}
-		if e.Status == transfer.Skipped && !inv.files[i].gone() {
+		if e.Status == transfer.StatusSkipped && !inv.files[i].gone() {
 			r.t.Errorf("%s is skipped and is there", e.Source)
 		}
 	}

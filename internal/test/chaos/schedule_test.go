@@ -133,7 +133,7 @@ func (p *plan) drawInstances(rng *rand.Rand, sc scale, draw func() *kind) {
 		switch {
 		case n < sc.instances/8:
 			in.wide = true
-			in.ends = one(transfer.Stale)
+			in.ends = one(transfer.KindStale)
 		case n < sc.instances*5/8:
 			in.tokens = &bite{draw(), 1 + rng.IntN(3)}
 			in.ends = in.tokens.kind.ends
@@ -160,9 +160,9 @@ func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 		f.size = rng.Int64N(int64(1) << (1 + rng.IntN(16)))
 	}
 	key := fmt.Sprintf("i%02d/%05d %s", f.inst.n, n, names[rng.IntN(len(names))])
-	f.ref = transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: key}
+	f.ref = transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key}
 	if rng.IntN(7) == 0 {
-		f.ref = transfer.Ref{Scheme: transfer.COS, Region: region, Bucket: cosRef, Key: key}
+		f.ref = transfer.Ref{Scheme: transfer.SchemeCOS, Region: region, Bucket: cosRef, Key: key}
 	}
 	for _, k := range ks {
 		if k.at == atSource {
@@ -201,7 +201,7 @@ func (p *plan) drawInvocations(rng *rand.Rand, sc scale) {
 			p.invocations = append(p.invocations, inv)
 		}
 		inv.files = append(inv.files, f)
-		if f.ref.Scheme == transfer.COS {
+		if f.ref.Scheme == transfer.SchemeCOS {
 			inv.form = formPlain
 		}
 		if rng.IntN(8) == 0 || len(inv.files) == 12 {

@@ -117,7 +117,7 @@ func drawFiles(seed uint64, n int) *plan {
 		if rng.IntN(16) == 0 {
 			f.size, f.big = 1<<20+rng.Int64N(7<<20), true
 		}
-		f.ref = transfer.Ref{Scheme: transfer.S3, Bucket: bucket, Key: fmt.Sprintf("%05d %s", i, names[rng.IntN(len(names))])}
+		f.ref = transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: fmt.Sprintf("%05d %s", i, names[rng.IntN(len(names))])}
 		p.files, p.byKey[f.ref.Key] = append(p.files, f), f
 		if last := len(p.invocations) - 1; last < 0 || rng.IntN(4) == 0 {
 			p.invocations = append(p.invocations, &invocation{inst: in, files: []*file{f}, form: formPlain, timeout: f.timeout})

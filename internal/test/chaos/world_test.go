@@ -106,7 +106,7 @@ func (w *world) close() {
 
 // store is the bucket that a reference names.
 func (w *world) store(ref transfer.Ref) *staging.Server {
-	if ref.Scheme == transfer.COS {
+	if ref.Scheme == transfer.SchemeCOS {
 		return w.cos
 	}
 	return w.s3

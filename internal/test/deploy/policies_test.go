@@ -3,14 +3,14 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/policies.golden")
+// update: rewrite testdata/policies.golden.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // options are the ways to deploy in which permissions differ. The first is the
 // template with its defaults.

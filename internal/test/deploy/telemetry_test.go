@@ -15,8 +15,8 @@ import (
 )
 
 // kinds are the Kinds of a failure; a source that is gone is no failure.
-var kinds = []transfer.Kind{transfer.Malformed, transfer.Refused, transfer.Denied, transfer.Stale,
-	transfer.Throttled, transfer.Unavailable, transfer.Corrupt, transfer.OutOfTime}
+var kinds = []transfer.Kind{transfer.KindMalformed, transfer.KindRefused, transfer.KindDenied, transfer.KindStale,
+	transfer.KindThrottled, transfer.KindUnavailable, transfer.KindCorrupt, transfer.KindOutOfTime}
 
 // emitted returns the metrics that the functions really write, each as
 // "Name Dimension Dimension".
@@ -24,7 +24,7 @@ func emitted() (map[string]bool, error) {
 	var out bytes.Buffer
 	j := telemetry.New(&out, slog.LevelError, "tcbferry-objects")
 	ctx := telemetry.WithIDs(context.Background(), telemetry.IDs{Request: "r"})
-	j.Invocation(ctx, []transfer.Outcome{{Err: &transfer.Error{Kind: transfer.Denied}}}, 0, 0)
+	j.Invocation(ctx, []transfer.Outcome{{Err: &transfer.Error{Kind: transfer.KindDenied}}}, 0, 0)
 	found := map[string]bool{}
 	for line := range strings.Lines(out.String()) {
 		var l struct {

@@ -52,7 +52,7 @@ func TestTemplate(t *testing.T) {
 	if template.Error != "" {
 		t.Fatal(template.Error)
 	}
-	if *update {
+	if update {
 		text, _ := policies(template)
 		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -3,7 +3,6 @@ package docs
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -24,7 +23,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of codes in docs/operations.md")
+// update: rewrite the tables of codes in docs/operations.md.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 const operations = "../../../docs/operations.md"
 
@@ -59,12 +59,12 @@ func TestOperationsListsEveryCode(t *testing.T) {
 		if strings.Count(table, "\n") < 30 {
 			t.Errorf("the table of %s is too short to be true:\n%s", name, table)
 		}
-		if *update {
+		if update {
 			if err := os.WriteFile(operations, []byte(before+table+after), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		} else if inside != table {
-			t.Errorf("the table of %s is out of date; run go test ./internal/test/docs -update", name)
+			t.Errorf("the table of %s is out of date; run UPDATE_GOLDEN=1 go test ./internal/test/docs", name)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func cosTable(t *testing.T) string {
 				for _, e := range v.Values[0].(*ast.CompositeLit).Elts {
 					row := e.(*ast.KeyValueExpr)
 					verdict := row.Value.(*ast.CompositeLit).Elts
-					rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", literal(row.Key), verdict[0].(*ast.SelectorExpr).Sel.Name, literal(verdict[1])))
+					rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", literal(row.Key), strings.TrimPrefix(verdict[0].(*ast.SelectorExpr).Sel.Name, "Kind"), literal(verdict[1])))
 				}
 			}
 		}
@@ -159,8 +159,8 @@ func TestOperationsDescribesTheLog(t *testing.T) {
 	plan := transfer.Plan{Item: transfer.Item{ID: "m", Ref: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "k"}}, Dest: transfer.Dest{Env: "e", Path: "k"}}
 	outs := []transfer.Outcome{
 		{Plan: plan, FileID: "f", Size: 1, Verified: []string{"size"}, Warning: "w", Attempts: 1, Took: time.Second},
-		{Plan: plan, Reason: transfer.Gone},
-		{Plan: plan, Err: &transfer.Error{Stage: transfer.Post, Kind: transfer.Denied, Code: "AccessDenied", What: "no"}},
+		{Plan: plan, Reason: transfer.ReasonGone},
+		{Plan: plan, Err: &transfer.Error{Stage: transfer.StageUpload, Kind: transfer.KindDenied, Code: "AccessDenied", What: "no"}},
 	}
 	fields, units, sets := map[string]bool{}, map[string]string{}, map[string]string{}
 	telemetry.New(&b, slog.LevelInfo, "").File(ctx, &outs[0])

@@ -43,20 +43,20 @@ func (r *reply) read(from peer, secrets []transfer.Secret) (*answer, error) {
 	var f fields
 	switch {
 	case r.status >= 500:
-		return nil, r.fail(transfer.Unavailable, who+" is out of order ("+status+"); try again later")
+		return nil, r.fail(transfer.KindUnavailable, who+" is out of order ("+status+"); try again later")
 	case r.status == http.StatusTooManyRequests:
-		return nil, r.fail(transfer.Throttled, who+" asks to slow down ("+status+"); try again later")
+		return nil, r.fail(transfer.KindThrottled, who+" asks to slow down ("+status+"); try again later")
 	case len(r.body) > maxAnswer:
-		return nil, r.fail(transfer.Unavailable, who+" answered more than 64 KiB ("+status+")"+gateway)
+		return nil, r.fail(transfer.KindUnavailable, who+" answered more than 64 KiB ("+status+")"+gateway)
 	case json.Unmarshal(r.body, &f) != nil || f == nil:
-		return nil, r.fail(transfer.Unavailable, who+" answered no JSON object ("+status+")"+gateway)
+		return nil, r.fail(transfer.KindUnavailable, who+" answered no JSON object ("+status+")"+gateway)
 	}
 	code, ok := f.errcode()
 	switch {
 	case !ok:
-		return nil, r.fail(transfer.Unavailable, who+" answered an errcode that is no whole number ("+status+"); try again later")
+		return nil, r.fail(transfer.KindUnavailable, who+" answered an errcode that is no whole number ("+status+"); try again later")
 	case r.status != http.StatusOK && code == 0:
-		return nil, r.fail(transfer.Unavailable, who+" answered "+status+" without an errcode"+gateway)
+		return nil, r.fail(transfer.KindUnavailable, who+" answered "+status+" without an errcode"+gateway)
 	}
 	return &answer{f, r.header, r.asked, secrets}, nil
 }

@@ -44,7 +44,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 func (a *API) post(ctx context.Context, path string, query url.Values, body any, secrets ...transfer.Secret) (*answer, error) {
 	payload, err := encode(body)
 	if err != nil {
-		return nil, fail(transfer.Malformed, "the request cannot be written as JSON")
+		return nil, fail(transfer.KindMalformed, "the request cannot be written as JSON")
 	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -54,7 +54,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 		n := (start + i) % len(a.bases)
 		req, err := http.NewRequest(http.MethodPost, a.bases[n]+path, bytes.NewReader(payload))
 		if err != nil {
-			return nil, fail(transfer.Denied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
+			return nil, fail(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
 		r, b := exchange(ctx, a.send, req)
@@ -63,14 +63,14 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			return r.read(weChat, secrets)
 		}
 		if ctx.Err() != nil {
-			return nil, transfer.AsError(ctx, transfer.Desks, ctx.Err())
+			return nil, transfer.AsError(ctx, transfer.StageTicket, ctx.Err())
 		}
 		tried = append(tried, req.URL.Host+": "+b.cause)
 		if !b.unreached {
 			break
 		}
 	}
-	return nil, fail(transfer.Unavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
+	return nil, fail(transfer.KindUnavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
 		"); check that the function may reach the internet, then try again")
 }
 
@@ -84,5 +84,5 @@ func encode(v any) ([]byte, error) {
 }
 
 func fail(kind transfer.Kind, what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Desks, Kind: kind, What: what}
+	return &transfer.Error{Stage: transfer.StageTicket, Kind: kind, What: what}
 }

@@ -140,7 +140,7 @@ func TestNoFailOverOnceConnected(t *testing.T) {
 				t.Cleanup(first.Close)
 				second, other := counting(t, good)
 				_, err := ask(wechat.NewAPI(first.Client().Transport, []string{first.URL, second}))
-				if e := fault(t, err); e.Kind != transfer.Unavailable {
+				if e := fault(t, err); e.Kind != transfer.KindUnavailable {
 					t.Errorf("%+v, want Unavailable", e)
 				}
 				if n.Load() != 1 || other.Load() != 0 {
@@ -161,7 +161,7 @@ func TestAllBasesDead(t *testing.T) {
 			t.Errorf("%q does not say why %s failed", e.What, base)
 		}
 	}
-	if e.Kind != transfer.Unavailable || strings.Contains(e.What, "TOKEN") {
+	if e.Kind != transfer.KindUnavailable || strings.Contains(e.What, "TOKEN") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -173,22 +173,22 @@ func TestWhatIsNotWeChat(t *testing.T) {
 		body, says string
 		kind       transfer.Kind
 	}{
-		"HTML":              {200, "<html>log in</html>", "a gateway answered, not WeChat", transfer.Unavailable},
-		"empty":             {200, "", "a gateway answered, not WeChat", transfer.Unavailable},
-		"truncated":         {200, `{"errcode":0,"url":"`, "a gateway answered, not WeChat", transfer.Unavailable},
-		"more after it":     {200, goodTicket + goodTicket, "a gateway answered, not WeChat", transfer.Unavailable},
-		"array":             {200, `[]`, "a gateway answered, not WeChat", transfer.Unavailable},
-		"null":              {200, `null`, "a gateway answered, not WeChat", transfer.Unavailable},
-		"too large":         {200, `{"errcode":0,"x":"` + strings.Repeat("x", 64<<10) + `"}`, "more than 64 KiB", transfer.Unavailable},
-		"empty object":      {200, `{}`, "without url", transfer.Unavailable},
-		"500 with errcode":  {500, `{"errcode":40013}`, "out of order (HTTP 500)", transfer.Unavailable},
-		"502 HTML":          {502, "<html>", "out of order (HTTP 502)", transfer.Unavailable},
-		"429":               {429, "", "slow down", transfer.Throttled},
-		"403 HTML":          {403, "<html>", "a gateway answered, not WeChat", transfer.Unavailable},
-		"404 with ok":       {404, goodTicket, "a gateway answered, not WeChat", transfer.Unavailable},
-		"412 with errcode":  {412, `{"errcode":40164,"errmsg":"invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"}`, "allow-list: 1.2.3.4;", transfer.Denied},
-		"302 to elsewhere":  {302, "", "HTTP 302", transfer.Unavailable},
-		"201 with a ticket": {201, goodTicket, "HTTP 201", transfer.Unavailable},
+		"HTML":              {200, "<html>log in</html>", "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"empty":             {200, "", "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"truncated":         {200, `{"errcode":0,"url":"`, "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"more after it":     {200, goodTicket + goodTicket, "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"array":             {200, `[]`, "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"null":              {200, `null`, "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"too large":         {200, `{"errcode":0,"x":"` + strings.Repeat("x", 64<<10) + `"}`, "more than 64 KiB", transfer.KindUnavailable},
+		"empty object":      {200, `{}`, "without url", transfer.KindUnavailable},
+		"500 with errcode":  {500, `{"errcode":40013}`, "out of order (HTTP 500)", transfer.KindUnavailable},
+		"502 HTML":          {502, "<html>", "out of order (HTTP 502)", transfer.KindUnavailable},
+		"429":               {429, "", "slow down", transfer.KindThrottled},
+		"403 HTML":          {403, "<html>", "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"404 with ok":       {404, goodTicket, "a gateway answered, not WeChat", transfer.KindUnavailable},
+		"412 with errcode":  {412, `{"errcode":40164,"errmsg":"invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"}`, "allow-list: 1.2.3.4;", transfer.KindDenied},
+		"302 to elsewhere":  {302, "", "HTTP 302", transfer.KindUnavailable},
+		"201 with a ticket": {201, goodTicket, "HTTP 201", transfer.KindUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -235,7 +235,7 @@ func TestSilenceIsAFault(t *testing.T) {
 				}), []string{"http://one", "http://two"})
 				_, err := ask(api)
 				e := fault(t, err)
-				if e.Kind != transfer.Unavailable || !strings.Contains(e.What, "nothing moved for 15 s") || calls != 1 {
+				if e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "nothing moved for 15 s") || calls != 1 {
 					t.Errorf("%d calls, %+v", calls, e)
 				}
 				if took := time.Since(start); took != 15*time.Second {
@@ -277,8 +277,8 @@ func TestTheCallersDeadlineIsOutOfTime(t *testing.T) {
 		}), nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_, err := wechat.NewDesk(api, wechat.Fixed("T"), false).Ticket(ctx, transfer.Dest{})
-		if e := fault(t, err); e.Kind != transfer.OutOfTime {
+		_, err := wechat.NewTicketIssuer(api, wechat.FixedToken("T"), false).Ticket(ctx, transfer.Dest{})
+		if e := fault(t, err); e.Kind != transfer.KindOutOfTime {
 			t.Errorf("%+v, want OutOfTime", e)
 		}
 	})

@@ -39,9 +39,9 @@ func Explain(number int64, at Endpoint) Code {
 		}
 	}
 	if number < 0 {
-		return Code{number, at, "", transfer.Unavailable, "a fault on WeChat's side that this program does not know", "try again later; if it stays, ask WeChat's support with the rid"}
+		return Code{number, at, "", transfer.KindUnavailable, "a fault on WeChat's side that this program does not know", "try again later; if it stays, ask WeChat's support with the rid"}
 	}
-	return Code{number, at, "", transfer.Denied, "a refusal that this program does not know", "look the code up in WeChat's documentation"}
+	return Code{number, at, "", transfer.KindDenied, "a refusal that this program does not know", "look the code up in WeChat's documentation"}
 }
 
 // notListed is the errcode whose errmsg names the address to be allowed.

@@ -16,11 +16,11 @@ import (
 
 // kinds is wire.md C.2, D.1 and D.2 once more, by what is to be done.
 var kinds = map[transfer.Kind][]int64{
-	transfer.Unavailable: {-1, -1000, -501001, -501002, -501018, -503001, -601001, -601003, -601008, -604102, -604103},
-	transfer.Throttled:   {45011, -501004},
-	transfer.Stale:       {40001, 40014, 42001},
-	transfer.Refused:     {40097, -501007, -403001},
-	transfer.Denied: {
+	transfer.KindUnavailable: {-1, -1000, -501001, -501002, -501018, -503001, -601001, -601003, -601008, -604102, -604103},
+	transfer.KindThrottled:   {45011, -501004},
+	transfer.KindStale:       {40001, 40014, 42001},
+	transfer.KindRefused:     {40097, -501007, -403001},
+	transfer.KindDenied: {
 		40002, 40013, 40101, 40125, 40164, 41001, 41002, 41004, 42002, 42007, 43002, 44002, 45009, 47001,
 		48001, 48004, 48017, 50002, 61004, 61007, 61024, 85088, 89501, 89503, 89506, 89507,
 		-501003, -501005, -501006, -501008, -501009, -501015, -501016, -501017, -501019, -501020, -501021, -501023,
@@ -38,8 +38,8 @@ func TestCodesAtTheAPI(t *testing.T) {
 			_, err := ask(answering(t, 200, fmt.Sprintf(`{"errcode":%d,"errmsg":""}`, n)))
 			e := fault(t, err)
 			want := kind
-			if kind == transfer.Stale {
-				want = transfer.Denied // the fixed token of ask cannot be renewed
+			if kind == transfer.KindStale {
+				want = transfer.KindDenied // the fixed token of ask cannot be renewed
 			}
 			c := wechat.Explain(n, wechat.AtAPI)
 			if e.Kind != want || e.Code != strconv.FormatInt(n, 10) || c.Kind != kind || e.After != 0 {
@@ -63,8 +63,8 @@ func TestCodesAtTheAPI(t *testing.T) {
 func TestCodesAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int64{40001, 40002, 40013, 40014, 40125, 40164, 41002, 41004, 42001} {
-		_, err := wechat.Stable(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", "SECRET").Get(context.Background())
-		if e := fault(t, err); e.Kind != transfer.Denied || e.Code != strconv.FormatInt(n, 10) {
+		_, err := wechat.StableTokens(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", "SECRET").Get(context.Background())
+		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != strconv.FormatInt(n, 10) {
 			t.Errorf("%d: %+v, want Denied", n, e)
 		}
 	}
@@ -76,17 +76,17 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 func TestUnknownCodesGoByTheirSign(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]transfer.Kind{
-		`{"errcode":-987654}`:  transfer.Unavailable,
-		`{"errcode":99999}`:    transfer.Denied,
-		`{"errcode":1e400}`:    transfer.Denied,
-		`{"errcode":-1e400}`:   transfer.Unavailable,
-		`{"errcode":"45011"}`:  transfer.Throttled,
-		`{"errcode":4.5011e4}`: transfer.Throttled,
-		strings.Replace(goodTicket, `"errcode":0`, `"errcode":0.5`, 1): transfer.Unavailable,
-		`{"errcode":{}}`:            transfer.Unavailable,
-		`{"errcode":"x"}`:           transfer.Unavailable,
-		`{"errcode":"NaN"}`:         transfer.Unavailable,
-		`{"errcode":45011,"url":1}`: transfer.Throttled,
+		`{"errcode":-987654}`:  transfer.KindUnavailable,
+		`{"errcode":99999}`:    transfer.KindDenied,
+		`{"errcode":1e400}`:    transfer.KindDenied,
+		`{"errcode":-1e400}`:   transfer.KindUnavailable,
+		`{"errcode":"45011"}`:  transfer.KindThrottled,
+		`{"errcode":4.5011e4}`: transfer.KindThrottled,
+		strings.Replace(goodTicket, `"errcode":0`, `"errcode":0.5`, 1): transfer.KindUnavailable,
+		`{"errcode":{}}`:            transfer.KindUnavailable,
+		`{"errcode":"x"}`:           transfer.KindUnavailable,
+		`{"errcode":"NaN"}`:         transfer.KindUnavailable,
+		`{"errcode":45011,"url":1}`: transfer.KindThrottled,
 	} {
 		_, err := ask(answering(t, 200, body))
 		if e := fault(t, err); e.Kind != want {
@@ -111,14 +111,14 @@ func TestGoldenRefusals(t *testing.T) {
 			t.Fatal("odd number of lines")
 		}
 		api := answering(t, 200, sent)
-		_, err := wechat.Stable(api, "wx1", "SECRET").Get(context.Background())
+		_, err := wechat.StableTokens(api, "wx1", "SECRET").Get(context.Background())
 		if !strings.Contains(sent, "access_token") {
 			if got := fault(t, err).What; got != lines.Text() {
 				t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
 			}
 			continue
 		}
-		_, err = wechat.NewDesk(api, stubborn{}, false).Ticket(context.Background(), transfer.Dest{})
+		_, err = wechat.NewTicketIssuer(api, stubborn{}, false).Ticket(context.Background(), transfer.Dest{})
 		if got := fault(t, err).What; got != lines.Text() {
 			t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
 		}

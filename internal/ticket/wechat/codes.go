@@ -3,11 +3,11 @@ package wechat
 import "github.com/tcbferry/tcbferry/internal/transfer"
 
 const (
-	denied      = transfer.Denied
-	refused     = transfer.Refused
-	stale       = transfer.Stale
-	throttled   = transfer.Throttled
-	unavailable = transfer.Unavailable
+	denied      = transfer.KindDenied
+	refused     = transfer.KindRefused
+	stale       = transfer.KindStale
+	throttled   = transfer.KindThrottled
+	unavailable = transfer.KindUnavailable
 )
 
 // codes is the table behind Explain. A file that does not exist (-503003) is

@@ -8,10 +8,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Stable fetches tokens by cgi-bin/stable_token, whose ordinary mode gives all
+// StableTokens fetches tokens by cgi-bin/stable_token, whose ordinary mode gives all
 // processes the same token (wire.md C.1).
-func Stable(api *API, appID string, secret transfer.Secret) *Shared {
-	return &Shared{name: "stable_token", forces: true, fetch: func(ctx context.Context, m mode) (grant, error) {
+func StableTokens(api *API, appID string, secret transfer.Secret) *CachedTokens {
+	return &CachedTokens{name: "stable_token", forces: true, fetch: func(ctx context.Context, m mode) (grant, error) {
 		a, err := api.post(ctx, "/cgi-bin/stable_token", nil, struct {
 			GrantType    string `json:"grant_type"`
 			AppID        string `json:"appid"`
@@ -25,21 +25,21 @@ func Stable(api *API, appID string, secret transfer.Secret) *Shared {
 	}}
 }
 
-// Broker fetches tokens from a central token server: GET answers
+// TokenServer fetches tokens from a central token server: GET answers
 // {"access_token":"...","expires_in":7200}. After a refusal it is asked with
 // Cache-Control: no-cache. Redirects are not followed.
-func Broker(t http.RoundTripper, address string) *Shared {
-	return &Shared{name: "the token server", fetch: func(ctx context.Context, m mode) (grant, error) {
+func TokenServer(t http.RoundTripper, address string) *CachedTokens {
+	return &CachedTokens{name: "the token server", fetch: func(ctx context.Context, m mode) (grant, error) {
 		req, err := http.NewRequest(http.MethodGet, address, nil)
 		if err != nil {
-			return grant{}, fail(transfer.Denied, "WECHAT_TOKEN_URL is not a usable URL; correct it")
+			return grant{}, fail(transfer.KindDenied, "WECHAT_TOKEN_URL is not a usable URL; correct it")
 		}
 		if m != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
 		r, b := exchange(ctx, t.RoundTrip, req)
 		if b != nil {
-			return grant{}, fail(transfer.Unavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
+			return grant{}, fail(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
 		a, err := r.read(tokenServer, secretsIn(req.URL))
 		if err != nil {
@@ -56,7 +56,7 @@ func (a *answer) grant(from peer) (grant, error) {
 	}
 	token := a.text("access_token")
 	if token == "" {
-		return grant{}, fail(transfer.Unavailable, from.name+" answered neither an access_token nor an errcode; check "+from.setting+", then try again")
+		return grant{}, fail(transfer.KindUnavailable, from.name+" answered neither an access_token nor an errcode; check "+from.setting+", then try again")
 	}
 	return grant{Token{accessToken, transfer.Secret(token)}, a.seconds("expires_in")}, nil
 }

@@ -49,7 +49,7 @@ func FuzzAnswers(f *testing.F) {
 			r.Header.Set("Date", date)
 			return r, nil
 		}), nil)
-		desk := wechat.NewDesk(api, wechat.Fixed("TOKEN-1"), false)
+		desk := wechat.NewTicketIssuer(api, wechat.FixedToken("TOKEN-1"), false)
 		ticket, err := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 		if err != nil {
 			sound(t, err)
@@ -65,7 +65,7 @@ func FuzzAnswers(f *testing.F) {
 		if err := desk.Delete(t.Context(), "env", "cloud://env.bucket/a/b"); err != nil {
 			sound(t, err)
 		}
-		if token, err := wechat.Stable(api, "wx1", "SECRET-2").Get(t.Context()); err != nil {
+		if token, err := wechat.StableTokens(api, "wx1", "SECRET-2").Get(t.Context()); err != nil {
 			sound(t, err)
 		} else if token.Value == "" {
 			t.Errorf("empty token from %q", body)

@@ -51,12 +51,12 @@ func TestNothingPrintsASecret(t *testing.T) {
 		for _, bases := range [][]string{{base}, {dead(t), base}} {
 			api := wechat.NewAPI(client.Transport, bases)
 			for _, tokens := range []wechat.Tokens{
-				wechat.Fixed(token),
-				wechat.Stable(api, "wx1", secret),
-				wechat.Broker(client.Transport, base+"/broker?key="+broker),
-				wechat.Broker(client.Transport, dead(t)+"/broker?key="+broker),
+				wechat.FixedToken(token),
+				wechat.StableTokens(api, "wx1", secret),
+				wechat.TokenServer(client.Transport, base+"/broker?key="+broker),
+				wechat.TokenServer(client.Transport, dead(t)+"/broker?key="+broker),
 			} {
-				desk := wechat.NewDesk(api, tokens, true)
+				desk := wechat.NewTicketIssuer(api, tokens, true)
 				got, err := tokens.Get(t.Context())
 				ticket, err2 := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 				_, err3 := desk.Download(t.Context(), "env", "x", 1)

@@ -19,10 +19,10 @@ const (
 	forceEvery = 30 * time.Second
 )
 
-// Shared is a token that is fetched over the network, kept for most of its life
+// CachedTokens is a token that is fetched over the network, kept for most of its life
 // and shared by all callers. One fetch at most is in flight; it outlives a
 // caller that leaves.
-type Shared struct {
+type CachedTokens struct {
 	name    string
 	fetch   func(context.Context, mode) (grant, error)
 	forces  bool // fetch understands forced
@@ -59,7 +59,7 @@ type flight struct {
 }
 
 // Get returns the token at hand, or waits for a fetch.
-func (s *Shared) Get(ctx context.Context) (Token, error) {
+func (s *CachedTokens) Get(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	if s.fresh() {
 		defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *Shared) Get(ctx context.Context) (Token, error) {
 // Renew fetches once for all callers that were refused the same token. The
 // refresh is forced only when the ordinary fetch brings that very token, and
 // then at most every 30 s.
-func (s *Shared) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
+func (s *CachedTokens) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
 	for {
 		s.mu.Lock()
 		f := s.flight
@@ -94,35 +94,35 @@ func (s *Shared) Renew(ctx context.Context, refused Token, why *transfer.Error) 
 			return token, err
 		}
 		if f.refused == refused {
-			return Token{}, worse(why, transfer.Stale, s.name+" keeps giving out that token; try again in a minute")
+			return Token{}, worse(why, transfer.KindStale, s.name+" keeps giving out that token; try again in a minute")
 		}
 		// That flight had set out before the refusal: send another.
 	}
 }
 
 // Fetches counts the requests so far, failed ones included.
-func (s *Shared) Fetches() int64 { return s.fetches.Load() }
+func (s *CachedTokens) Fetches() int64 { return s.fetches.Load() }
 
 // Format keeps every verb from printing the token.
-func (s *Shared) Format(w fmt.State, _ rune) { io.WriteString(w, "tokens from "+s.name) }
+func (s *CachedTokens) Format(w fmt.State, _ rune) { io.WriteString(w, "tokens from "+s.name) }
 
-func (s *Shared) fresh() bool { return time.Now().Before(s.until) }
+func (s *CachedTokens) fresh() bool { return time.Now().Before(s.until) }
 
 // launch starts a flight; s.mu is held.
-func (s *Shared) launch(refused Token) *flight {
+func (s *CachedTokens) launch(refused Token) *flight {
 	f := &flight{refused: refused, done: make(chan struct{})}
 	s.flight = f
 	go s.fly(f)
 	return f
 }
 
-func (s *Shared) fly(f *flight) {
+func (s *CachedTokens) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
 	var until time.Time
 	f.token, until, f.err = s.ask(ctx, f.refused)
 	if f.err != nil && ctx.Err() != nil {
-		f.err = fail(transfer.Unavailable, "no access token from "+s.name+" within a minute; try again later")
+		f.err = fail(transfer.KindUnavailable, "no access token from "+s.name+" within a minute; try again later")
 	}
 	s.mu.Lock()
 	s.flight = nil
@@ -134,7 +134,7 @@ func (s *Shared) fly(f *flight) {
 }
 
 // ask fetches, by force where it has to and may.
-func (s *Shared) ask(ctx context.Context, refused Token) (Token, time.Time, error) {
+func (s *CachedTokens) ask(ctx context.Context, refused Token) (Token, time.Time, error) {
 	once := func(m mode) (Token, time.Time, error) {
 		asked := wallClock()
 		s.fetches.Add(1)
@@ -165,6 +165,6 @@ func (f *flight) wait(ctx context.Context) (Token, error) {
 	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
-		return Token{}, transfer.AsError(ctx, transfer.Desks, ctx.Err())
+		return Token{}, transfer.AsError(ctx, transfer.StageTicket, ctx.Err())
 	}
 }

@@ -46,8 +46,8 @@ func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
 	return says(200, fmt.Sprintf(`{"access_token":"T%d","expires_in":%s}`, m.current, m.expires)), nil
 }
 
-func (m *mint) tokens() *wechat.Shared {
-	return wechat.Stable(wechat.NewAPI(m, nil), "wx1", "SECRET")
+func (m *mint) tokens() *wechat.CachedTokens {
+	return wechat.StableTokens(wechat.NewAPI(m, nil), "wx1", "SECRET")
 }
 
 func (m *mint) expectForced(want ...bool) {
@@ -69,7 +69,7 @@ func get(t *testing.T, tokens wechat.Tokens, want string) wechat.Token {
 	return token
 }
 
-var why = &transfer.Error{Stage: transfer.Desks, Kind: transfer.Stale, Code: "40001", What: "40001: refused"}
+var why = &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindStale, Code: "40001", What: "40001: refused"}
 
 func TestTokenIsKeptForItsLifeLessAMargin(t *testing.T) {
 	t.Parallel()
@@ -137,7 +137,7 @@ func TestAFetchOutlivesTheCallerThatBeganIt(t *testing.T) {
 		wg.Go(func() {
 			start := time.Now()
 			_, err := tokens.Get(ctx)
-			if e := fault(t, err); e.Kind != transfer.OutOfTime || time.Since(start) != 100*time.Millisecond {
+			if e := fault(t, err); e.Kind != transfer.KindOutOfTime || time.Since(start) != 100*time.Millisecond {
 				t.Errorf("after %v: %+v, want OutOfTime at once", time.Since(start), e)
 			}
 		})
@@ -159,8 +159,8 @@ func TestAFetchIsBounded(t *testing.T) {
 			resp.Body = trickle{r.Context()}
 			return resp, nil
 		}), nil)
-		_, err := wechat.Stable(api, "wx1", "SECRET").Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.Unavailable || time.Since(start) != time.Minute {
+		_, err := wechat.StableTokens(api, "wx1", "SECRET").Get(t.Context())
+		if e := fault(t, err); e.Kind != transfer.KindUnavailable || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %+v", time.Since(start), e)
 		}
 	})
@@ -190,8 +190,8 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 		}
 		return says(200, `{"access_token":"T","expires_in":7200}`), nil
 	}), nil)
-	tokens := wechat.Stable(api, "wx1", "SECRET")
-	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.Unavailable {
+	tokens := wechat.StableTokens(api, "wx1", "SECRET")
+	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.KindUnavailable {
 		t.Error(err)
 	}
 	get(t, tokens, "T")
@@ -239,7 +239,7 @@ func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
 
 		time.Sleep(27 * time.Second)
 		_, err = tokens.Renew(t.Context(), token, why)
-		if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "40001" || !strings.HasPrefix(e.What, "40001: refused; ") {
+		if e := fault(t, err); e.Kind != transfer.KindStale || e.Code != "40001" || !strings.HasPrefix(e.What, "40001: refused; ") {
 			t.Errorf("%+v", e)
 		}
 		m.expectForced(false, false, true, false)
@@ -263,7 +263,7 @@ func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
 		m := &mint{t: t, expires: "7200", stuck: true}
 		tokens := m.tokens()
 		_, err := tokens.Renew(t.Context(), get(t, tokens, "T0"), why)
-		if e := fault(t, err); e.Kind != transfer.Stale {
+		if e := fault(t, err); e.Kind != transfer.KindStale {
 			t.Errorf("%+v", e)
 		}
 		m.expectForced(false, false, true)

@@ -16,13 +16,13 @@ import (
 
 func TestFixedCannotBeRenewed(t *testing.T) {
 	t.Parallel()
-	tokens := wechat.Fixed("T")
+	tokens := wechat.FixedToken("T")
 	token := get(t, tokens, "T")
 	if token.Param != "access_token" {
 		t.Errorf("sent as %q", token.Param)
 	}
 	_, err := tokens.Renew(t.Context(), token, why)
-	if e := fault(t, err); e.Kind != transfer.Denied || e.Code != "40001" || !strings.Contains(e.What, "replace it") {
+	if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != "40001" || !strings.Contains(e.What, "replace it") {
 		t.Errorf("%+v", e)
 	}
 	if tokens.Fetches() != 0 {
@@ -32,7 +32,7 @@ func TestFixedCannotBeRenewed(t *testing.T) {
 
 func TestFilesAreReadForEachUse(t *testing.T) {
 	t.Parallel()
-	for param, open := range map[string]func(string) wechat.Tokens{"access_token": wechat.File, "cloudbase_access_token": wechat.CloudBaseFile} {
+	for param, open := range map[string]func(string) wechat.Tokens{"access_token": wechat.TokenFile, "cloudbase_access_token": wechat.CloudBaseTokenFile} {
 		path := filepath.Join(t.TempDir(), "token")
 		write := func(s string) {
 			t.Helper()
@@ -42,12 +42,12 @@ func TestFilesAreReadForEachUse(t *testing.T) {
 		}
 		tokens := open(path)
 		_, err := tokens.Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.Denied || !strings.Contains(e.What, path+" (no such file or directory)") {
+		if e := fault(t, err); e.Kind != transfer.KindDenied || !strings.Contains(e.What, path+" (no such file or directory)") {
 			t.Errorf("missing file: %+v", e)
 		}
 		write(" \r\n")
 		_, err = tokens.Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.Unavailable || !strings.Contains(e.What, "empty") {
+		if e := fault(t, err); e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "empty") {
 			t.Errorf("empty file: %+v", e)
 		}
 		write("\n ONE\r\n")
@@ -56,7 +56,7 @@ func TestFilesAreReadForEachUse(t *testing.T) {
 			t.Errorf("sent as %q, want %q", one.Param, param)
 		}
 		_, err = tokens.Renew(t.Context(), one, why)
-		if e := fault(t, err); e.Kind != transfer.Stale || !strings.Contains(e.What, path) {
+		if e := fault(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, path) {
 			t.Errorf("same token: %+v", e)
 		}
 		write("TWO")
@@ -82,7 +82,7 @@ func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 		}
 		fmt.Fprintf(w, `{"access_token":"T%d","expires_in":7200}`, min(fresh, 1))
 	})
-	tokens := wechat.Broker(client.Transport, strings.Replace(base, "://", "://us:er-pw@", 1)+"/wx?app=1")
+	tokens := wechat.TokenServer(client.Transport, strings.Replace(base, "://", "://us:er-pw@", 1)+"/wx?app=1")
 	old := get(t, tokens, "T0")
 	get(t, tokens, "T0")
 	renewed, err := tokens.Renew(t.Context(), old, why)
@@ -90,7 +90,7 @@ func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 		t.Fatal(renewed.Value.Reveal(), err)
 	}
 	_, err = tokens.Renew(t.Context(), renewed, why)
-	if e := fault(t, err); e.Kind != transfer.Stale || !strings.Contains(e.What, "the token server keeps giving out that token") {
+	if e := fault(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, "the token server keeps giving out that token") {
 		t.Errorf("%+v", e)
 	}
 	mu.Lock()
@@ -111,28 +111,28 @@ func TestBrokersMistakes(t *testing.T) {
 		body, says string
 		kind       transfer.Kind
 	}{
-		{200, `{}`, "neither an access_token nor an errcode", transfer.Unavailable},
-		{200, `{"access_token":""}`, "neither", transfer.Unavailable},
-		{200, `{"access_token":7,"expires_in":1}`, "neither", transfer.Unavailable},
-		{200, `{"errcode":0,"errmsg":"ok"}`, "neither", transfer.Unavailable},
-		{200, `{"errcode":40164,"errmsg":"invalid ip 9.9.9.9, not in whitelist, key is key-0123456789"}`, "9.9.9.9, not in whitelist, key is •••", transfer.Denied},
-		{200, `{"errcode":40001,"access_token":"T"}`, "app secret", transfer.Denied},
-		{302, ``, "HTTP 302", transfer.Unavailable},
-		{401, `no`, "a gateway answered, not the token server", transfer.Unavailable},
-		{503, ``, "the token server is out of order", transfer.Unavailable},
+		{200, `{}`, "neither an access_token nor an errcode", transfer.KindUnavailable},
+		{200, `{"access_token":""}`, "neither", transfer.KindUnavailable},
+		{200, `{"access_token":7,"expires_in":1}`, "neither", transfer.KindUnavailable},
+		{200, `{"errcode":0,"errmsg":"ok"}`, "neither", transfer.KindUnavailable},
+		{200, `{"errcode":40164,"errmsg":"invalid ip 9.9.9.9, not in whitelist, key is key-0123456789"}`, "9.9.9.9, not in whitelist, key is •••", transfer.KindDenied},
+		{200, `{"errcode":40001,"access_token":"T"}`, "app secret", transfer.KindDenied},
+		{302, ``, "HTTP 302", transfer.KindUnavailable},
+		{401, `no`, "a gateway answered, not the token server", transfer.KindUnavailable},
+		{503, ``, "the token server is out of order", transfer.KindUnavailable},
 	} {
 		client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.body)
 		})
-		_, err := wechat.Broker(client.Transport, base+"/?key=key-0123456789").Get(t.Context())
+		_, err := wechat.TokenServer(client.Transport, base+"/?key=key-0123456789").Get(t.Context())
 		if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%d %s: %+v", c.status, c.body, e)
 		}
 	}
 	for _, address := range []string{dead(t) + "/?key=key-0123456789", "http://a b/?key=key-0123456789", "key-0123456789"} {
-		_, err := wechat.Broker(outside(t).Transport, address).Get(t.Context())
+		_, err := wechat.TokenServer(outside(t).Transport, address).Get(t.Context())
 		if e := fault(t, err); !strings.Contains(e.What, "WECHAT_TOKEN_URL") || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%+v", e)
 		}

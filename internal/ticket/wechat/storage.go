@@ -13,7 +13,7 @@ import (
 // Download returns a URL, good for maxAge (a day at most), to read a stored file
 // from, as WeChat wrote it: it may hold unescaped characters. A file that is not
 // there is NotFound (wire.md D.3).
-func (d *Desk) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
+func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
 	type file struct {
 		FileID string `json:"fileid"`
 		MaxAge int64  `json:"max_age"`
@@ -31,13 +31,13 @@ func (d *Desk) Download(ctx context.Context, env, fileID string, maxAge time.Dur
 	}
 	link := item.text("download_url")
 	if link == "" {
-		return "", fail(transfer.Unavailable, "WeChat answered no download_url; try again later")
+		return "", fail(transfer.KindUnavailable, "WeChat answered no download_url; try again later")
 	}
 	return link, nil
 }
 
 // Delete removes a stored file. One that is not there is NotFound (wire.md D.3).
-func (d *Desk) Delete(ctx context.Context, env, fileID string) error {
+func (d *TicketIssuer) Delete(ctx context.Context, env, fileID string) error {
 	a, err := d.call(ctx, "/tcb/batchdeletefile", struct {
 		Env        string   `json:"env"`
 		FileIDList []string `json:"fileid_list"`
@@ -54,7 +54,7 @@ func (d *Desk) Delete(ctx context.Context, env, fileID string) error {
 func (a *answer) item(list, fileID string) (fields, error) {
 	var items []fields
 	if json.Unmarshal(a.fields[list], &items) != nil || len(items) != 1 || items[0].text("fileid") != fileID {
-		return nil, fail(transfer.Unavailable, "WeChat answered a "+list+" that is not about the one file asked for; try again later")
+		return nil, fail(transfer.KindUnavailable, "WeChat answered a "+list+" that is not about the one file asked for; try again later")
 	}
 	status, ok := items[0].number("status")
 	if ok && status == 0 {
@@ -65,8 +65,8 @@ func (a *answer) item(list, fileID string) (fields, error) {
 		said += ", rid: " + rid
 	}
 	if strings.Contains(said, "STORAGE_FILE_NONEXIST") {
-		return nil, fail(transfer.NotFound, "the file does not exist in the storage; check the file ID (WeChat: "+shorten(said, 200)+")")
+		return nil, fail(transfer.KindNotFound, "the file does not exist in the storage; check the file ID (WeChat: "+shorten(said, 200)+")")
 	}
-	return nil, fail(transfer.Unavailable, "WeChat could not do this for the file (status "+
+	return nil, fail(transfer.KindUnavailable, "WeChat could not do this for the file (status "+
 		strconv.FormatFloat(status, 'f', -1, 64)+"); try again later (WeChat: "+shorten(said, 200)+")")
 }

@@ -20,14 +20,14 @@ func TestDownloadAndDelete(t *testing.T) {
 		kind transfer.Kind
 	}{
 		"done":                {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h/中 文","status":0,"errmsg":"ok"}]}`, "", ""},
-		"missing, 1":          {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"","status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, "does not exist", transfer.NotFound},
-		"missing, -1":         {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-1,"errmsg":"STORAGE_FILE_NONEXIST rid: 5-6"}]}`, "rid: 5-6", transfer.NotFound},
-		"other failure":       {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-503002,"errmsg":"TOKEN says no"}]}`, "status -503002); try again later (WeChat: ••• says no)", transfer.Unavailable},
-		"no status":           {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h"}]}`, "status", transfer.Unavailable},
-		"no list":             {`{"errcode":0}`, "not about the one file", transfer.Unavailable},
-		"a list of nulls":     {`{"errcode":0,"LIST":[null]}`, "not about the one file", transfer.Unavailable},
-		"another file":        {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/z","download_url":"https://h","status":0}]}`, "not about the one file", transfer.Unavailable},
-		"a refusal of it all": {`{"errcode":-501005,"errmsg":""}`, "environment", transfer.Denied},
+		"missing, 1":          {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"","status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, "does not exist", transfer.KindNotFound},
+		"missing, -1":         {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-1,"errmsg":"STORAGE_FILE_NONEXIST rid: 5-6"}]}`, "rid: 5-6", transfer.KindNotFound},
+		"other failure":       {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-503002,"errmsg":"TOKEN says no"}]}`, "status -503002); try again later (WeChat: ••• says no)", transfer.KindUnavailable},
+		"no status":           {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h"}]}`, "status", transfer.KindUnavailable},
+		"no list":             {`{"errcode":0}`, "not about the one file", transfer.KindUnavailable},
+		"a list of nulls":     {`{"errcode":0,"LIST":[null]}`, "not about the one file", transfer.KindUnavailable},
+		"another file":        {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/z","download_url":"https://h","status":0}]}`, "not about the one file", transfer.KindUnavailable},
+		"a refusal of it all": {`{"errcode":-501005,"errmsg":""}`, "environment", transfer.KindDenied},
 	} {
 		check := func(what string, err error) {
 			if c.kind == "" {
@@ -51,7 +51,7 @@ func TestDownloadAndDelete(t *testing.T) {
 			}
 			io.WriteString(w, strings.Replace(c.body, "LIST", list, 1))
 		})
-		desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.Fixed("TOKEN"), false)
+		desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken("TOKEN"), false)
 		link, err := desk.Download(t.Context(), "e", id, 90*time.Second)
 		check("download", err)
 		if err == nil && link != "https://h/中 文" {
@@ -59,8 +59,8 @@ func TestDownloadAndDelete(t *testing.T) {
 		}
 		check("delete", desk.Delete(t.Context(), "e", id))
 	}
-	_, err := wechat.NewDesk(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.Fixed("T"), false).Download(t.Context(), "e", "x", time.Minute)
-	if e := fault(t, err); e.Kind != transfer.Unavailable {
+	_, err := wechat.NewTicketIssuer(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.FixedToken("T"), false).Download(t.Context(), "e", "x", time.Minute)
+	if e := fault(t, err); e.Kind != transfer.KindUnavailable {
 		t.Errorf("without a URL: %+v", e)
 	}
 }

@@ -40,15 +40,15 @@ const (
 	cloudBaseToken = "cloudbase_access_token"
 )
 
-// Fixed is a token given once and for all. It cannot be renewed.
-func Fixed(token transfer.Secret) Tokens { return &fixed{&Token{accessToken, token}} }
+// FixedToken is a token given once and for all. It cannot be renewed.
+func FixedToken(token transfer.Secret) Tokens { return &fixed{&Token{accessToken, token}} }
 
-type fixed struct{ token *Token } // a pointer as in Shared
+type fixed struct{ token *Token } // a pointer as in CachedTokens
 
 func (f *fixed) Get(context.Context) (Token, error) { return *f.token, nil }
 
 func (f *fixed) Renew(_ context.Context, _ Token, why *transfer.Error) (Token, error) {
-	return Token{}, worse(why, transfer.Denied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
+	return Token{}, worse(why, transfer.KindDenied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
 }
 
 func (f *fixed) Fetches() int64 { return 0 }
@@ -56,13 +56,13 @@ func (f *fixed) Fetches() int64 { return 0 }
 // Format keeps every verb from printing the token.
 func (f *fixed) Format(w fmt.State, _ rune) { io.WriteString(w, "a fixed token") }
 
-// File is an access token in a file that somebody else keeps up to date; it is
+// TokenFile is an access token in a file that somebody else keeps up to date; it is
 // read anew for each use and trimmed of white space.
-func File(path string) Tokens { return &file{accessToken, path, "WECHAT_ACCESS_TOKEN"} }
+func TokenFile(path string) Tokens { return &file{accessToken, path, "WECHAT_ACCESS_TOKEN"} }
 
-// CloudBaseFile is File for the token that the CloudBase runtime pushes into a
+// CloudBaseTokenFile is File for the token that the CloudBase runtime pushes into a
 // container, which goes by another query parameter (wire.md C.4).
-func CloudBaseFile(path string) Tokens {
+func CloudBaseTokenFile(path string) Tokens {
 	return &file{cloudBaseToken, path, "WECHAT_CLOUDBASE_TOKEN_FILE"}
 }
 
@@ -81,7 +81,7 @@ func (f *file) Get(context.Context) (Token, error) {
 	token := strings.TrimSpace(string(text))
 	if token == "" {
 		// A writer that does not rename truncates first.
-		return Token{}, fail(transfer.Unavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
+		return Token{}, fail(transfer.KindUnavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
 	}
 	return Token{f.param, transfer.Secret(token)}, nil
 }
@@ -89,7 +89,7 @@ func (f *file) Get(context.Context) (Token, error) {
 func (f *file) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
 	token, err := f.Get(ctx)
 	if err == nil && token == refused {
-		return Token{}, worse(why, transfer.Stale, "the file "+f.path+" ("+f.setting+") still holds that token: see that whoever writes it keeps it fresh")
+		return Token{}, worse(why, transfer.KindStale, "the file "+f.path+" ("+f.setting+") still holds that token: see that whoever writes it keeps it fresh")
 	}
 	return token, err
 }
@@ -100,7 +100,7 @@ func (f *file) unreadable(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return fail(transfer.Denied, "cannot read the token file "+f.path+" ("+err.Error()+"); correct "+f.setting)
+	return fail(transfer.KindDenied, "cannot read the token file "+f.path+" ("+err.Error()+"); correct "+f.setting)
 }
 
 // worse is why as another kind, with advice at its end.

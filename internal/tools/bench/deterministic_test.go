@@ -108,7 +108,7 @@ func TestWritesPerMiB(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return transport.NewConn(counted{c, &reads, &writes}, transport.Stall), nil
+			return transport.NewConn(counted{c, &reads, &writes}, transport.IdleTimeout), nil
 		}
 	}
 	store, err := s3source.NewS3(t.Context(), s3source.Options{Tune: count})
@@ -119,10 +119,10 @@ func TestWritesPerMiB(t *testing.T) {
 	count(tr)
 	defer tr.CloseIdleConnections()
 	api := wechat.NewAPI(http.DefaultTransport, []string{w.APIURL})
-	desk := wechat.NewDesk(api, wechat.Fixed(transfer.Secret(w.Cloud.AccessToken(devstack.AppID))), true)
-	c := &delivery.Courier{Sources: map[string]transfer.Source{transfer.S3: store}, Desk: desk, Poster: cospost.New(transport.Client(tr, transport.Stall).Transport)}
+	desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.Secret(w.Cloud.AccessToken(devstack.AppID))), true)
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: store}, Tickets: desk, Uploader: cospost.New(transport.Client(tr, transport.IdleTimeout).Transport)}
 	o := c.Carry(t.Context(), transfer.Plan{
-		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: devstack.Bucket, Key: "large"}},
+		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: devstack.Bucket, Key: "large"}},
 		Dest: transfer.Dest{Env: devstack.Env, Path: "large"},
 	})
 	if o.Err != nil {

@@ -56,7 +56,7 @@ var stages = []stage{
 }
 
 var aPlan = transfer.Plan{
-	Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.S3, Bucket: "staging", Key: "in/a b.png"}, Size: 10_000},
+	Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "staging", Key: "in/a b.png"}, Size: 10_000},
 	Dest: transfer.Dest{Env: "bench", Path: "in/a b.png"},
 }
 
@@ -103,15 +103,15 @@ func (a answering) RoundTrip(req *http.Request) (*http.Response, error) {
 var ticketText = `{"errcode":0,"errmsg":"ok","url":"https://cos.example/b-1/in/a%20b.png","token":"` + strings.Repeat("t", 470) +
 	`","authorization":"q-sign-algorithm=sha1&q-sign-time=1;8000000000&q-signature=0","file_id":"cloud://bench.b-1/in/a b.png","cos_file_id":"` + strings.Repeat("m", 164) + `"}`
 
-func aDesk() *wechat.Desk {
+func anIssuer() *wechat.TicketIssuer {
 	api := wechat.NewAPI(answering{status: 200, body: ticketText}, nil)
-	return wechat.NewDesk(api, wechat.Fixed("token"), false)
+	return wechat.NewTicketIssuer(api, wechat.FixedToken("token"), false)
 }
 
 func ticketStage(tb testing.TB) func() {
-	desk := aDesk()
+	issuer := anIssuer()
 	return func() {
-		if _, err := desk.Ticket(context.Background(), aPlan.Dest); err != nil {
+		if _, err := issuer.Ticket(context.Background(), aPlan.Dest); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -147,19 +147,19 @@ func meterStage(nvme string) func(testing.TB) func() {
 	}
 }
 
-func aPoster() *cospost.Poster {
+func anUploader() *cospost.Uploader {
 	h := http.Header{"X-Cos-Request-Id": {"r"}, "X-Cos-Hash-Crc64ecma": {fmt.Sprint(crc64.Update(0, small))}, "Etag": {`"0-1"`}}
 	return cospost.New(answering{status: 204, header: h})
 }
 
 func postStage(tb testing.TB) func() {
-	poster := aPoster()
-	ticket, err := aDesk().Ticket(context.Background(), aPlan.Dest)
+	uploader := anUploader()
+	ticket, err := anIssuer().Ticket(context.Background(), aPlan.Dest)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return func() {
-		if _, err := poster.Post(context.Background(), ticket, object(small)); err != nil {
+		if _, err := uploader.Upload(context.Background(), ticket, object(small)); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -172,7 +172,7 @@ func (still) Open(context.Context, transfer.Ref) (*transfer.Object, error) { ret
 func (still) Stat(context.Context, transfer.Ref) (string, error)           { return "e", nil }
 
 func courierStage(tb testing.TB) func() {
-	c := &delivery.Courier{Sources: map[string]transfer.Source{transfer.S3: still{}}, Desk: aFixedDesk{tb}, Poster: aPoster()}
+	c := &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: still{}}, Tickets: aFixedIssuer{tb}, Uploader: anUploader()}
 	return func() {
 		if o := c.Carry(context.Background(), aPlan); o.Err != nil {
 			tb.Fatal(o.Err)
@@ -180,10 +180,10 @@ func courierStage(tb testing.TB) func() {
 	}
 }
 
-// aFixedDesk hands out one ticket again and again.
-type aFixedDesk struct{ testing.TB }
+// aFixedIssuer hands out one ticket again and again.
+type aFixedIssuer struct{ testing.TB }
 
-func (aFixedDesk) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
+func (aFixedIssuer) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
 	return transfer.Ticket{URL: "https://cos.example/b-1/p", Key: "p", Signature: "s", SecurityToken: "t", MetaFileID: "m",
 		FileID: "cloud://e/p", Expires: time.Now().Add(time.Hour)}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"math"
 	"os"
 	"reflect"
@@ -12,7 +11,8 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables in docs/scaling.md")
+// update: rewrite the tables in docs/scaling.md.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // small is a backlog that is simulated at once.
 func small(concurrency int) setting {
@@ -226,11 +226,11 @@ func TestDocument(t *testing.T) {
 	}
 	var b bytes.Buffer
 	report(&b, defaults())
-	if *update {
+	if update {
 		if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if shown != b.String() {
-		t.Errorf("%s is out of date; run go test ./internal/tools/scaling -update\nnow:\n%s", path, b.String())
+		t.Errorf("%s is out of date; run UPDATE_GOLDEN=1 go test ./internal/tools/scaling\nnow:\n%s", path, b.String())
 	}
 }

@@ -41,7 +41,7 @@ type file struct {
 // An environment runs one invocation at a time.
 type environment struct{ used, token time.Duration }
 
-// An invocation carries a batch, delivery.AtOnce files side by side.
+// An invocation carries a batch, delivery.Concurrency files side by side.
 type invocation struct {
 	env             *environment
 	start, deadline time.Duration
@@ -53,7 +53,7 @@ type invocation struct {
 type trip struct {
 	file   *file
 	in     *invocation
-	budget delivery.Budget
+	budget delivery.RetryBudget
 	dial   bool // the connections are yet to be made
 }
 
@@ -147,7 +147,7 @@ func (s *sim) invoke(files []*file) {
 	}
 	s.running++
 	s.invocations++
-	for in.lanes < delivery.AtOnce && len(in.waiting) > 0 {
+	for in.lanes < delivery.Concurrency && len(in.waiting) > 0 {
 		in.lanes++
 		s.next(in, begin, dial)
 	}
@@ -182,16 +182,16 @@ func (s *sim) ask(t *trip) {
 	switch {
 	case !s.authorised(t.in.env), !s.minutes.tickets.take(s.now, s.quota):
 		s.throttled++
-		s.fail(t, answered, transfer.Throttled)
+		s.fail(t, answered, transfer.KindThrottled)
 	case s.rng.Float64() < s.faults:
-		s.fail(t, answered, transfer.Unavailable)
+		s.fail(t, answered, transfer.KindUnavailable)
 	case upload > s.ticketLife:
 		s.bytes += t.file.size * s.ticketLife.Seconds() / upload.Seconds()
-		s.fail(t, answered+s.ticketLife, transfer.Stale)
+		s.fail(t, answered+s.ticketLife, transfer.KindStale)
 	case s.rng.Float64() < s.faults:
 		part := s.rng.Float64()
 		s.bytes += part * t.file.size
-		s.fail(t, answered+time.Duration(part*float64(upload)), transfer.Unavailable)
+		s.fail(t, answered+time.Duration(part*float64(upload)), transfer.KindUnavailable)
 	default:
 		t.dial = false
 		s.bytes += t.file.size

@@ -29,7 +29,7 @@ func read(ctx context.Context, resp *http.Response, cancel context.CancelFunc) (
 
 	id := printable(resp.Header.Get("x-cos-request-id"))
 	if id == "" {
-		e := fault(transfer.Unavailable, fmt.Sprintf("something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode))
+		e := fault(transfer.KindUnavailable, fmt.Sprintf("something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode))
 		e.After = retryAfter(resp.Header)
 		return transfer.Receipt{}, e
 	}
@@ -44,7 +44,7 @@ func read(ctx context.Context, resp *http.Response, cancel context.CancelFunc) (
 	}
 	code, message := parseError(text)
 	if code == "" && err != nil {
-		return transfer.Receipt{}, transfer.AsError(ctx, transfer.Post, err)
+		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageUpload, err)
 	}
 	kind, what := judge(resp.StatusCode, code, message)
 	name := code

@@ -82,15 +82,15 @@ func refusing(t testing.TB) (cos *httptest.Server, answer *string) {
 func TestEveryCode(t *testing.T) {
 	t.Parallel()
 	cos, answer := refusing(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for row := range strings.Lines(strings.TrimSpace(table)) {
 		var code, kind string
 		var status int
 		fmt.Sscan(row, &code, &status, &kind)
 		*answer = refusal(status, "", code, "The message of COS.")
-		_, err := p.Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
+		_, err := p.Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
 		e := wants(t, err, transfer.Kind(kind), fmt.Sprintf("HTTP %d, %s: ", status, code))
-		if e.Code != code || e.Stage != transfer.Post || !strings.HasSuffix(e.What, "(COS request ID NWQ2)") {
+		if e.Code != code || e.Stage != transfer.StageUpload || !strings.HasSuffix(e.What, "(COS request ID NWQ2)") {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}
@@ -99,16 +99,16 @@ func TestEveryCode(t *testing.T) {
 func TestMessagesThatDecide(t *testing.T) {
 	t.Parallel()
 	cos, answer := refusing(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for message, kind := range map[string]transfer.Kind{
-		"Request has expired": transfer.Stale,
-		"You post object request has been expired, expiration time: 1621188104 but the time now : 1621245817": transfer.Stale,
-		"Access Denied.": transfer.Denied,
-		"Condition key q-ak doesn't match the value X": transfer.Denied,
-		"": transfer.Denied,
+		"Request has expired": transfer.KindStale,
+		"You post object request has been expired, expiration time: 1621188104 but the time now : 1621245817": transfer.KindStale,
+		"Access Denied.": transfer.KindDenied,
+		"Condition key q-ak doesn't match the value X": transfer.KindDenied,
+		"": transfer.KindDenied,
 	} {
 		*answer = refusal(403, "", "AccessDenied", message)
-		_, err := p.Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
+		_, err := p.Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
 		wants(t, err, kind, "AccessDenied")
 	}
 }
@@ -117,26 +117,26 @@ func TestMessagesThatDecide(t *testing.T) {
 func TestLenientDocuments(t *testing.T) {
 	t.Parallel()
 	cos, answer := refusing(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	long := strings.Repeat("x", 70<<10)
 	for name, tt := range map[string]struct {
 		doc, code string
 		kind      transfer.Kind
 	}{
-		"nothing":           {"", "", transfer.Denied},
-		"garbage":           {"\x00\xff<<<&;>", "", transfer.Denied},
-		"HTML":              {"<html><body><p>403<br>Forbidden</body></html>", "", transfer.Denied},
-		"code alone":        {"<Error><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.Stale},
-		"another order":     {"<Error><RequestId>1</RequestId><Message>Request has expired</Message><Code>\n AccessDenied\n</Code></Error>", "AccessDenied", transfer.Stale},
-		"cut off":           {"<Error><Code>ExpiredToken</Code><Message>The to", "ExpiredToken", transfer.Stale},
-		"GBK":               {"<?xml version='1.0' encoding='gbk'?><Error><Message>\xc7\xeb\xc7\xf3</Message><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.Stale},
-		"unknown entity":    {"<Error><Message>&nbsp;</Message><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.Stale},
-		"too long":          {"<Error><Message>" + long + "</Message><Code>ExpiredToken</Code></Error>", "", transfer.Denied},
-		"code that is none": {"<Error><Code>" + signature + "</Code></Error>", "", transfer.Denied},
-		"code too long":     {"<Error><Code>" + long[:100] + "</Code></Error>", "", transfer.Denied},
+		"nothing":           {"", "", transfer.KindDenied},
+		"garbage":           {"\x00\xff<<<&;>", "", transfer.KindDenied},
+		"HTML":              {"<html><body><p>403<br>Forbidden</body></html>", "", transfer.KindDenied},
+		"code alone":        {"<Error><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.KindStale},
+		"another order":     {"<Error><RequestId>1</RequestId><Message>Request has expired</Message><Code>\n AccessDenied\n</Code></Error>", "AccessDenied", transfer.KindStale},
+		"cut off":           {"<Error><Code>ExpiredToken</Code><Message>The to", "ExpiredToken", transfer.KindStale},
+		"GBK":               {"<?xml version='1.0' encoding='gbk'?><Error><Message>\xc7\xeb\xc7\xf3</Message><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.KindStale},
+		"unknown entity":    {"<Error><Message>&nbsp;</Message><Code>ExpiredToken</Code></Error>", "ExpiredToken", transfer.KindStale},
+		"too long":          {"<Error><Message>" + long + "</Message><Code>ExpiredToken</Code></Error>", "", transfer.KindDenied},
+		"code that is none": {"<Error><Code>" + signature + "</Code></Error>", "", transfer.KindDenied},
+		"code too long":     {"<Error><Code>" + long[:100] + "</Code></Error>", "", transfer.KindDenied},
 	} {
 		*answer = fmt.Sprintf("HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nx-cos-request-id: NWQ2\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(tt.doc), tt.doc)
-		_, err := p.Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
+		_, err := p.Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
 		if e := wants(t, err, tt.kind, "HTTP 403"); e.Code != tt.code {
 			t.Errorf("%s: code %q, want %q", name, e.Code, tt.code)
 		}
@@ -148,18 +148,18 @@ func TestRefusalCutOffBeforeItsCode(t *testing.T) {
 	cos, answer := refusing(t)
 	whole := refusal(403, "", "ExpiredToken", "m")
 	*answer = whole[:strings.Index(whole, "ExpiredToken")]
-	_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
-	wants(t, err, transfer.Unavailable, "connection closed early")
+	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
+	wants(t, err, transfer.KindUnavailable, "connection closed early")
 }
 
 func TestGatewaysAreNotCOS(t *testing.T) {
 	t.Parallel()
 	cos, answer := refusing(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for _, status := range []int{301, 400, 403, 404, 407, 413, 429, 500, 502, 503, 504} {
 		*answer = strings.Replace(refusal(status, "", "AccessDenied", ""), "x-cos-request-id", "x-other", 1)
-		_, err := p.Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
-		if e := wants(t, err, transfer.Unavailable, fmt.Sprint("HTTP ", status)); e.Code != "" {
+		_, err := p.Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
+		if e := wants(t, err, transfer.KindUnavailable, fmt.Sprint("HTTP ", status)); e.Code != "" {
 			t.Errorf("%d: took the code %q from a gateway", status, e.Code)
 		}
 	}
@@ -168,7 +168,7 @@ func TestGatewaysAreNotCOS(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	cos, answer := refusing(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	soon := time.Now().Add(30 * time.Second).UTC().Format(http.TimeFormat)
 	for value, want := range map[string]time.Duration{
 		"7": 7 * time.Second, "": 0, "-3": 0, "later": 0, "99999999999999999999": 0,
@@ -176,7 +176,7 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		for _, id := range []string{"x-cos-request-id", "x-other"} {
 			*answer = strings.Replace(refusal(503, "Retry-After: "+value+"\r\n", "SlowDown", ""), "x-cos-request-id", id, 1)
-			_, err := p.Post(t.Context(), ticket(cos.URL+"/x"), text("x"))
+			_, err := p.Upload(t.Context(), ticket(cos.URL+"/x"), text("x"))
 			e, ok := err.(*transfer.Error)
 			if !ok || e.After > want || e.After < want-5*time.Second {
 				t.Errorf("Retry-After %q: %v, want %v", value, err, want)
@@ -193,7 +193,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, "a b", []byte("<?xml version='1.0' encoding='utf-16'?><Error><Code>top-secret</Code>"))
 	f.Fuzz(func(t *testing.T, status int, id string, doc []byte) {
 		reply := canned{status, id, doc}
-		_, err := cospost.New(reply).Post(t.Context(), ticket("http://cos/x"), text("x"))
+		_, err := cospost.New(reply).Upload(t.Context(), ticket("http://cos/x"), text("x"))
 		if err == nil {
 			if id == "" || status != 200 && status != 201 && status != 204 {
 				t.Errorf("%d with ID %q taken for success", status, id)

@@ -21,7 +21,7 @@ func BenchmarkPost(b *testing.B) {
 	for b.Loop() {
 		file.Reset("[Object Content]")
 		obj.Size = file.Size()
-		if _, err := p.Post(b.Context(), t, obj); err != nil {
+		if _, err := p.Upload(b.Context(), t, obj); err != nil {
 			b.Fatal(err)
 		}
 	}

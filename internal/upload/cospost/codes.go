@@ -27,56 +27,56 @@ const (
 // What is a mistake in the request itself is Denied: sending it again cannot help,
 // a person must look.
 var codes = map[string]verdict{
-	"AccessDenied": {transfer.Denied, "the ticket does not allow this upload; check that the CloudBase environment exists and that its storage permits it"},
+	"AccessDenied": {transfer.KindDenied, "the ticket does not allow this upload; check that the CloudBase environment exists and that its storage permits it"},
 
-	"SignatureDoesNotMatch": {transfer.Stale, "COS does not accept the ticket's signature; a new ticket is needed, and if that one fails too, check proxies that change the URL"},
-	"ExpiredToken":          {transfer.Stale, newTicket},
-	"InvalidAccessKeyId":    {transfer.Stale, newTicket},
-	"InvaildAccessKeyId":    {transfer.Stale, newTicket},
-	"RequestTimeTooSkewed":  {transfer.Stale, newTicket},
+	"SignatureDoesNotMatch": {transfer.KindStale, "COS does not accept the ticket's signature; a new ticket is needed, and if that one fails too, check proxies that change the URL"},
+	"ExpiredToken":          {transfer.KindStale, newTicket},
+	"InvalidAccessKeyId":    {transfer.KindStale, newTicket},
+	"InvaildAccessKeyId":    {transfer.KindStale, newTicket},
+	"RequestTimeTooSkewed":  {transfer.KindStale, newTicket},
 
-	"EntitySizeNotMatch": {transfer.Corrupt, received},
-	"IncompleteBody":     {transfer.Corrupt, received},
-	"ImcompleteBody":     {transfer.Corrupt, received},
-	"BadDigest":          {transfer.Corrupt, received},
+	"EntitySizeNotMatch": {transfer.KindCorrupt, received},
+	"IncompleteBody":     {transfer.KindCorrupt, received},
+	"ImcompleteBody":     {transfer.KindCorrupt, received},
+	"BadDigest":          {transfer.KindCorrupt, received},
 
-	"RequestTimeout":     {transfer.Unavailable, "the file came too slowly for COS; try again later"},
-	"RequestTimeOut":     {transfer.Unavailable, "the file came too slowly for COS; try again later"},
-	"UserNetworkTooSlow": {transfer.Unavailable, "the file came too slowly for COS; try again later"},
-	"UploadConflict":     {transfer.Unavailable, "another upload to the same path is under way; try again later"},
-	"InternalError":      {transfer.Unavailable, again},
-	"ServiceUnavailable": {transfer.Unavailable, again},
-	"SlowDown":           {transfer.Throttled, "COS asks for fewer requests at once; wait, then try again"},
+	"RequestTimeout":     {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
+	"RequestTimeOut":     {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
+	"UserNetworkTooSlow": {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
+	"UploadConflict":     {transfer.KindUnavailable, "another upload to the same path is under way; try again later"},
+	"InternalError":      {transfer.KindUnavailable, again},
+	"ServiceUnavailable": {transfer.KindUnavailable, again},
+	"SlowDown":           {transfer.KindThrottled, "COS asks for fewer requests at once; wait, then try again"},
 
-	"EntityTooLarge":           {transfer.Refused, ourLimits},
-	"EntityTooSmall":           {transfer.Refused, ourLimits},
-	"MaxMessageLengthExceeded": {transfer.Refused, ourLimits},
-	"KeyTooLong":               {transfer.Refused, ourPath},
-	"InvalidObjectName":        {transfer.Refused, ourPath},
-	"InvalidURI":               {transfer.Refused, ourPath},
+	"EntityTooLarge":           {transfer.KindRefused, ourLimits},
+	"EntityTooSmall":           {transfer.KindRefused, ourLimits},
+	"MaxMessageLengthExceeded": {transfer.KindRefused, ourLimits},
+	"KeyTooLong":               {transfer.KindRefused, ourPath},
+	"InvalidObjectName":        {transfer.KindRefused, ourPath},
+	"InvalidURI":               {transfer.KindRefused, ourPath},
 
-	"PaymentRequired":            {transfer.Denied, "the Tencent Cloud account is in arrears; settle the bill"},
-	"AccessForbidden":            {transfer.Denied, account},
-	"InvalidObjectState":         {transfer.Denied, "the file that is stored under this path cannot be overwritten as it is archived; restore or delete it"},
-	"NoSuchBucket":               {transfer.Denied, "the CloudBase environment's storage does not exist; check the environment ID"},
-	"ObjectLocked":               {transfer.Denied, "the file that is stored under this path is locked; unlock it or change the cloud path"},
-	"PathConflict":               {transfer.Denied, "the path is in conflict with what is stored there; change the cloud path or delete what stands in its way"},
-	"InvalidBucketState":         {transfer.Denied, account},
-	"DomainAuditFailed":          {transfer.Denied, account},
-	"UnavailableForLegalReasons": {transfer.Denied, account},
+	"PaymentRequired":            {transfer.KindDenied, "the Tencent Cloud account is in arrears; settle the bill"},
+	"AccessForbidden":            {transfer.KindDenied, account},
+	"InvalidObjectState":         {transfer.KindDenied, "the file that is stored under this path cannot be overwritten as it is archived; restore or delete it"},
+	"NoSuchBucket":               {transfer.KindDenied, "the CloudBase environment's storage does not exist; check the environment ID"},
+	"ObjectLocked":               {transfer.KindDenied, "the file that is stored under this path is locked; unlock it or change the cloud path"},
+	"PathConflict":               {transfer.KindDenied, "the path is in conflict with what is stored there; change the cloud path or delete what stands in its way"},
+	"InvalidBucketState":         {transfer.KindDenied, account},
+	"DomainAuditFailed":          {transfer.KindDenied, account},
+	"UnavailableForLegalReasons": {transfer.KindDenied, account},
 
-	"MalformedPOSTRequest":                {transfer.Denied, ourForm},
-	"IncorrectNumberOfFilesInPostRequest": {transfer.Denied, ourForm},
-	"RequestIsNotMultiPartContent":        {transfer.Denied, ourForm},
-	"UserKeyMustBeSpecified":              {transfer.Denied, ourForm},
-	"MaxPostPreDataLengthExceededError":   {transfer.Denied, ourForm},
-	"InvalidDigest":                       {transfer.Denied, ourForm},
-	"InvalidArgument":                     {transfer.Denied, ourForm},
-	"InvalidRequest":                      {transfer.Denied, ourForm},
-	"InvalidPolicyDocument":               {transfer.Denied, ourForm},
-	"MethodNotAllowed":                    {transfer.Denied, ourForm},
-	"MissingContentLength":                {transfer.Denied, ourForm},
-	"NotImplemented":                      {transfer.Denied, ourForm},
+	"MalformedPOSTRequest":                {transfer.KindDenied, ourForm},
+	"IncorrectNumberOfFilesInPostRequest": {transfer.KindDenied, ourForm},
+	"RequestIsNotMultiPartContent":        {transfer.KindDenied, ourForm},
+	"UserKeyMustBeSpecified":              {transfer.KindDenied, ourForm},
+	"MaxPostPreDataLengthExceededError":   {transfer.KindDenied, ourForm},
+	"InvalidDigest":                       {transfer.KindDenied, ourForm},
+	"InvalidArgument":                     {transfer.KindDenied, ourForm},
+	"InvalidRequest":                      {transfer.KindDenied, ourForm},
+	"InvalidPolicyDocument":               {transfer.KindDenied, ourForm},
+	"MethodNotAllowed":                    {transfer.KindDenied, ourForm},
+	"MissingContentLength":                {transfer.KindDenied, ourForm},
+	"NotImplemented":                      {transfer.KindDenied, ourForm},
 }
 
 // judge goes by the code, for the status deceives (ExpiredToken is a 400), and by
@@ -84,7 +84,7 @@ var codes = map[string]verdict{
 // message: an expired ticket is refused under the same code (wire.md B.3).
 func judge(status int, code, message string) (transfer.Kind, string) {
 	if code == "AccessDenied" && strings.Contains(strings.ToLower(message), "expired") {
-		return transfer.Stale, newTicket
+		return transfer.KindStale, newTicket
 	}
 	if v, ok := codes[code]; ok {
 		return v.kind, v.what
@@ -94,7 +94,7 @@ func judge(status int, code, message string) (transfer.Kind, string) {
 		v := codes["SlowDown"]
 		return v.kind, v.what
 	case status >= 500:
-		return transfer.Unavailable, again
+		return transfer.KindUnavailable, again
 	}
-	return transfer.Denied, "COS refuses the upload for a reason that tcbferry does not know; look the code up in the COS documentation, or ask Tencent's support with the request ID"
+	return transfer.KindDenied, "COS refuses the upload for a reason that tcbferry does not know; look the code up in the COS documentation, or ask Tencent's support with the request ID"
 }

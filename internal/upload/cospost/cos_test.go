@@ -112,8 +112,8 @@ func answering(t testing.TB, answer string) *peer {
 	return p
 }
 
-// poster uses connections as the functions do, with a stall time of its own.
-func poster(t testing.TB, stall time.Duration) *cospost.Poster {
+// uploader uses connections as the functions do, with a stall time of its own.
+func uploader(t testing.TB, stall time.Duration) *cospost.Uploader {
 	tr := transport.NewTransport()
 	tr.Proxy = nil
 	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -40,7 +40,7 @@ func frame(b []byte, t transfer.Ticket, contentType string) (head, tail []byte, 
 	for _, f := range t.Fields() {
 		if f.Value == "" {
 			// Without x-cos-meta-fileid COS would store a file that nobody can read.
-			return nil, nil, "", fault(transfer.Unavailable, "WeChat's upload ticket lacks "+f.Name+"; try again later")
+			return nil, nil, "", fault(transfer.KindUnavailable, "WeChat's upload ticket lacks "+f.Name+"; try again later")
 		}
 		field(f.Name, f.Value)
 	}
@@ -51,7 +51,7 @@ func frame(b []byte, t transfer.Ticket, contentType string) (head, tail []byte, 
 	head = append(head, boundary...)
 	head = append(head, "\r\n"+fileField...)
 	if len(head) > maxHead {
-		return nil, nil, "", fault(transfer.Refused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
+		return nil, nil, "", fault(transfer.KindRefused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
 	}
 	n := len(head)
 	all := append(head, "\r\n--"+boundary+"--\r\n"...)

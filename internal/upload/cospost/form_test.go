@@ -50,7 +50,7 @@ func TestFormIsByteExact(t *testing.T) {
 	url, got := taking(t)
 	obj := text("[Object Content]")
 	obj.ContentType = "image/png"
-	if _, err := poster(t, transport.Stall).Post(t.Context(), ticket(url+"/7465-env-125/in/a%20b.png"), obj); err != nil {
+	if _, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(url+"/7465-env-125/in/a%20b.png"), obj); err != nil {
 		t.Fatal(err)
 	}
 	g := <-got
@@ -102,14 +102,14 @@ func FuzzForm(f *testing.F) {
 	f.Add("a\"b\r\nc", "x\r\ny/z", []byte("\r\n--"))
 	f.Add("k", "application/octet-stream", bytes.Repeat([]byte("0"), 70000))
 	url, got := taking(f)
-	p := poster(f, transport.Stall)
+	p := uploader(f, transport.IdleTimeout)
 	f.Fuzz(func(t *testing.T, key, contentType string, file []byte) {
 		tk := ticket(url + "/x")
 		tk.Key = key
 		obj := object(bytes.NewReader(file), int64(len(file)))
 		obj.ContentType = contentType
-		if _, err := p.Post(t.Context(), tk, obj); err != nil {
-			if e := err.(*transfer.Error); e.Kind != transfer.Refused && key != "" {
+		if _, err := p.Upload(t.Context(), tk, obj); err != nil {
+			if e := err.(*transfer.Error); e.Kind != transfer.KindRefused && key != "" {
 				t.Fatal(err)
 			}
 			return
@@ -137,7 +137,7 @@ func FuzzForm(f *testing.F) {
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	url, got := taking(t)
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for contentType, sent := range map[string]bool{
 		"image/png":                        true,
 		"text/plain; charset=utf-8":        true,
@@ -153,7 +153,7 @@ func TestContentType(t *testing.T) {
 	} {
 		obj := text("x")
 		obj.ContentType = contentType
-		if _, err := p.Post(t.Context(), ticket(url+"/x"), obj); err != nil {
+		if _, err := p.Upload(t.Context(), ticket(url+"/x"), obj); err != nil {
 			t.Fatal(err)
 		}
 		fields, _ := parsed(t, <-got)
@@ -179,7 +179,7 @@ func TestURLIsUsedAsReturned(t *testing.T) {
 			io.WriteString(c, accepted)
 		}
 	})
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for path, want := range map[string]string{
 		"/b/a%20b":              "",
 		"/b/a b":                "/b/a%20b", // a request line cannot hold a space
@@ -196,7 +196,7 @@ func TestURLIsUsedAsReturned(t *testing.T) {
 		if want == "" {
 			want = path
 		}
-		if _, err := p.Post(t.Context(), ticket(cos.origin+path), text("x")); err != nil {
+		if _, err := p.Upload(t.Context(), ticket(cos.origin+path), text("x")); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
 		if line := <-lines; line != "POST "+want+" HTTP/1.1\r\n" {
@@ -211,8 +211,8 @@ func TestUnusableURLs(t *testing.T) {
 		"", "/b/a", "ftp://h/b", "https://", "https://h", "https:///b", "https://user:pw@h/b", "https://h//b",
 		"https://h/a\r\nX: y", "https://h h/b", "https://h/\x7f",
 	} {
-		_, err := poster(t, transport.Stall).Post(t.Context(), ticket(url), object(iotest.ErrReader(errors.New("read")), 1))
-		wants(t, err, transfer.Denied, "URL that cannot be used")
+		_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(url), object(iotest.ErrReader(errors.New("read")), 1))
+		wants(t, err, transfer.KindDenied, "URL that cannot be used")
 	}
 }
 
@@ -221,16 +221,16 @@ func TestRefusedBeforeSending(t *testing.T) {
 	untouched := iotest.ErrReader(errors.New("the file was read"))
 	long := ticket("http://127.0.0.1:1/x")
 	long.SecurityToken = strings.Repeat("t", 8<<10)
-	_, err := poster(t, transport.Stall).Post(t.Context(), long, object(untouched, 1))
-	wants(t, err, transfer.Refused, "8 KiB")
+	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), long, object(untouched, 1))
+	wants(t, err, transfer.KindRefused, "8 KiB")
 
 	for _, size := range []int64{-1, transfer.MaxSize + 1} {
-		_, err = poster(t, transport.Stall).Post(t.Context(), ticket("http://127.0.0.1:1/x"), object(untouched, size))
-		wants(t, err, transfer.Refused, "5 GiB")
+		_, err = uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), object(untouched, size))
+		wants(t, err, transfer.KindRefused, "5 GiB")
 	}
 
 	bare := ticket("http://127.0.0.1:1/x")
 	bare.MetaFileID = ""
-	_, err = poster(t, transport.Stall).Post(t.Context(), bare, object(untouched, 1))
-	wants(t, err, transfer.Unavailable, "x-cos-meta-fileid")
+	_, err = uploader(t, transport.IdleTimeout).Upload(t.Context(), bare, object(untouched, 1))
+	wants(t, err, transfer.KindUnavailable, "x-cos-meta-fileid")
 }

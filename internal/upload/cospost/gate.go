@@ -57,9 +57,9 @@ func (g *gate) readFile(p []byte) (int, error) {
 	g.left -= int64(n)
 	switch {
 	case g.left < 0:
-		n, g.err = 0, fault(transfer.Corrupt, "the source holds more than it announced; try again")
+		n, g.err = 0, fault(transfer.KindCorrupt, "the source holds more than it announced; try again")
 	case err == io.EOF && g.left > 0:
-		g.err = fault(transfer.Corrupt, fmt.Sprintf("the source ended %d bytes early; try again", g.left))
+		g.err = fault(transfer.KindCorrupt, fmt.Sprintf("the source ended %d bytes early; try again", g.left))
 	case err == io.EOF:
 		g.ended = true
 	default:

@@ -17,12 +17,12 @@ import (
 // frames are the buffers of what stands around a file.
 var frames = sync.Pool{New: func() any { return new([]byte) }}
 
-// A Poster implements transfer.Poster. It is safe for concurrent use.
-type Poster struct{ transport http.RoundTripper }
+// A Uploader implements transfer.Uploader. It is safe for concurrent use.
+type Uploader struct{ transport http.RoundTripper }
 
-// New returns a Poster over t, whose time limits hold beside the context's. No
+// New returns a Uploader over t, whose time limits hold beside the context's. No
 // redirect is followed.
-func New(t http.RoundTripper) *Poster { return &Poster{t} }
+func New(t http.RoundTripper) *Uploader { return &Uploader{t} }
 
 // Post sends obj with t. Success is a 200, 201 or 204 of COS's own (it names an
 // x-cos-request-id) to the whole form; the receipt is not yet compared with what
@@ -34,9 +34,9 @@ func New(t http.RoundTripper) *Poster { return &Poster{t} }
 //
 // Before it returns, Post waits for a Read of obj.Body that is under way; whoever
 // ends ctx should end the source with it.
-func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
+func (p *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.Object) (transfer.Receipt, error) {
 	if obj.Size < 0 || obj.Size > transfer.MaxSize {
-		return transfer.Receipt{}, fault(transfer.Refused, "the file's size is unknown or above the 5 GiB that one upload can carry; split the file")
+		return transfer.Receipt{}, fault(transfer.KindRefused, "the file's size is unknown or above the 5 GiB that one upload can carry; split the file")
 	}
 	target, err := parse(t.URL)
 	if err != nil {
@@ -72,11 +72,11 @@ func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Obje
 	case refusal != nil:
 		return transfer.Receipt{}, refusal
 	case broken != nil:
-		return transfer.Receipt{}, transfer.AsError(ctx, transfer.Open, broken)
+		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageOpen, broken)
 	case err != nil:
-		return transfer.Receipt{}, transfer.AsError(ctx, transfer.Post, err)
+		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageUpload, err)
 	case !whole:
-		return transfer.Receipt{}, fault(transfer.Corrupt, "COS reported success before it had the whole file; try again")
+		return transfer.Receipt{}, fault(transfer.KindCorrupt, "COS reported success before it had the whole file; try again")
 	}
 	return receipt, nil
 }
@@ -86,7 +86,7 @@ func (p *Poster) Post(ctx context.Context, t transfer.Ticket, obj *transfer.Obje
 // a space, which no request line can hold, becomes %20; to the signature, which is
 // made over the decoded path (wire.md B.4), they are the same.
 func parse(raw string) (*url.URL, error) {
-	bad := fault(transfer.Denied, "WeChat's upload ticket has a URL that cannot be used; check the WeChat API address in the configuration")
+	bad := fault(transfer.KindDenied, "WeChat's upload ticket has a URL that cannot be used; check the WeChat API address in the configuration")
 	scheme, rest, _ := strings.Cut(raw, "://")
 	slash := strings.IndexByte(rest, '/')
 	if scheme != "https" && scheme != "http" || slash < 0 || strings.HasPrefix(rest[slash:], "//") {
@@ -110,5 +110,5 @@ func parse(raw string) (*url.URL, error) {
 }
 
 func fault(kind transfer.Kind, what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.Post, Kind: kind, What: what}
+	return &transfer.Error{Stage: transfer.StageUpload, Kind: kind, What: what}
 }

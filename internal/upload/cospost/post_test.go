@@ -22,10 +22,10 @@ import (
 func TestReceipt(t *testing.T) {
 	t.Parallel()
 	want := transfer.Receipt{Status: 204, ETag: "ee8de918d05640145b18f70f4c3aa602", CRC64: "16749565679157681890", RequestID: "NWQ2"}
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for _, status := range []string{"204 No Content", "204 ", "200 OK", "201 Created"} {
 		cos := answering(t, strings.Replace(accepted, "204 No Content", status, 1))
-		got, err := p.Post(t.Context(), ticket(cos.url), text("[Object Content]"))
+		got, err := p.Upload(t.Context(), ticket(cos.url), text("[Object Content]"))
 		want.Status = int(status[0]-'0')*100 + int(status[2]-'0')
 		if got != want || err != nil {
 			t.Errorf("%s: %+v, %v; want %+v", status, got, err, want)
@@ -41,16 +41,16 @@ func TestSuccessThatIsNone(t *testing.T) {
 		kind   transfer.Kind
 		says   string
 	}{
-		"204 without request ID": {strings.Replace(accepted, "x-cos-request-id", "x-request-id", 1), transfer.Unavailable, "x-cos-request-id"},
-		"200 of a gateway":       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", transfer.Unavailable, "HTTP 200"},
-		"another 2xx":            {strings.Replace(accepted, "204 No Content", "202 Accepted", 1), transfer.Denied, "HTTP 202"},
-		"redirect of a gateway":  {"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", transfer.Unavailable, "HTTP 302"},
-		"no answer":              {"", transfer.Unavailable, "connection closed early"},
-		"no HTTP":                {"SSH-2.0-OpenSSH\r\n", transfer.Unavailable, "the connection failed"},
-		"half an answer":         {"HTTP/1.1 204 No Content\r\nx-cos-req", transfer.Unavailable, "the connection failed"},
+		"204 without request ID": {strings.Replace(accepted, "x-cos-request-id", "x-request-id", 1), transfer.KindUnavailable, "x-cos-request-id"},
+		"200 of a gateway":       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", transfer.KindUnavailable, "HTTP 200"},
+		"another 2xx":            {strings.Replace(accepted, "204 No Content", "202 Accepted", 1), transfer.KindDenied, "HTTP 202"},
+		"redirect of a gateway":  {"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", transfer.KindUnavailable, "HTTP 302"},
+		"no answer":              {"", transfer.KindUnavailable, "connection closed early"},
+		"no HTTP":                {"SSH-2.0-OpenSSH\r\n", transfer.KindUnavailable, "the connection failed"},
+		"half an answer":         {"HTTP/1.1 204 No Content\r\nx-cos-req", transfer.KindUnavailable, "the connection failed"},
 	} {
-		_, err := poster(t, transport.Stall).Post(t.Context(), ticket(answering(t, tt.answer).url), text("x"))
-		if e := wants(t, err, tt.kind, tt.says); e.Stage != transfer.Post {
+		_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(answering(t, tt.answer).url), text("x"))
+		if e := wants(t, err, tt.kind, tt.says); e.Stage != transfer.StageUpload {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -62,8 +62,8 @@ func TestSuccessBeforeTheWholeFile(t *testing.T) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, accepted)
 	})
-	_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
-	wants(t, err, transfer.Corrupt, "before it had the whole file")
+	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
+	wants(t, err, transfer.KindCorrupt, "before it had the whole file")
 }
 
 type zeros struct{}
@@ -74,7 +74,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // the other side could take for whole.
 func TestWrongLengthNeverClosesTheForm(t *testing.T) {
 	t.Parallel()
-	broken := &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "SlowDown", What: "S3 broke off"}
+	broken := &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "SlowDown", What: "S3 broke off"}
 	for _, large := range []int{0, 3 << 20} {
 		file := func() io.Reader { return strings.NewReader(strings.Repeat("x", large+100)) }
 		size := int64(large + 100)
@@ -84,18 +84,18 @@ func TestWrongLengthNeverClosesTheForm(t *testing.T) {
 			kind transfer.Kind
 			says string
 		}{
-			"short":                {file(), size + 1, transfer.Corrupt, "1 bytes early"},
-			"short by a lot":       {file(), size + 5<<20, transfer.Corrupt, "early"},
-			"short, EOF with data": {iotest.DataErrReader(file()), size + 7, transfer.Corrupt, "7 bytes early"},
-			"long":                 {file(), size - 1, transfer.Corrupt, "more than it announced"},
-			"broken at the end":    {io.MultiReader(file(), iotest.ErrReader(broken)), size, transfer.Unavailable, "S3 broke off"},
-			"broken before":        {io.MultiReader(file(), iotest.ErrReader(broken)), size + 9, transfer.Unavailable, "S3 broke off"},
-			"broken otherwise":     {io.MultiReader(file(), iotest.ErrReader(io.ErrUnexpectedEOF)), size + 9, transfer.Unavailable, "connection closed early"},
+			"short":                {file(), size + 1, transfer.KindCorrupt, "1 bytes early"},
+			"short by a lot":       {file(), size + 5<<20, transfer.KindCorrupt, "early"},
+			"short, EOF with data": {iotest.DataErrReader(file()), size + 7, transfer.KindCorrupt, "7 bytes early"},
+			"long":                 {file(), size - 1, transfer.KindCorrupt, "more than it announced"},
+			"broken at the end":    {io.MultiReader(file(), iotest.ErrReader(broken)), size, transfer.KindUnavailable, "S3 broke off"},
+			"broken before":        {io.MultiReader(file(), iotest.ErrReader(broken)), size + 9, transfer.KindUnavailable, "S3 broke off"},
+			"broken otherwise":     {io.MultiReader(file(), iotest.ErrReader(io.ErrUnexpectedEOF)), size + 9, transfer.KindUnavailable, "connection closed early"},
 		} {
 			t.Run(fmt.Sprint(name, large), func(t *testing.T) {
 				t.Parallel()
 				sink, done := listen(t, func(c net.Conn) { receive(c) })
-				_, err := poster(t, transport.Stall).Post(t.Context(), ticket(sink.url), object(tt.file, tt.size))
+				_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(sink.url), object(tt.file, tt.size))
 				wants(t, err, tt.kind, tt.says)
 				done()
 				if wire := sink.seen(); strings.Contains(wire, "--\r\n") {
@@ -113,7 +113,7 @@ func TestRightLengthClosesTheForm(t *testing.T) {
 		receive(c)
 		io.WriteString(c, accepted)
 	})
-	if _, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), text("whole")); err != nil {
+	if _, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), text("whole")); err != nil {
 		t.Fatal(err)
 	}
 	done()
@@ -148,12 +148,12 @@ func TestFileIsNotTouchedAfterAnEarlyRefusal(t *testing.T) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, refusal(403, "", "AccessDenied", "Request has expired"))
 	})
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for range 100 {
 		var file guarded
-		_, err := p.Post(t.Context(), ticket(cos.url), object(&file, 1<<30))
+		_, err := p.Upload(t.Context(), ticket(cos.url), object(&file, 1<<30))
 		file.back.Store(true)
-		e := wants(t, err, transfer.Stale, "AccessDenied")
+		e := wants(t, err, transfer.KindStale, "AccessDenied")
 		if file.misused.Load() {
 			t.Fatal("the file was read after Post had returned")
 		}
@@ -179,9 +179,9 @@ func TestPostWaitsForTheReadUnderWay(t *testing.T) {
 	r := rude{make(chan error)}
 	for range 100 {
 		var file guarded
-		_, err := cospost.New(r).Post(t.Context(), ticket("http://cos/x"), object(&file, 4<<30))
+		_, err := cospost.New(r).Upload(t.Context(), ticket("http://cos/x"), object(&file, 4<<30))
 		file.back.Store(true)
-		wants(t, err, transfer.Corrupt, "before it had the whole file")
+		wants(t, err, transfer.KindCorrupt, "before it had the whole file")
 		if err := <-r.reading; err == nil || file.misused.Load() {
 			t.Fatalf("the file was read after Post had returned (%v)", err)
 		}
@@ -206,14 +206,14 @@ func TestConnectionsThatBreak(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cos, _ := listen(t, serve)
-			_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(io.LimitReader(zeros{}, 8<<20), 8<<20))
-			if e := wants(t, err, transfer.Unavailable, "the connection failed"); e.Stage != transfer.Post || !e.Kind.Retryable() {
+			_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(io.LimitReader(zeros{}, 8<<20), 8<<20))
+			if e := wants(t, err, transfer.KindUnavailable, "the connection failed"); e.Stage != transfer.StageUpload || !e.Kind.Retryable() {
 				t.Errorf("%+v", e)
 			}
 		})
 	}
-	_, err := poster(t, transport.Stall).Post(t.Context(), ticket("http://127.0.0.1:1/x"), text("x"))
-	wants(t, err, transfer.Unavailable, "connection refused")
+	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), text("x"))
+	wants(t, err, transfer.KindUnavailable, "connection refused")
 }
 
 func TestStalledUploadEnds(t *testing.T) {
@@ -221,8 +221,8 @@ func TestStalledUploadEnds(t *testing.T) {
 	release := make(chan struct{})
 	cos, _ := listen(t, func(net.Conn) { <-release })
 	defer close(release)
-	_, err := poster(t, 150*time.Millisecond).Post(t.Context(), ticket(cos.url), object(zeros{}, 1<<30))
-	wants(t, err, transfer.Unavailable, "timed out")
+	_, err := uploader(t, 150*time.Millisecond).Upload(t.Context(), ticket(cos.url), object(zeros{}, 1<<30))
+	wants(t, err, transfer.KindUnavailable, "timed out")
 }
 
 func TestContextEndsAnUpload(t *testing.T) {
@@ -238,8 +238,8 @@ func TestContextEndsAnUpload(t *testing.T) {
 		<-started
 		cancel()
 	}()
-	_, err := poster(t, transport.Stall).Post(ctx, ticket(cos.url), object(zeros{}, 4<<30))
-	wants(t, err, transfer.OutOfTime, "")
+	_, err := uploader(t, transport.IdleTimeout).Upload(ctx, ticket(cos.url), object(zeros{}, 4<<30))
+	wants(t, err, transfer.KindOutOfTime, "")
 }
 
 func TestConnectionsAreKept(t *testing.T) {
@@ -257,9 +257,9 @@ func TestConnectionsAreKept(t *testing.T) {
 			io.WriteString(c, strings.NewReplacer("204 No Content", "201 Created", "Content-Length: 0", "Content-Length: 4").Replace(accepted)+"<ok>")
 		}
 	})
-	p := poster(t, transport.Stall)
+	p := uploader(t, transport.IdleTimeout)
 	for range 10 {
-		if _, err := p.Post(t.Context(), ticket(cos.url), text("x")); err != nil {
+		if _, err := p.Upload(t.Context(), ticket(cos.url), text("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,8 +273,8 @@ var errHidden = errors.New("https://user:top-secret@127.0.0.1/?sign=top-secret")
 func TestUnknownErrorsAreNotQuoted(t *testing.T) {
 	t.Parallel()
 	cos := answering(t, accepted)
-	_, err := poster(t, transport.Stall).Post(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
-	if e := wants(t, err, transfer.Unavailable, "transport error"); e.Stage != transfer.Open {
+	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
+	if e := wants(t, err, transfer.KindUnavailable, "transport error"); e.Stage != transfer.StageOpen {
 		t.Errorf("a fault of the source is laid on %q", e.Stage)
 	}
 }

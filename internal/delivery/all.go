@@ -7,15 +7,15 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// AtOnce is how many files of one envelope are carried side by side.
-const AtOnce = 8
+// Concurrency is how many files of one envelope are carried side by side.
+const Concurrency = 8
 
-// Fleet carries the items of one envelope, at most AtOnce at a time, and returns
+// DeliverAll carries the items of one envelope, at most Concurrency at a time, and returns
 // one outcome for each. Items of one group go in order, and after a failure the
 // rest of the group is not tried. An item whose leader is another item shares
 // that one's outcome, so that each file is carried once. carry is called with
 // the index of a leader and must not panic.
-func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
+func DeliverAll(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
 	outs := make([]transfer.Outcome, len(items))
 	shared := map[int]func() transfer.Outcome{} // by those who lead others
 	for i, l := range leader {
@@ -25,7 +25,7 @@ func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(
 	}
 	lanes, waiting := lanes(items), make(chan []int)
 	var wg sync.WaitGroup
-	for range min(AtOnce, len(lanes)) {
+	for range min(Concurrency, len(lanes)) {
 		wg.Go(func() {
 			for lane := range waiting {
 				failed := false
@@ -52,7 +52,7 @@ func Fleet(ctx context.Context, items []transfer.Item, leader []int, carry func(
 	return outs
 }
 
-var notTried = &transfer.Error{Stage: transfer.Open, Kind: transfer.Unavailable, Code: "NotTried",
+var notTried = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "NotTried",
 	What: "not tried, for an earlier message of its group failed; it comes again in its turn"}
 
 // lanes splits the items into runs that must go in order, in order of first

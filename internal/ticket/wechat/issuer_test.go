@@ -17,7 +17,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-var _ transfer.Desk = (*wechat.Desk)(nil)
+var _ transfer.TicketIssuer = (*wechat.TicketIssuer)(nil)
 
 func TestTicketOfTheDocumentation(t *testing.T) {
 	t.Parallel()
@@ -28,7 +28,7 @@ func TestTicketOfTheDocumentation(t *testing.T) {
 	// The upper bound: the Date of the answer is within the signature's span.
 	api := answering(t, 200, string(sample), "Date", "Wed, 08 May 2019 09:18:50 GMT")
 	began := time.Now()
-	got, err := wechat.NewDesk(api, wechat.Fixed("TOKEN"), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
+	got, err := wechat.NewTicketIssuer(api, wechat.FixedToken("TOKEN"), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestUploadfileRequest(t *testing.T) {
 		}
 		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
 	})
-	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.Fixed("T+&/"), false)
+	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken("T+&/"), false)
 	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
 		t.Error(err)
 	}
@@ -70,24 +70,24 @@ func TestTicketsThatAreRefused(t *testing.T) {
 		kind     transfer.Kind // "" means that the ticket is good
 	}{
 		"as it is":              {good, good, false, ""},
-		"no url":                {`"url"`, `"u"`, false, transfer.Unavailable},
-		"no token":              {`"STS"`, `""`, false, transfer.Unavailable},
-		"no authorization":      {`"authorization"`, `"x"`, false, transfer.Unavailable},
-		"no file_id":            {`"file_id"`, `"x"`, false, transfer.Unavailable},
-		"no cos_file_id":        {`"META"`, `null`, false, transfer.Unavailable},
-		"a number for a text":   {`"STS"`, `5`, false, transfer.Unavailable},
-		"other path":            {"env.bucket/a/b", "env.bucket/a/c", false, transfer.Corrupt},
-		"longer name":           {"env.bucket/a/b", "env.bucket/xa/b", false, transfer.Corrupt},
-		"http":                  {good, "http://cos.example.com/bucket/a/b", false, transfer.Corrupt},
+		"no url":                {`"url"`, `"u"`, false, transfer.KindUnavailable},
+		"no token":              {`"STS"`, `""`, false, transfer.KindUnavailable},
+		"no authorization":      {`"authorization"`, `"x"`, false, transfer.KindUnavailable},
+		"no file_id":            {`"file_id"`, `"x"`, false, transfer.KindUnavailable},
+		"no cos_file_id":        {`"META"`, `null`, false, transfer.KindUnavailable},
+		"a number for a text":   {`"STS"`, `5`, false, transfer.KindUnavailable},
+		"other path":            {"env.bucket/a/b", "env.bucket/a/c", false, transfer.KindCorrupt},
+		"longer name":           {"env.bucket/a/b", "env.bucket/xa/b", false, transfer.KindCorrupt},
+		"http":                  {good, "http://cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
 		"http allowed":          {good, "http://127.0.0.1:1/bucket/a/b", true, ""},
 		"https when http is ok": {good, good, true, ""},
-		"ftp":                   {good, "ftp://cos.example.com/bucket/a/b", true, transfer.Corrupt},
-		"relative":              {good, "/bucket/a/b", true, transfer.Corrupt},
-		"no host":               {good, "https:///bucket/a/b", false, transfer.Corrupt},
-		"a port alone":          {good, "https://:443/bucket/a/b", false, transfer.Corrupt},
-		"userinfo":              {good, "https://u:p@cos.example.com/bucket/a/b", false, transfer.Corrupt},
-		"userinfo, empty":       {good, "https://@cos.example.com/bucket/a/b", false, transfer.Corrupt},
-		"bad host":              {good, "https://a b/bucket/a/b", false, transfer.Corrupt},
+		"ftp":                   {good, "ftp://cos.example.com/bucket/a/b", true, transfer.KindCorrupt},
+		"relative":              {good, "/bucket/a/b", true, transfer.KindCorrupt},
+		"no host":               {good, "https:///bucket/a/b", false, transfer.KindCorrupt},
+		"a port alone":          {good, "https://:443/bucket/a/b", false, transfer.KindCorrupt},
+		"userinfo":              {good, "https://u:p@cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
+		"userinfo, empty":       {good, "https://@cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
+		"bad host":              {good, "https://a b/bucket/a/b", false, transfer.KindCorrupt},
 		"at sign in the path":   {good, "https://cos.example.com/b@c/a/b", false, ""},
 		"unescaped path":        {good, "https://cos.example.com/bucket/中 文 100%.txt", false, ""},
 		"no path":               {good, "https://cos.example.com?x", false, ""},
@@ -98,7 +98,7 @@ func TestTicketsThatAreRefused(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			api := answering(t, 200, strings.Replace(goodTicket, c.old, c.new, 1))
-			got, err := wechat.NewDesk(api, wechat.Fixed("T"), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken("T"), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 			if c.kind == "" {
 				if err != nil || strings.HasPrefix(c.old, "https") && got.URL != c.new {
 					t.Errorf("%v, url %q", err, got.URL)
@@ -203,8 +203,8 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		s := &weChat{refusal: refusal}
 		client, base := serve(t, s.ServeHTTP)
 		api := wechat.NewAPI(client.Transport, []string{base})
-		tokens := wechat.Stable(api, "wx1", "SECRET")
-		desk := wechat.NewDesk(api, tokens, false)
+		tokens := wechat.StableTokens(api, "wx1", "SECRET")
+		desk := wechat.NewTicketIssuer(api, tokens, false)
 		dest := transfer.Dest{Env: "env", Path: "a/b"}
 		if _, err := desk.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
@@ -239,8 +239,8 @@ func TestATokenRefusedTwiceIsStale(t *testing.T) {
 		calls.Add(1)
 		io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
 	})
-	_, err := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
-	if e := fault(t, err); e.Kind != transfer.Stale || e.Code != "42001" || calls.Load() != 2 {
+	_, err := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
+	if e := fault(t, err); e.Kind != transfer.KindStale || e.Code != "42001" || calls.Load() != 2 {
 		t.Errorf("%d calls, %+v", calls.Load(), e)
 	}
 }
@@ -257,7 +257,7 @@ func TestCloudBaseTokenHasItsOwnParameter(t *testing.T) {
 		}
 		io.WriteString(w, goodTicket)
 	})
-	desk := wechat.NewDesk(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseFile(path), false)
+	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseTokenFile(path), false)
 	if _, err := desk.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
 		t.Error(err)
 	}

@@ -15,23 +15,23 @@ import (
 // ticketLife is how long a ticket lives when it does not say (wire.md 0).
 const ticketLife = 900 * time.Second
 
-// A Desk hands out upload tickets for one app. It is a transfer.Desk.
-type Desk struct {
+// A TicketIssuer hands out upload tickets for one app. It is a transfer.TicketIssuer.
+type TicketIssuer struct {
 	api       *API
 	tokens    Tokens
 	allowHTTP bool
 }
 
-// NewDesk returns a Desk. allowHTTP lets a ticket name a plain http URL, which
+// NewTicketIssuer returns a TicketIssuer. allowHTTP lets a ticket name a plain http URL, which
 // is for an API that was set by WECHAT_API_URL.
-func NewDesk(api *API, tokens Tokens, allowHTTP bool) *Desk {
-	return &Desk{api, tokens, allowHTTP}
+func NewTicketIssuer(api *API, tokens Tokens, allowHTTP bool) *TicketIssuer {
+	return &TicketIssuer{api, tokens, allowHTTP}
 }
 
 // Ticket asks tcb/uploadfile for a ticket. An answer that lacks a part of it is
 // Unavailable; one whose file ID is not that of dest.Path is Corrupt, and so is one
 // whose URL is unfit to send a file to. Expires is on this machine's clock.
-func (d *Desk) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
+func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
 	a, err := d.call(ctx, "/tcb/uploadfile", struct {
 		Env  string `json:"env"`
 		Path string `json:"path"`
@@ -51,28 +51,28 @@ func (d *Desk) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket,
 	for _, part := range []transfer.Field{{Name: "url", Value: t.URL}, {Name: "authorization", Value: t.Signature},
 		{Name: "token", Value: t.SecurityToken}, {Name: "cos_file_id", Value: t.MetaFileID}, {Name: "file_id", Value: t.FileID}} {
 		if part.Value == "" {
-			return transfer.Ticket{}, fail(transfer.Unavailable, "WeChat answered a ticket without "+part.Name+"; try again later")
+			return transfer.Ticket{}, fail(transfer.KindUnavailable, "WeChat answered a ticket without "+part.Name+"; try again later")
 		}
 	}
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
-		return transfer.Ticket{}, fail(transfer.Corrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
+		return transfer.Ticket{}, fail(transfer.KindCorrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
 	}
 	if !d.fit(t.URL) {
-		return transfer.Ticket{}, fail(transfer.Corrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
+		return transfer.Ticket{}, fail(transfer.KindCorrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
 	}
 	t.Expires = expires(t.Signature, a.header, a.asked)
 	return t, nil
 }
 
 // call posts with a token, and once more with another when WeChat refuses it.
-func (d *Desk) call(ctx context.Context, path string, body any) (*answer, error) {
+func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*answer, error) {
 	token, err := d.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a, err := d.once(ctx, path, token, body)
 	why, ok := errors.AsType[*transfer.Error](err)
-	if !ok || why.Kind != transfer.Stale {
+	if !ok || why.Kind != transfer.KindStale {
 		return a, err
 	}
 	if token, err = d.tokens.Renew(ctx, token, why); err != nil {
@@ -81,7 +81,7 @@ func (d *Desk) call(ctx context.Context, path string, body any) (*answer, error)
 	return d.once(ctx, path, token, body)
 }
 
-func (d *Desk) once(ctx context.Context, path string, token Token, body any) (*answer, error) {
+func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body any) (*answer, error) {
 	a, err := d.api.post(ctx, path, token.query(), body, token.Value)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (d *Desk) once(ctx context.Context, path string, token Token, body any) (*a
 
 // fit looks at the scheme and the authority alone: the rest is used exactly as
 // WeChat wrote it, which need not be what url.Parse accepts (wire.md E).
-func (d *Desk) fit(address string) bool {
+func (d *TicketIssuer) fit(address string) bool {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok || scheme != "https" && (scheme != "http" || !d.allowHTTP) {
 		return false
