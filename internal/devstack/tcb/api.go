@@ -37,8 +37,7 @@ type call struct {
 	fault  *Fault                     // nil for none
 }
 
-// serveAPI runs one endpoint: faults that hide the endpoint altogether, then
-// the endpoint itself.
+// serveAPI runs one endpoint, unless a fault answers in its place.
 func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method string, endpoint func(*call) (any, error)) {
 	c.count(op)
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
@@ -50,7 +49,7 @@ func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method s
 		json.Unmarshal(body, &in.fields)
 	}
 	in.fault = c.take(op, in.key())
-	if c.hideAPI(w, in) {
+	if c.answerWithFault(w, in) {
 		return
 	}
 	if r.Method != method {

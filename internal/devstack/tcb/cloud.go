@@ -48,7 +48,8 @@ type Cloud struct {
 	// KeepContent is the size in bytes up to which an object's content is kept
 	// in memory; above it only the digests are. 8 MiB unless changed.
 	KeepContent int64
-	// ForgetSecrets stops the collecting for Secrets, for long benchmarks.
+	// ForgetSecrets stops the collecting for Secrets, whose list would grow without
+	// end in a long benchmark.
 	ForgetSecrets bool
 
 	rules   Rules
@@ -57,12 +58,12 @@ type Cloud struct {
 	envs    map[string]string // bucket to environment
 
 	mu      sync.Mutex // guards what follows, and the apps' token state
-	tokens  map[string]*grant
+	tokens  map[string]*accessToken
 	tickets map[string]*ticket // by access key
 	secrets []string
 	faults  []*Fault
 	decide  func(Op, string) *Fault
-	parked  []net.Conn
+	stalled []net.Conn
 
 	store    store
 	buffers  sync.Pool
@@ -77,7 +78,7 @@ func New(rules Rules, apps ...App) *Cloud {
 	c := &Cloud{
 		Now: time.Now, Digests: MD5 | SHA256, KeepContent: 8 << 20,
 		rules: rules, apps: map[string]*app{}, buckets: map[string]string{}, envs: map[string]string{},
-		tokens: map[string]*grant{}, tickets: map[string]*ticket{},
+		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{},
 		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
 	}
 	c.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
@@ -104,19 +105,19 @@ func BucketOf(env, account string) string {
 	return hex.EncodeToString([]byte(env[:min(2, len(env))])) + "-" + env + "-" + account
 }
 
-// Close lets hanging requests go and closes stalled connections.
+// Close ends hanging requests and closes stalled connections.
 func (c *Cloud) Close() {
 	c.closing.Do(func() { close(c.done) })
 	c.mu.Lock()
-	parked := c.parked
-	c.parked = nil
+	stalled := c.stalled
+	c.stalled = nil
 	c.mu.Unlock()
-	for _, conn := range parked {
+	for _, conn := range stalled {
 		conn.Close()
 	}
 }
 
-// Secrets lists everything secret that was configured or handed out: app
+// Secrets lists everything secret that was configured or issued: app
 // secrets, access tokens, and the token, authorization and signature of every
 // ticket. For tests that look for leaks.
 func (c *Cloud) Secrets() []string {
@@ -183,7 +184,7 @@ func (c *Cloud) count(op Op) {
 // Handler serves every endpoint on one origin. Mount it at the root.
 func (c *Cloud) Handler() http.Handler { return http.HandlerFunc(c.serve) }
 
-// serve dispatches by hand: http.ServeMux would clean the path of a ticket.
+// serve does not use http.ServeMux, which would clean the path of a ticket.
 func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
@@ -208,7 +209,7 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cosOrigin is where URLs handed out during r point.
+// cosOrigin is the origin of the URLs in the answer to r.
 func (c *Cloud) cosOrigin(r *http.Request) string {
 	if c.COSOrigin != "" {
 		return strings.TrimSuffix(c.COSOrigin, "/")

@@ -11,15 +11,15 @@ import (
 type Fault struct {
 	// Name is unique in the table of Faults.
 	Name string
-	// Op is where it bites.
+	// Op is the endpoint that it applies to, or a set of them.
 	Op Op
 	// Match, if set, restricts it by what the request is about: the cloud path
 	// (ticket), the object key (upload), the app ID (tokens), the first file ID
 	// (batches).
 	Match func(key string) bool
-	// Times is how many requests it bites; 0 is one, negative is all.
+	// Times is the number of requests it applies to; 0 is one, negative is all.
 	Times int
-	// Code and ErrMsg are WeChat's, for faults that answer with an errcode.
+	// Code and ErrMsg are WeChat's; faults that answer with an errcode use them.
 	Code   int
 	ErrMsg string
 	// Status, COSCode and Message are the HTTP answer's.
@@ -37,7 +37,7 @@ type Fault struct {
 	Early bool
 
 	effect effect
-	field  string // of the ticket, for fxTicketField
+	field  string // the ticket's field that fxTicketField leaves out
 }
 
 // effect is what a fault does.
@@ -54,7 +54,7 @@ const (
 	fxEmpty                  // an empty body
 	fxTinyToken              // expires_in 40, and true
 	fxRevoked                // the token is dead, the next call gets a new one
-	fxDeadToken              // the token is dead, stable_token still hands it out
+	fxDeadToken              // the token is dead, stable_token still answers with it
 	fxTicketField            // a field is missing
 	fxTicketExpired          // the window lies in the past
 	fxTicketSignature        // the signature is wrong
@@ -79,8 +79,8 @@ const (
 	fxCorrupt     // stored with the first byte changed, honest digests
 )
 
-// Inject queues a fault for the next matching requests. Faults bite in the
-// order of injection, one per request.
+// Inject queues a fault for the next matching requests. They apply in
+// the order of injection, one per request.
 func (c *Cloud) Inject(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,8 +96,8 @@ func (c *Cloud) OnRequest(decide func(op Op, key string) *Fault) {
 	c.decide = decide
 }
 
-// PendingFaults is the number of injected faults that have not bitten as often
-// as they should; those without an end are not counted.
+// PendingFaults is the number of injected faults that still wait for a request.
+// Those without an end are not counted.
 func (c *Cloud) PendingFaults() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// opToken is both token endpoints: a fault need not know which one is in use.
+// opToken is both token endpoints, because a fault need not know which one is used.
 const opToken = OpToken | OpStableToken
 
 // stallTime is how long a stall lasts unless Fault.Delay says otherwise.

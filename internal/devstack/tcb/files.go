@@ -8,51 +8,43 @@ import (
 // maxBatch is the number of files per call (wire.md D.3).
 const maxBatch = 50
 
+// maxLinkAge is the longest life of a download URL, and the one of a request
+// without max_age: a day.
 const maxLinkAge = 86400
 
-// linkItem is one entry of batchdownloadfile's answer.
-type linkItem struct {
-	FileID      string `json:"fileid"`
-	DownloadURL string `json:"download_url"`
-	Status      int    `json:"status"`
-	ErrMsg      string `json:"errmsg"`
-}
+var errTooMany = &apiError{-501007, "invalid parameters, at most 50 files in one call"}
+
+// wantedLink is one entry of batchdownloadfile's request, linkItem of its answer.
+type (
+	wantedLink struct {
+		FileID string `json:"fileid"`
+		MaxAge int64  `json:"max_age"`
+	}
+	linkItem struct {
+		FileID      string `json:"fileid"`
+		DownloadURL string `json:"download_url"`
+		Status      int    `json:"status"`
+		ErrMsg      string `json:"errmsg"`
+	}
+)
 
 // batchDownload is POST /tcb/batchdownloadfile. A file that does not exist, or
 // cannot be read, is reported in its item only.
 func (c *Cloud) batchDownload(in *call) (any, error) {
-	var list []struct {
-		FileID string `json:"fileid"`
-		MaxAge int64  `json:"max_age"`
-	}
-	env, err := c.batch(in, "file_list", &list)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, errMissing
-	}
-	if len(list) > maxBatch {
-		return nil, errTooMany
-	}
-	items := make([]linkItem, len(list))
-	for i, want := range list {
-		items[i] = linkItem{FileID: want.FileID, Status: 1, ErrMsg: "STORAGE_FILE_NONEXIST"}
+	return batch(c, in, "file_list", "file_list", func(env string, want wantedLink) linkItem {
 		name, owner := c.nameOf(want.FileID)
-		if v, ok := c.store.get(name); !ok || owner != env || !v.current.Readable {
-			continue
+		v, ok := c.store.get(name)
+		if !ok || owner != env || !v.current.Readable {
+			return linkItem{FileID: want.FileID, Status: 1, ErrMsg: "STORAGE_FILE_NONEXIST"}
 		}
 		age := want.MaxAge
 		if age <= 0 || age > maxLinkAge {
 			age = maxLinkAge
 		}
-		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second))
-		items[i].Status, items[i].ErrMsg = 0, "ok"
-	}
-	return map[string]any{"errcode": 0, "errmsg": "ok", "file_list": items}, nil
+		url := c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second))
+		return linkItem{FileID: want.FileID, DownloadURL: url, ErrMsg: "ok"}
+	})
 }
-
-var errTooMany = &apiError{-501007, "invalid parameters, at most 50 files in one call"}
 
 // deleteItem is one entry of batchdeletefile's answer.
 type deleteItem struct {
@@ -63,10 +55,32 @@ type deleteItem struct {
 
 // batchDelete is POST /tcb/batchdeletefile.
 func (c *Cloud) batchDelete(in *call) (any, error) {
-	var list []string
-	env, err := c.batch(in, "fileid_list", &list)
+	return batch(c, in, "fileid_list", "delete_list", func(env, id string) deleteItem {
+		if name, owner := c.nameOf(id); owner == env && c.store.remove(name) {
+			return deleteItem{id, 0, "ok"}
+		}
+		return deleteItem{id, 1, "STORAGE_FILE_NONEXIST"}
+	})
+}
+
+// batch checks the caller, the environment and the list in the field called
+// asked. It answers with the result of each element under the name answered.
+func batch[In, Out any](c *Cloud, in *call, asked, answered string, each func(env string, item In) Out) (any, error) {
+	a, err := c.caller(in)
 	if err != nil {
 		return nil, err
+	}
+	env, err := c.environment(in, a)
+	if err != nil {
+		return nil, err
+	}
+	raw, ok := in.fields[asked]
+	if !ok {
+		return nil, errMissing
+	}
+	var list []In
+	if json.Unmarshal(raw, &list) != nil {
+		return nil, errParameter
 	}
 	if len(list) == 0 {
 		return nil, errMissing
@@ -74,32 +88,9 @@ func (c *Cloud) batchDelete(in *call) (any, error) {
 	if len(list) > maxBatch {
 		return nil, errTooMany
 	}
-	items := make([]deleteItem, len(list))
-	for i, id := range list {
-		items[i] = deleteItem{id, 1, "STORAGE_FILE_NONEXIST"}
-		if name, owner := c.nameOf(id); owner == env && c.store.remove(name) {
-			items[i] = deleteItem{id, 0, "ok"}
-		}
+	results := make([]Out, len(list))
+	for i, item := range list {
+		results[i] = each(env, item)
 	}
-	return map[string]any{"errcode": 0, "errmsg": "ok", "delete_list": items}, nil
-}
-
-// batch checks the caller and the environment and decodes the list.
-func (c *Cloud) batch(in *call, field string, list any) (env string, err error) {
-	a, err := c.caller(in)
-	if err != nil {
-		return "", err
-	}
-	env, err = c.environment(in, a)
-	if err != nil {
-		return "", err
-	}
-	raw, ok := in.fields[field]
-	if !ok {
-		return "", errMissing
-	}
-	if json.Unmarshal(raw, list) != nil {
-		return "", errParameter
-	}
-	return env, nil
+	return map[string]any{"errcode": 0, "errmsg": "ok", answered: results}, nil
 }

@@ -82,14 +82,14 @@ func (c *Cloud) issue(in *call, env, path string) *ticketReply {
 	fileID := fileIDOf(env, bucket, path)
 	reply := &ticketReply{0, "ok", &url, &t.token, &authorization, &fileID, &t.metaID}
 	if in.fault != nil {
-		in.fault.spoil(reply)
+		in.fault.corruptTicket(reply)
 	}
 	c.register(t, authorization)
 	return reply
 }
 
-// spoil breaks a ticket as the fault wants it.
-func (f *Fault) spoil(reply *ticketReply) {
+// corruptTicket changes the answer as the fault says.
+func (f *Fault) corruptTicket(reply *ticketReply) {
 	switch f.effect {
 	case fxTicketField:
 		switch f.field {

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// lastStretch is the end of a stable token's life in which an ordinary call
-// already hands out the next one (wire.md C.1).
+// lastStretch is the end of a stable token's life. An ordinary call already
+// answers with the next token then (wire.md C.1).
 const lastStretch = 5 * time.Minute
 
 // app is an App with the state of its tokens, guarded by Cloud.mu.
 type app struct {
 	App
-	stable, classic *grant
+	stable, classic *accessToken
 	forced          []time.Time // force_refresh calls of the last day
 	perMinute       quota
 	stableDay       quota
 	classicDay      quota
 }
 
-// grant is an access token.
-type grant struct {
+// accessToken is a token that was issued, and what the servers know of it.
+type accessToken struct {
 	token   string
 	kind    tokenKind
 	app     *app
@@ -78,8 +78,8 @@ func (c *Cloud) classicToken(in *call) (any, error) {
 	if a.classic != nil {
 		a.classic.refusal, a.classic.dies = errNotLatest, now.Add(c.rules.TokenGrace)
 	}
-	a.classic = c.grant(a, anyAccessToken, c.rules.TokenLifetime)
-	return c.hand(in, a.classic), nil
+	a.classic = c.newToken(a, anyAccessToken, c.rules.TokenLifetime)
+	return c.issueToken(in, a.classic), nil
 }
 
 var (
@@ -87,8 +87,8 @@ var (
 	errMinuteQuota = &apiError{45011, "api minute-quota reach limit must slower retry next minute"}
 )
 
-// stableToken is POST /cgi-bin/stable_token: the same token for everybody until
-// its last five minutes, or a new one by force.
+// stableToken is POST /cgi-bin/stable_token: every caller gets the
+// same token until its last five minutes. force_refresh makes a new one.
 func (c *Cloud) stableToken(in *call) (any, error) {
 	if err := in.requireJSON(); err != nil {
 		return nil, err
@@ -120,12 +120,12 @@ func (c *Cloud) stableToken(in *call) (any, error) {
 		}
 	}
 	if a.stable == nil || a.stable.expires.Sub(now) <= lastStretch {
-		a.stable = c.grant(a, anyAccessToken, c.rules.TokenLifetime)
+		a.stable = c.newToken(a, anyAccessToken, c.rules.TokenLifetime)
 	}
-	return c.hand(in, a.stable), nil
+	return c.issueToken(in, a.stable), nil
 }
 
-// force kills the stable token, within the limits of force_refresh.
+// force ends the stable token's life, within the limits of force_refresh.
 func (c *Cloud) force(a *app, now time.Time) error {
 	recent := a.forced[:0]
 	for _, at := range a.forced {
@@ -169,22 +169,22 @@ func (c *Cloud) credentials(grantType, id, secret string) (*app, error) {
 	return a, nil
 }
 
-// grant makes a token; c.mu is held.
-func (c *Cloud) grant(a *app, kind tokenKind, life time.Duration) *grant {
+// newToken makes a token; c.mu is held.
+func (c *Cloud) newToken(a *app, kind tokenKind, life time.Duration) *accessToken {
 	// Real tokens are about 136 characters of this alphabet.
-	g := &grant{token: "8" + randomHex(20) + "_" + randomHex(46), kind: kind, app: a, expires: c.Now().Add(life)}
-	c.tokens[g.token] = g
-	c.keepSecret(g.token)
-	return g
+	t := &accessToken{token: "8" + randomHex(20) + "_" + randomHex(46), kind: kind, app: a, expires: c.Now().Add(life)}
+	c.tokens[t.token] = t
+	c.keepSecret(t.token)
+	return t
 }
 
-// hand answers with a token, whose life a fault may have cut to 40 seconds.
-func (c *Cloud) hand(in *call, g *grant) tokenReply {
+// issueToken answers with a token. A fault may have cut its life to 40 seconds.
+func (c *Cloud) issueToken(in *call, t *accessToken) tokenReply {
 	now := c.Now()
 	if in.fault != nil && in.fault.effect == fxTinyToken {
-		g.expires = now.Add(40 * time.Second)
+		t.expires = now.Add(40 * time.Second)
 	}
-	return tokenReply{g.token, int64(g.expires.Sub(now) / time.Second)}
+	return tokenReply{t.token, int64(t.expires.Sub(now) / time.Second)}
 }
 
 // checkToken finds the app of a token; c.mu is held.
@@ -195,31 +195,31 @@ func (c *Cloud) checkToken(token string, kind tokenKind) (*app, error) {
 	if malformed {
 		return nil, &apiError{40014, "invalid access_token"}
 	}
-	g := c.tokens[token]
+	t := c.tokens[token]
 	now := c.Now()
 	switch {
-	case g == nil || g.kind != kind:
+	case t == nil || t.kind != kind:
 		return nil, errNotLatest
-	case g.refusal != nil && !now.Before(g.dies):
-		return nil, g.refusal
-	case !now.Before(g.expires):
+	case t.refusal != nil && !now.Before(t.dies):
+		return nil, t.refusal
+	case !now.Before(t.expires):
 		return nil, &apiError{42001, "access_token expired"}
 	}
-	return g.app, nil
+	return t.app, nil
 }
 
-// revokeFor kills the caller's token when the fault says so; c.mu is held. The
-// next ordinary stable_token call hands out a new token, or with fxDeadToken
-// still the dead one, so that only force_refresh helps.
+// revokeFor ends the life of the caller's token when the fault says so; c.mu is
+// held. The next ordinary stable_token call then answers with a new token. With
+// fxDeadToken it still answers with the dead one, and only force_refresh helps.
 func (c *Cloud) revokeFor(in *call, token string) error {
 	if in.fault == nil || in.fault.effect != fxRevoked && in.fault.effect != fxDeadToken {
 		return nil
 	}
 	refusal := &apiError{in.fault.Code, in.fault.ErrMsg}
-	if g := c.tokens[token]; g != nil {
-		g.refusal, g.dies = refusal, c.Now()
-		if in.fault.effect == fxRevoked && g.app.stable == g {
-			g.app.stable = nil
+	if t := c.tokens[token]; t != nil {
+		t.refusal, t.dies = refusal, c.Now()
+		if in.fault.effect == fxRevoked && t.app.stable == t {
+			t.app.stable = nil
 		}
 	}
 	return refusal
@@ -230,14 +230,14 @@ func (c *Cloud) revokeFor(in *call, token string) error {
 func (c *Cloud) CloudBaseToken(appID string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.grant(c.apps[appID], cloudBaseToken, 30*time.Minute).token
+	return c.newToken(c.apps[appID], cloudBaseToken, 30*time.Minute).token
 }
 
 // AccessToken issues an access token outside both endpoints, valid for the
-// usual time: what somebody else's token server would hand over. It panics on
-// an unknown app.
+// usual time: what a central token server answers with. It panics on an
+// unknown app.
 func (c *Cloud) AccessToken(appID string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.grant(c.apps[appID], anyAccessToken, c.rules.TokenLifetime).token
+	return c.newToken(c.apps[appID], anyAccessToken, c.rules.TokenLifetime).token
 }

@@ -23,7 +23,7 @@ func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
 	}
 	c.count(OpUpload)
 	f := c.take(OpUpload, key)
-	if c.hideForm(w, r, f) {
+	if c.answerFormWithFault(w, r, f) {
 		return
 	}
 	object, status, err := c.receive(w, r, bucket, key, f)
@@ -49,7 +49,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	buf := c.buffers.Get().(*[]byte)
 	defer c.buffers.Put(buf)
 	body := c.timed(w, r)
-	parser := newFormReader(c.faulty(body, w, r, f), boundary, c.rules.PreFileWindow, *buf)
+	parser := newFormReader(c.faultyBody(body, w, r, f), boundary, c.rules.PreFileWindow, *buf)
 	form, err := parser.head()
 	if err != nil {
 		return nil, 0, err
@@ -226,7 +226,7 @@ func successStatus(fields map[string]string) int {
 	return http.StatusNoContent
 }
 
-// answer is the success of wire.md B.2, unless the fault spoils it.
+// answer is the success of wire.md B.2, unless the fault changes it.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request, o *Object, status int, f *Fault) {
 	h := w.Header()
 	h.Set("ETag", `"`+o.ETag+`"`)

@@ -12,9 +12,9 @@ import (
 // hugeSize is the size of a huge answer: more than any reader should take.
 const hugeSize = 8 << 20
 
-// hideAPI lets a fault answer instead of an endpoint of the WeChat API, and
-// reports whether it did.
-func (c *Cloud) hideAPI(w http.ResponseWriter, in *call) bool {
+// answerWithFault lets a fault answer instead of an endpoint of the WeChat API.
+// It reports whether the fault did.
+func (c *Cloud) answerWithFault(w http.ResponseWriter, in *call) bool {
 	f := in.fault
 	if f == nil {
 		return false
@@ -45,9 +45,9 @@ func (c *Cloud) hideAPI(w http.ResponseWriter, in *call) bool {
 	return true
 }
 
-// hideForm does the same for the form endpoint. What it answers with is not
-// stored.
-func (c *Cloud) hideForm(w http.ResponseWriter, r *http.Request, f *Fault) bool {
+// answerFormWithFault does the same at the form endpoint. The file of a request
+// that it answers is not stored.
+func (c *Cloud) answerFormWithFault(w http.ResponseWriter, r *http.Request, f *Fault) bool {
 	if f == nil {
 		return false
 	}
@@ -68,12 +68,12 @@ func (c *Cloud) hideForm(w http.ResponseWriter, r *http.Request, f *Fault) bool 
 	if f.RetryAfter != "" {
 		w.Header().Set("Retry-After", f.RetryAfter)
 	}
-	c.answerFault(w, r, f)
+	c.writeFormFault(w, r, f)
 	return true
 }
 
-// answerFault sends the answers of hideForm.
-func (c *Cloud) answerFault(w http.ResponseWriter, r *http.Request, f *Fault) {
+// writeFormFault sends the answers of answerFormWithFault.
+func (c *Cloud) writeFormFault(w http.ResponseWriter, r *http.Request, f *Fault) {
 	id := c.newIDs()
 	e := &cosError{status: f.Status, code: f.COSCode, message: f.Message}
 	switch f.effect {
@@ -141,21 +141,21 @@ func (c *Cloud) reset(w http.ResponseWriter) {
 	conn.Close()
 }
 
-// park leaves the connection open and untouched for a while. No handler and no
-// goroutine waits, so a server can shut down meanwhile.
-func (c *Cloud) park(w http.ResponseWriter, d time.Duration) {
+// stallConn leaves the connection open and untouched for a while. No handler and
+// no goroutine waits, so a server can shut down meanwhile.
+func (c *Cloud) stallConn(w http.ResponseWriter, d time.Duration) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	c.mu.Lock()
-	c.parked = append(c.parked, conn)
+	c.stalled = append(c.stalled, conn)
 	c.mu.Unlock()
 	time.AfterFunc(d, func() { conn.Close() })
 }
 
-// faulty puts the faults of the body's transport around it.
-func (c *Cloud) faulty(body io.Reader, w http.ResponseWriter, r *http.Request, f *Fault) io.Reader {
+// faultyBody puts a fault of the transport around the request's body.
+func (c *Cloud) faultyBody(body io.Reader, w http.ResponseWriter, r *http.Request, f *Fault) io.Reader {
 	if f == nil {
 		return body
 	}
@@ -169,7 +169,7 @@ func (c *Cloud) faulty(body io.Reader, w http.ResponseWriter, r *http.Request, f
 		}
 		end := func() { c.reset(w) }
 		if f.effect == fxStall {
-			end = func() { c.park(w, f.Delay) }
+			end = func() { c.stallConn(w, f.Delay) }
 		}
 		return &cutReader{body, after, end}
 	}
