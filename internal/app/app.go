@@ -92,7 +92,7 @@ func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, sp
 	resolve := func(name string, value transfer.Secret) (transfer.Secret, error) {
 		s, err := secret.Resolve(ctx, value)
 		if err != nil {
-			return "", fmt.Errorf("%s %w", name, err)
+			return s, fmt.Errorf("%s %w", name, err)
 		}
 		return s, nil
 	}
@@ -102,7 +102,7 @@ func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, sp
 		return wechat.StableTokens(api, spec.AppID, s), err
 	case spec.TokenFile != "":
 		return wechat.TokenFile(spec.TokenFile), nil
-	case spec.Broker != "":
+	case !spec.Broker.Empty():
 		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
 		return wechat.TokenServer(toBroker, s.Reveal()), err
 	case spec.CloudBaseFile != "":

@@ -86,7 +86,7 @@ func (l *loader) app(c *Config, n int, id, secret string) string {
 	if old, ok := c.Apps[id]; ok && old.Secret.Reveal() != secret {
 		l.fail("ROUTES", "entry %d gives app %s another secret than an entry before it; use one", n, id)
 	}
-	c.Apps[id] = Tokens{AppID: id, Secret: transfer.Secret(secret), SecretFrom: from}
+	c.Apps[id] = Tokens{AppID: id, Secret: transfer.NewSecret(secret), SecretFrom: from}
 	return id
 }
 
@@ -124,8 +124,8 @@ func (l *loader) tokens() Tokens {
 	if path, ok := strings.CutPrefix(fixed, "file:"); ok {
 		return Tokens{TokenFile: path}
 	}
-	return Tokens{AppID: id, Secret: transfer.Secret(secret), SecretFrom: "WECHAT_APP_SECRET",
-		Fixed: transfer.Secret(fixed), Broker: transfer.Secret(broker), CloudBaseFile: file}
+	return Tokens{AppID: id, Secret: transfer.NewSecret(secret), SecretFrom: "WECHAT_APP_SECRET",
+		Fixed: transfer.NewSecret(fixed), Broker: transfer.NewSecret(broker), CloudBaseFile: file}
 }
 
 // isReference tells a secret's reference from its value; see package secret.

@@ -97,8 +97,8 @@ func (f *ferry) Ticket(_ context.Context, d transfer.Dest) (transfer.Ticket, err
 		return transfer.Ticket{}, f.fail
 	}
 	return transfer.Ticket{
-		URL: "https://cos.ap-shanghai.myqcloud.com/7465-env-125/" + d.Path, Key: d.Path, Signature: "q-ak=" + secret + "&q-key-time=1;2",
-		SecurityToken: secret + "-2", MetaFileID: secret + "-3", FileID: fileID + d.Path,
+		URL: "https://cos.ap-shanghai.myqcloud.com/7465-env-125/" + d.Path, Key: d.Path, Signature: transfer.NewSecret("q-ak=" + secret + "&q-key-time=1;2"),
+		SecurityToken: transfer.NewSecret(secret + "-2"), MetaFileID: secret + "-3", FileID: fileID + d.Path,
 		Expires: time.Date(2026, 11, 22, 20, 0, 0, 0, time.FixedZone("CST", 8*3600)),
 	}, nil
 }

@@ -46,29 +46,54 @@ func TestRef(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	const secret = "TOPSECRET"
-	ticket := transfer.Ticket{URL: "https://h/?" + secret, Key: "k", Signature: secret, SecurityToken: secret, MetaFileID: secret,
-		FileID: "cloud://e.b/k", Expires: time.Now()}
-	holder := struct {
-		T *transfer.Ticket
+	s := transfer.NewSecret(secret)
+	ticket := transfer.Ticket{URL: "https://h/", Key: "k", Signature: s, SecurityToken: s, MetaFileID: "m", FileID: "cloud://e.b/k", Expires: time.Now()}
+	type pair struct {
+		T transfer.Ticket
 		S transfer.Secret
-	}{&ticket, secret}
-	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "ticket", ticket, "secret", transfer.Secret(secret), "holder", holder)
-	doc, err := json.Marshal(holder)
-	if err != nil {
-		t.Fatal(err)
 	}
-	for _, text := range []string{
-		fmt.Sprint(ticket, transfer.Secret(secret)), fmt.Sprintf("%v %+v %#v %s %q %x %d", ticket, ticket, ticket, ticket, ticket, ticket, ticket),
-		fmt.Sprintf("%+v %#v", holder, holder), fmt.Sprintf("%s %q %x %v", transfer.Secret(secret), transfer.Secret(secret), transfer.Secret(secret), []transfer.Secret{secret}),
-		log.String(), string(doc),
+	for name, v := range map[string]any{
+		"a secret":                       s,
+		"a pointer to it":                &s,
+		"a list":                         []transfer.Secret{s},
+		"a map":                          map[string]transfer.Secret{"x": s},
+		"a ticket":                       ticket,
+		"a pointer to a ticket":          &ticket,
+		"exported fields":                pair{ticket, s},
+		"unexported fields":              struct{ p pair }{pair{ticket, s}},
+		"an unexported pointer":          struct{ p *pair }{&pair{ticket, s}},
+		"an unexported interface":        struct{ v any }{s},
+		"a pointer to unexported fields": &struct{ p pair }{pair{ticket, s}},
 	} {
-		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) {
-			t.Errorf("a secret shows in %q", text)
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		doc, err := json.Marshal(v)
+		if err != nil {
+			t.Error(err)
+		}
+		texts := []string{fmt.Sprint(v), log.String(), string(doc)}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%t", "%p"} {
+			texts = append(texts, fmt.Sprintf(verb, v))
+		}
+		for _, text := range texts {
+			if strings.Contains(text, secret) || strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", secret)) {
+				t.Errorf("%s shows in %q", name, text)
+			}
 		}
 	}
-	if transfer.Secret(secret).Reveal() != secret {
-		t.Error("the secret is lost")
+}
+
+func TestSecret(t *testing.T) {
+	a, same, other := transfer.NewSecret("a"), transfer.NewSecret("a"), transfer.NewSecret("b")
+	if a.Reveal() != "a" || !a.Equal(same) || a.Equal(other) || a.Equal(transfer.Secret{}) || a.Empty() {
+		t.Error("a secret is not its text")
+	}
+	if empty := transfer.NewSecret(""); empty.Reveal() != "" || !empty.Empty() || !empty.Equal(transfer.Secret{}) || fmt.Sprint(empty) != "" {
+		t.Error("the empty secret is not empty")
+	}
+	if fmt.Sprint(a) != "•••" {
+		t.Errorf("it prints as %v", a)
 	}
 }
 

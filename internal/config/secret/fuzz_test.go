@@ -38,7 +38,7 @@ func FuzzManaged(f *testing.F) {
 			return
 		}
 		text = held
-		got, err := secret.Resolve(t.Context(), transfer.Secret("secretsmanager:wechat#"+key))
+		got, err := secret.Resolve(t.Context(), transfer.NewSecret("secretsmanager:wechat#"+key))
 		clean := strings.ToValidUTF8(held, "\uFFFD") // as encoding/json sends it
 		var fields map[string]any
 		want := ""

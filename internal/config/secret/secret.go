@@ -43,12 +43,12 @@ func Resolve(ctx context.Context, value transfer.Secret) (transfer.Secret, error
 		return value, nil
 	}
 	if err != nil {
-		return "", err
+		return transfer.Secret{}, err
 	}
 	if text = strings.TrimSpace(text); text == "" {
-		return "", fmt.Errorf("refers to %s:%s, which is empty", kind, name)
+		return transfer.Secret{}, fmt.Errorf("refers to %s:%s, which is empty", kind, name)
 	}
-	return transfer.Secret(text), nil
+	return transfer.NewSecret(text), nil
 }
 
 func file(path string) (string, error) {

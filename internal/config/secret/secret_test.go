@@ -26,7 +26,7 @@ func TestFile(t *testing.T) {
 		{"file:" + write("blank", " \n"), "", "empty"},
 		{"file:" + dir + "/none", "", "cannot be read"},
 	} {
-		got, err := secret.Resolve(t.Context(), transfer.Secret(tc.value))
+		got, err := secret.Resolve(t.Context(), transfer.NewSecret(tc.value))
 		if got.Reveal() != tc.want || (err == nil) != (tc.why == "") || err != nil && !strings.Contains(err.Error(), tc.why) {
 			t.Errorf("Resolve(%q) = %q, %v", tc.value, got.Reveal(), err)
 		}

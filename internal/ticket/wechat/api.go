@@ -17,9 +17,9 @@ const DefaultURL = "https://api.weixin.qq.com"
 
 // An API sends requests to the WeChat API.
 type API struct {
-	send  send
-	bases []string
-	first atomic.Int32 // index of the base that answered last
+	transport http.RoundTripper
+	bases     []string
+	first     atomic.Int32 // index of the base that answered last
 }
 
 // NewAPI returns an API over a list of base URLs without query; an empty list
@@ -32,7 +32,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 	if len(bases) == 0 {
 		bases = []string{DefaultURL}
 	}
-	a := &API{send: t.RoundTrip}
+	a := &API{transport: t}
 	for _, b := range bases {
 		a.bases = append(a.bases, strings.TrimRight(b, "/"))
 	}
@@ -57,7 +57,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			return nil, fail(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
-		r, b := exchange(ctx, a.send, req)
+		r, b := exchange(ctx, a.transport, req)
 		if b == nil {
 			a.first.Store(int32(n))
 			return r.read(weChat, secrets)

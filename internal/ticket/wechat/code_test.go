@@ -63,7 +63,7 @@ func TestCodesAtTheAPI(t *testing.T) {
 func TestCodesAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int64{40001, 40002, 40013, 40014, 40125, 40164, 41002, 41004, 42001} {
-		_, err := wechat.StableTokens(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", "SECRET").Get(context.Background())
+		_, err := wechat.StableTokens(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", transfer.NewSecret("SECRET")).Get(context.Background())
 		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != strconv.FormatInt(n, 10) {
 			t.Errorf("%d: %+v, want Denied", n, e)
 		}
@@ -111,7 +111,7 @@ func TestGoldenRefusals(t *testing.T) {
 			t.Fatal("odd number of lines")
 		}
 		api := answering(t, 200, sent)
-		_, err := wechat.StableTokens(api, "wx1", "SECRET").Get(context.Background())
+		_, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET")).Get(context.Background())
 		if !strings.Contains(sent, "access_token") {
 			if got := fault(t, err).What; got != lines.Text() {
 				t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
@@ -132,11 +132,11 @@ func TestGoldenRefusals(t *testing.T) {
 type stubborn struct{}
 
 func (stubborn) Get(context.Context) (wechat.Token, error) {
-	return wechat.Token{Param: "access_token", Value: "ONE"}, nil
+	return wechat.Token{Param: "access_token", Value: transfer.NewSecret("ONE")}, nil
 }
 
 func (stubborn) Renew(context.Context, wechat.Token, *transfer.Error) (wechat.Token, error) {
-	return wechat.Token{Param: "access_token", Value: "TWO"}, nil
+	return wechat.Token{Param: "access_token", Value: transfer.NewSecret("TWO")}, nil
 }
 
 func (stubborn) Fetches() int64 { return 0 }

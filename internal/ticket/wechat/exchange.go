@@ -37,14 +37,10 @@ type broken struct {
 	unreached bool
 }
 
-// send is the method of an http.RoundTripper. No verb of fmt looks into it, as it
-// would into the transport.
-type send func(*http.Request) (*http.Response, error)
-
 // exchange sends req and reads the answer, giving up when nothing moves for
 // patience. A slow answer that moves is never cut off. A user in the URL is sent as
 // basic authentication.
-func exchange(ctx context.Context, send send, req *http.Request) (*reply, *broken) {
+func exchange(ctx context.Context, t http.RoundTripper, req *http.Request) (*reply, *broken) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(patience, func() { cancel(errIdle) })
@@ -73,7 +69,7 @@ func exchange(ctx context.Context, send send, req *http.Request) (*reply, *broke
 		req.SetBasicAuth(u.Username(), password)
 	}
 	asked := wallClock()
-	resp, err := send(req.WithContext(ctx))
+	resp, err := t.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, because(err)
 	}

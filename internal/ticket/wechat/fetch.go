@@ -37,7 +37,7 @@ func TokenServer(t http.RoundTripper, address string) *CachedTokens {
 		if m != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
-		r, b := exchange(ctx, t.RoundTrip, req)
+		r, b := exchange(ctx, t, req)
 		if b != nil {
 			return grant{}, fail(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
@@ -58,7 +58,7 @@ func (a *answer) grant(from peer) (grant, error) {
 	if token == "" {
 		return grant{}, fail(transfer.KindUnavailable, from.name+" answered neither an access_token nor an errcode; check "+from.setting+", then try again")
 	}
-	return grant{Token{accessToken, transfer.Secret(token)}, a.seconds("expires_in")}, nil
+	return grant{Token{accessToken, transfer.NewSecret(token)}, a.seconds("expires_in")}, nil
 }
 
 // secretsIn lists what a token server's URL may hold to prove who asks. What is
@@ -66,12 +66,12 @@ func (a *answer) grant(from peer) (grant, error) {
 func secretsIn(u *url.URL) []transfer.Secret {
 	var all []transfer.Secret
 	if password, ok := u.User.Password(); ok {
-		all = append(all, transfer.Secret(password))
+		all = append(all, transfer.NewSecret(password))
 	}
 	for _, values := range u.Query() {
 		for _, v := range values {
 			if len(v) >= 8 {
-				all = append(all, transfer.Secret(v))
+				all = append(all, transfer.NewSecret(v))
 			}
 		}
 	}

@@ -49,12 +49,12 @@ func FuzzAnswers(f *testing.F) {
 			r.Header.Set("Date", date)
 			return r, nil
 		}), nil)
-		desk := wechat.NewTicketIssuer(api, wechat.FixedToken("TOKEN-1"), false)
+		desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN-1")), false)
 		ticket, err := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 		if err != nil {
 			sound(t, err)
-		} else if !strings.HasPrefix(ticket.URL, "https://") || !strings.HasSuffix(ticket.FileID, "/a/b") || ticket.Signature == "" ||
-			ticket.SecurityToken == "" || ticket.MetaFileID == "" || ticket.Expires.IsZero() {
+		} else if !strings.HasPrefix(ticket.URL, "https://") || !strings.HasSuffix(ticket.FileID, "/a/b") || ticket.Signature.Empty() ||
+			ticket.SecurityToken.Empty() || ticket.MetaFileID == "" || ticket.Expires.IsZero() {
 			t.Errorf("bad ticket %+v from %q", ticket, body)
 		}
 		if link, err := desk.Download(t.Context(), "env", "cloud://env.bucket/a/b", time.Minute); err != nil {
@@ -65,9 +65,9 @@ func FuzzAnswers(f *testing.F) {
 		if err := desk.Delete(t.Context(), "env", "cloud://env.bucket/a/b"); err != nil {
 			sound(t, err)
 		}
-		if token, err := wechat.StableTokens(api, "wx1", "SECRET-2").Get(t.Context()); err != nil {
+		if token, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET-2")).Get(t.Context()); err != nil {
 			sound(t, err)
-		} else if token.Value == "" {
+		} else if token.Value.Empty() {
 			t.Errorf("empty token from %q", body)
 		}
 	})

@@ -42,16 +42,15 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	t := transfer.Ticket{
 		URL:           a.text("url"),
 		Key:           dest.Path,
-		Signature:     a.text("authorization"),
-		SecurityToken: a.text("token"),
+		Signature:     transfer.NewSecret(a.text("authorization")),
+		SecurityToken: transfer.NewSecret(a.text("token")),
 		MetaFileID:    a.text("cos_file_id"),
 		FileID:        a.text("file_id"),
 	}
 	// Without cos_file_id the upload succeeds and cannot be read (wire.md 0).
-	for _, part := range []transfer.Field{{Name: "url", Value: t.URL}, {Name: "authorization", Value: t.Signature},
-		{Name: "token", Value: t.SecurityToken}, {Name: "cos_file_id", Value: t.MetaFileID}, {Name: "file_id", Value: t.FileID}} {
-		if part.Value == "" {
-			return transfer.Ticket{}, fail(transfer.KindUnavailable, "WeChat answered a ticket without "+part.Name+"; try again later")
+	for _, name := range []string{"url", "authorization", "token", "cos_file_id", "file_id"} {
+		if a.text(name) == "" {
+			return transfer.Ticket{}, fail(transfer.KindUnavailable, "WeChat answered a ticket without "+name+"; try again later")
 		}
 	}
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
@@ -60,7 +59,7 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	if !d.fit(t.URL) {
 		return transfer.Ticket{}, fail(transfer.KindCorrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
 	}
-	t.Expires = expires(t.Signature, a.header, a.asked)
+	t.Expires = expires(t.Signature.Reveal(), a.header, a.asked)
 	return t, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -28,14 +29,14 @@ func TestTicketOfTheDocumentation(t *testing.T) {
 	// The upper bound: the Date of the answer is within the signature's span.
 	api := answering(t, 200, string(sample), "Date", "Wed, 08 May 2019 09:18:50 GMT")
 	began := time.Now()
-	got, err := wechat.NewTicketIssuer(api, wechat.FixedToken("TOKEN"), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
+	got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN")), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.URL != "https://cos.ap-shanghai.myqcloud.com/7465-test2-4a89da-1258717764/testupload" || got.Key != "testupload" ||
 		got.FileID != "cloud://test2-4a89da.7465-test2-4a89da-1258717764/testupload" ||
-		len(got.Signature) != 248 || len(got.SecurityToken) != 470 || len(got.MetaFileID) != 164 {
-		t.Errorf("%s %q %d %d %d", got.URL, got.Key, len(got.Signature), len(got.SecurityToken), len(got.MetaFileID))
+		len(got.Signature.Reveal()) != 248 || len(got.SecurityToken.Reveal()) != 470 || len(got.MetaFileID) != 164 {
+		t.Errorf("%s %q %d %d %d", got.URL, got.Key, len(got.Signature.Reveal()), len(got.SecurityToken.Reveal()), len(got.MetaFileID))
 	}
 	if left := got.Expires.Sub(began).Round(time.Second); left != 900*time.Second {
 		t.Errorf("expires in %v, want 15m", left)
@@ -55,7 +56,7 @@ func TestUploadfileRequest(t *testing.T) {
 		}
 		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
 	})
-	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken("T+&/"), false)
+	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken(transfer.NewSecret("T+&/")), false)
 	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
 		t.Error(err)
 	}
@@ -98,14 +99,14 @@ func TestTicketsThatAreRefused(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			api := answering(t, 200, strings.Replace(goodTicket, c.old, c.new, 1))
-			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken("T"), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 			if c.kind == "" {
 				if err != nil || strings.HasPrefix(c.old, "https") && got.URL != c.new {
 					t.Errorf("%v, url %q", err, got.URL)
 				}
 				return
 			}
-			if e := fault(t, err); e.Kind != c.kind || got != (transfer.Ticket{}) {
+			if e := fault(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) {
 				t.Errorf("%+v, want %s", e, c.kind)
 			}
 		})
@@ -203,7 +204,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		s := &weChat{refusal: refusal}
 		client, base := serve(t, s.ServeHTTP)
 		api := wechat.NewAPI(client.Transport, []string{base})
-		tokens := wechat.StableTokens(api, "wx1", "SECRET")
+		tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
 		desk := wechat.NewTicketIssuer(api, tokens, false)
 		dest := transfer.Dest{Env: "env", Path: "a/b"}
 		if _, err := desk.Ticket(t.Context(), dest); err != nil {

@@ -51,8 +51,8 @@ func TestNothingPrintsASecret(t *testing.T) {
 		for _, bases := range [][]string{{base}, {dead(t), base}} {
 			api := wechat.NewAPI(client.Transport, bases)
 			for _, tokens := range []wechat.Tokens{
-				wechat.FixedToken(token),
-				wechat.StableTokens(api, "wx1", secret),
+				wechat.FixedToken(transfer.NewSecret(token)),
+				wechat.StableTokens(api, "wx1", transfer.NewSecret(secret)),
 				wechat.TokenServer(client.Transport, base+"/broker?key="+broker),
 				wechat.TokenServer(client.Transport, dead(t)+"/broker?key="+broker),
 			} {

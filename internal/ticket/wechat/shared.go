@@ -2,8 +2,6 @@ package wechat
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +27,7 @@ type CachedTokens struct {
 	fetches atomic.Int64
 
 	mu     sync.Mutex
-	token  *Token    // a pointer, for no verb follows it from the struct that holds s
+	token  Token     // zero when none
 	until  time.Time // wall clock; zero without a token
 	forced time.Time // the last forced refresh; touched by the one flight only
 	flight *flight   // nil when none
@@ -63,7 +61,7 @@ func (s *CachedTokens) Get(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	if s.fresh() {
 		defer s.mu.Unlock()
-		return *s.token, nil
+		return s.token, nil
 	}
 	f := s.flight
 	if f == nil {
@@ -81,19 +79,19 @@ func (s *CachedTokens) Renew(ctx context.Context, refused Token, why *transfer.E
 		s.mu.Lock()
 		f := s.flight
 		if f == nil {
-			if s.fresh() && *s.token != refused {
+			if s.fresh() && !s.token.equal(refused) {
 				defer s.mu.Unlock()
-				return *s.token, nil
+				return s.token, nil
 			}
 			s.until = time.Time{}
 			f = s.launch(refused)
 		}
 		s.mu.Unlock()
 		token, err := f.wait(ctx)
-		if err != nil || token != refused {
+		if err != nil || !token.equal(refused) {
 			return token, err
 		}
-		if f.refused == refused {
+		if f.refused.equal(refused) {
 			return Token{}, worse(why, transfer.KindStale, s.name+" keeps giving out that token; try again in a minute")
 		}
 		// That flight had set out before the refusal: send another.
@@ -102,9 +100,6 @@ func (s *CachedTokens) Renew(ctx context.Context, refused Token, why *transfer.E
 
 // Fetches counts the requests so far, failed ones included.
 func (s *CachedTokens) Fetches() int64 { return s.fetches.Load() }
-
-// Format keeps every verb from printing the token.
-func (s *CachedTokens) Format(w fmt.State, _ rune) { io.WriteString(w, "tokens from "+s.name) }
 
 func (s *CachedTokens) fresh() bool { return time.Now().Before(s.until) }
 
@@ -126,8 +121,8 @@ func (s *CachedTokens) fly(f *flight) {
 	}
 	s.mu.Lock()
 	s.flight = nil
-	if f.err == nil && f.token != f.refused {
-		s.token, s.until = &f.token, until
+	if f.err == nil && !f.token.equal(f.refused) {
+		s.token, s.until = f.token, until
 	}
 	s.mu.Unlock()
 	close(f.done)
@@ -141,11 +136,11 @@ func (s *CachedTokens) ask(ctx context.Context, refused Token) (Token, time.Time
 		g, err := s.fetch(ctx, m)
 		return g.token, asked.Add(g.life - margin(g.life)), err
 	}
-	if refused == (Token{}) {
+	if refused.equal(Token{}) {
 		return once(ordinary)
 	}
 	token, until, err := once(afterRefusal)
-	if err == nil && token == refused && s.forces && time.Since(s.forced) >= forceEvery {
+	if err == nil && token.equal(refused) && s.forces && time.Since(s.forced) >= forceEvery {
 		s.forced = wallClock()
 		token, until, err = once(forced)
 	}

@@ -47,7 +47,7 @@ func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (m *mint) tokens() *wechat.CachedTokens {
-	return wechat.StableTokens(wechat.NewAPI(m, nil), "wx1", "SECRET")
+	return wechat.StableTokens(wechat.NewAPI(m, nil), "wx1", transfer.NewSecret("SECRET"))
 }
 
 func (m *mint) expectForced(want ...bool) {
@@ -159,7 +159,7 @@ func TestAFetchIsBounded(t *testing.T) {
 			resp.Body = trickle{r.Context()}
 			return resp, nil
 		}), nil)
-		_, err := wechat.StableTokens(api, "wx1", "SECRET").Get(t.Context())
+		_, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET")).Get(t.Context())
 		if e := fault(t, err); e.Kind != transfer.KindUnavailable || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %+v", time.Since(start), e)
 		}
@@ -190,7 +190,7 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 		}
 		return says(200, `{"access_token":"T","expires_in":7200}`), nil
 	}), nil)
-	tokens := wechat.StableTokens(api, "wx1", "SECRET")
+	tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
 	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.KindUnavailable {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestFixedCannotBeRenewed(t *testing.T) {
 	t.Parallel()
-	tokens := wechat.FixedToken("T")
+	tokens := wechat.FixedToken(transfer.NewSecret("T"))
 	token := get(t, tokens, "T")
 	if token.Param != "access_token" {
 		t.Errorf("sent as %q", token.Param)

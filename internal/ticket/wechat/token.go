@@ -3,7 +3,6 @@ package wechat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/url"
@@ -13,12 +12,13 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Token authorises a request as the query parameter Param. It prints without
-// its value.
+// A Token authorises a request as the query parameter Param.
 type Token struct {
 	Param string
 	Value transfer.Secret
 }
+
+func (t Token) equal(other Token) bool { return t.Param == other.Param && t.Value.Equal(other.Value) }
 
 func (t Token) query() url.Values { return url.Values{t.Param: {t.Value.Reveal()}} }
 
@@ -41,20 +41,17 @@ const (
 )
 
 // FixedToken is a token given once and for all. It cannot be renewed.
-func FixedToken(token transfer.Secret) Tokens { return &fixed{&Token{accessToken, token}} }
+func FixedToken(token transfer.Secret) Tokens { return fixed{Token{accessToken, token}} }
 
-type fixed struct{ token *Token } // a pointer as in CachedTokens
+type fixed struct{ token Token }
 
-func (f *fixed) Get(context.Context) (Token, error) { return *f.token, nil }
+func (f fixed) Get(context.Context) (Token, error) { return f.token, nil }
 
-func (f *fixed) Renew(_ context.Context, _ Token, why *transfer.Error) (Token, error) {
+func (f fixed) Renew(_ context.Context, _ Token, why *transfer.Error) (Token, error) {
 	return Token{}, worse(why, transfer.KindDenied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
 }
 
-func (f *fixed) Fetches() int64 { return 0 }
-
-// Format keeps every verb from printing the token.
-func (f *fixed) Format(w fmt.State, _ rune) { io.WriteString(w, "a fixed token") }
+func (f fixed) Fetches() int64 { return 0 }
 
 // TokenFile is an access token in a file that somebody else keeps up to date; it is
 // read anew for each use and trimmed of white space.
@@ -83,12 +80,12 @@ func (f *file) Get(context.Context) (Token, error) {
 		// A writer that does not rename truncates first.
 		return Token{}, fail(transfer.KindUnavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
 	}
-	return Token{f.param, transfer.Secret(token)}, nil
+	return Token{f.param, transfer.NewSecret(token)}, nil
 }
 
 func (f *file) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
 	token, err := f.Get(ctx)
-	if err == nil && token == refused {
+	if err == nil && token.equal(refused) {
 		return Token{}, worse(why, transfer.KindStale, "the file "+f.path+" ("+f.setting+") still holds that token: see that whoever writes it keeps it fresh")
 	}
 	return token, err

@@ -105,7 +105,7 @@ var ticketText = `{"errcode":0,"errmsg":"ok","url":"https://cos.example/b-1/in/a
 
 func anIssuer() *wechat.TicketIssuer {
 	api := wechat.NewAPI(answering{status: 200, body: ticketText}, nil)
-	return wechat.NewTicketIssuer(api, wechat.FixedToken("token"), false)
+	return wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("token")), false)
 }
 
 func ticketStage(tb testing.TB) func() {
@@ -184,7 +184,7 @@ func courierStage(tb testing.TB) func() {
 type aFixedIssuer struct{ testing.TB }
 
 func (aFixedIssuer) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
-	return transfer.Ticket{URL: "https://cos.example/b-1/p", Key: "p", Signature: "s", SecurityToken: "t", MetaFileID: "m",
+	return transfer.Ticket{URL: "https://cos.example/b-1/p", Key: "p", Signature: transfer.NewSecret("s"), SecurityToken: transfer.NewSecret("t"), MetaFileID: "m",
 		FileID: "cloud://e/p", Expires: time.Now().Add(time.Hour)}, nil
 }
 

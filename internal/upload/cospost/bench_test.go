@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
@@ -12,7 +13,7 @@ import (
 func BenchmarkPost(b *testing.B) {
 	p := cospost.New(canned{204, "NWQ2", nil})
 	t := ticket("https://cos.ap-shanghai.myqcloud.com/7465-env-125/in/a%20b.png")
-	t.SecurityToken = strings.Repeat("t", 470)
+	t.SecurityToken = transfer.NewSecret(strings.Repeat("t", 470))
 	obj := text("")
 	obj.ContentType = "image/png"
 	file := strings.NewReader("")

@@ -26,7 +26,7 @@ const (
 )
 
 func ticket(url string) transfer.Ticket {
-	return transfer.Ticket{URL: url, Key: "in/a b.png", Signature: signature, SecurityToken: token, MetaFileID: "HDze32/qZENCwWi5", FileID: "cloud://env.7465-env-125/in/a b.png"}
+	return transfer.Ticket{URL: url, Key: "in/a b.png", Signature: transfer.NewSecret(signature), SecurityToken: transfer.NewSecret(token), MetaFileID: "HDze32/qZENCwWi5", FileID: "cloud://env.7465-env-125/in/a b.png"}
 }
 
 func object(r io.Reader, size int64) *transfer.Object {

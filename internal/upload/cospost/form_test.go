@@ -220,7 +220,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 	t.Parallel()
 	untouched := iotest.ErrReader(errors.New("the file was read"))
 	long := ticket("http://127.0.0.1:1/x")
-	long.SecurityToken = strings.Repeat("t", 8<<10)
+	long.SecurityToken = transfer.NewSecret(strings.Repeat("t", 8<<10))
 	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), long, object(untouched, 1))
 	wants(t, err, transfer.KindRefused, "8 KiB")
 
