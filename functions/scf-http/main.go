@@ -14,7 +14,7 @@ import (
 func main() {
 	handler, err := app.HTTP(context.Background(), app.SCF, os.Getenv, os.Stdout)
 	if err == nil {
-		err = webhost.Serve(app.NewServer(handler, "0.0.0.0:"+cmp.Or(os.Getenv("PORT"), "9000")))
+		err = webhost.Serve(handler, "0.0.0.0:"+cmp.Or(os.Getenv("PORT"), "9000"))
 	}
 	if err != nil {
 		webhost.Abort(err)

@@ -59,7 +59,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 	open := maps.Clone(a.courier.Sources)
 	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
 	return httpapi.New(httpapi.Options{
-		Ferry:     ferry{a},
+		Deliverer: httpDeliverer{a},
 		Dest:      transfer.Dest{Env: c.Env},
 		CheckPath: route.CheckPath,
 		Keys:      c.keys,
@@ -71,14 +71,10 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 	}), nil
 }
 
-// NewServer returns a server of a handler that HTTP returned, for a host that
-// has none of its own.
-func NewServer(h http.Handler, addr string) *http.Server { return httpapi.NewServer(h, addr) }
+// httpDeliverer is the app as package httpapi needs it.
+type httpDeliverer struct{ *app }
 
-// ferry is the courier as the HTTP front knows it.
-type ferry struct{ *app }
-
-func (f ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+func (f httpDeliverer) Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
 	start, fetched := time.Now(), f.fetches()
 	ctx, cancel := delivery.WithReserve(ctx)
 	defer cancel()
@@ -88,7 +84,7 @@ func (f ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) 
 	return o
 }
 
-func (f ferry) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
+func (f httpDeliverer) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
 	ctx, cancel := delivery.WithReserve(ctx)
 	defer cancel()
 	return f.courier.Ticket(ctx, d)

@@ -13,11 +13,11 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Ferry does what the requests ask for.
-type Ferry interface {
-	// Carry opens p.Item.Ref through src and delivers it. src need not look at
+// A Deliverer does what the requests ask for.
+type Deliverer interface {
+	// Deliver opens p.Item.Ref through src and delivers it. src need not look at
 	// the reference: a request's own body is a Source too, with a zero Ref.
-	Carry(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome
+	Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome
 	// Ticket returns a ticket that the caller will use itself, or an *transfer.Error.
 	Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error)
 }
@@ -27,7 +27,7 @@ type Ferry interface {
 // the caller and Keys are not asked for; without it no Keys means that nobody is
 // admitted. Open opens the references that Sources allow, by scheme.
 type Options struct {
-	Ferry     Ferry
+	Deliverer Deliverer
 	Dest      transfer.Dest // App and Env of every request; Path is the request's
 	CheckPath func(path string) *transfer.Error
 	Keys      Keys
@@ -59,9 +59,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A copy, for net/http looks at the request's own Body when it answers.
 	c := call{Request: r.WithContext(r.Context())}
 	if r.ContentLength != 0 {
-		c.Body = newRolling(w, r.Body)
+		c.Body = newIdleTimeoutReader(w, r.Body)
 	}
-	if a.Origins.greet(w.Header(), r) {
+	if a.Origins.setHeaders(w.Header(), r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -161,8 +161,8 @@ func (a *api) admit(c *call) *problem {
 	return p
 }
 
-// place checks a cloud path and whether the caller may write there.
-func (a *api) place(c *call, path string) (transfer.Dest, *problem) {
+// authorizePath checks a cloud path and whether the caller may write there.
+func (a *api) authorizePath(c *call, path string) (transfer.Dest, *problem) {
 	if e := a.CheckPath(path); e != nil {
 		return transfer.Dest{}, newProblem(http.StatusBadRequest, e.Label(), e.What)
 	}

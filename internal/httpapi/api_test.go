@@ -154,7 +154,7 @@ func TestExchanges(t *testing.T) {
 
 func (x exchange) run(t *testing.T, c *contract) {
 	f := start(t)
-	f.ferry.fail = x.fail
+	f.deliverer.fail = x.fail
 	header := bearer(x.key, x.header...)
 	if x.contentType != "" {
 		header.Set("Content-Type", x.contentType)
@@ -181,8 +181,8 @@ func (x exchange) run(t *testing.T, c *contract) {
 		if err != nil || p.Status != x.status || p.Code != x.code || resp.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("problem %+v, %v, want code %s", p, err, x.code)
 		}
-		if len(f.ferry.deliveries) > 0 {
-			t.Errorf("delivered %+v all the same", f.ferry.deliveries)
+		if len(f.deliverer.deliveries) > 0 {
+			t.Errorf("delivered %+v all the same", f.deliverer.deliveries)
 		}
 	} else if x.path != "" {
 		x.checkDelivery(t, f, answer)
@@ -198,10 +198,10 @@ func (x exchange) run(t *testing.T, c *contract) {
 
 func (x exchange) checkDelivery(t *testing.T, f *front, answer []byte) {
 	t.Helper()
-	if len(f.ferry.deliveries) != 1 {
-		t.Fatalf("%d deliveries", len(f.ferry.deliveries))
+	if len(f.deliverer.deliveries) != 1 {
+		t.Fatalf("%d deliveries", len(f.deliverer.deliveries))
 	}
-	d := f.ferry.deliveries[0]
+	d := f.deliverer.deliveries[0]
 	if want := (transfer.Dest{App: "app", Env: "env", Path: x.path}); d.plan.Dest != want || !bytes.Equal(d.data, []byte(x.data)) {
 		t.Errorf("delivered %d bytes to %+v, want %d to %+v", len(d.data), d.plan.Dest, len(x.data), want)
 	}

@@ -22,44 +22,44 @@ const (
 	// memory, so that an upload can be tried again; Lambda takes no more either.
 	MaxBody = 6 << 20
 
-	maxJSON  = 64 << 10 // a JSON body
-	overhead = 64 << 10 // what a form may hold beside its file
-	stall    = 15 * time.Second
+	maxJSON     = 64 << 10 // a JSON body
+	overhead    = 64 << 10 // what a form may hold beside its file
+	idleTimeout = 15 * time.Second
 )
 
 // errTooLarge ends the reading of a body that is over its limit.
 var errTooLarge = errors.New("body over its limit")
 
-// memory is a body held in memory, as a Source. It has no ETag, so nobody asks
+// bodySource is a body held in memory, as a Source. It has no ETag, so nobody asks
 // whether there is newer content.
-type memory struct {
+type bodySource struct {
 	data        []byte
 	contentType string
 }
 
-func (m memory) Open(context.Context, transfer.Ref) (*transfer.Object, error) {
+func (m bodySource) Open(context.Context, transfer.Ref) (*transfer.Object, error) {
 	return &transfer.Object{Body: io.NopCloser(bytes.NewReader(m.data)), Size: int64(len(m.data)), ContentType: m.contentType}, nil
 }
 
-func (memory) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
+func (bodySource) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
 
-// rolling is a request body whose sender is given up when no byte came for
-// stall; one that moves is never cut off. It is armed from the start, because
+// idleTimeoutReader is a request body whose sender is given up when no byte came for
+// idleTimeout; one that moves is never cut off. It is armed from the start, because
 // net/http reads what a handler left unread. A front that has the whole body in
 // hand knows no deadlines, and needs none.
-type rolling struct {
+type idleTimeoutReader struct {
 	io.ReadCloser
 	conn *http.ResponseController
 }
 
-func newRolling(w http.ResponseWriter, body io.ReadCloser) *rolling {
-	r := &rolling{body, http.NewResponseController(w)}
-	r.conn.SetReadDeadline(time.Now().Add(stall))
+func newIdleTimeoutReader(w http.ResponseWriter, body io.ReadCloser) *idleTimeoutReader {
+	r := &idleTimeoutReader{body, http.NewResponseController(w)}
+	r.conn.SetReadDeadline(time.Now().Add(idleTimeout))
 	return r
 }
 
-func (r *rolling) Read(p []byte) (int, error) {
-	r.conn.SetReadDeadline(time.Now().Add(stall))
+func (r *idleTimeoutReader) Read(p []byte) (int, error) {
+	r.conn.SetReadDeadline(time.Now().Add(idleTimeout))
 	n, err := r.ReadCloser.Read(p)
 	if err == io.EOF {
 		// From here on net/http watches the connection for the caller going away;
@@ -69,15 +69,15 @@ func (r *rolling) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// budget is a reader that fails with errTooLarge when there are more than left
+// limitedReader is a reader that fails with errTooLarge when there are more than left
 // bytes. over remembers it, for not every reader above hands errors on.
-type budget struct {
+type limitedReader struct {
 	r    io.Reader
 	left int64
 	over bool
 }
 
-func (b *budget) Read(p []byte) (int, error) {
+func (b *limitedReader) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		if n, err := io.ReadFull(b.r, make([]byte, 1)); n == 0 {
 			return 0, err
@@ -111,7 +111,7 @@ func readExactly(body io.Reader, size int64) ([]byte, *problem) {
 func unreadable(err error) *problem {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return malformed(fmt.Sprintf("The body stalled: no byte came for %v.", stall))
+		return malformed(fmt.Sprintf("The body stalled: no byte came for %v.", idleTimeout))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return malformed("The body ends early; send it again.")
 	}
@@ -127,7 +127,7 @@ func overLimit() *problem {
 // readJSON reads one JSON object that has exactly the named members, each of
 // them text. Names are case-sensitive, and nothing may be repeated or follow.
 func readJSON(body io.Reader, names ...string) (map[string]string, *problem) {
-	in := &budget{r: body, left: maxJSON}
+	in := &limitedReader{r: body, left: maxJSON}
 	data, err := io.ReadAll(in)
 	if in.over {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, tooLarge, "A JSON body may have 64 KiB at most.")
@@ -153,9 +153,9 @@ func readJSON(body io.Reader, names ...string) (map[string]string, *problem) {
 // object reads the object's members, or says why it cannot. It reads token by
 // token because json.Unmarshal takes repeated and differently spelled names.
 func object(dec *json.Decoder, names []string) (members map[string]string, why string) {
-	const broken = "it breaks off or is not well-formed"
+	const malformedJSON = "it breaks off or is not well-formed"
 	if open, err := dec.Token(); err != nil {
-		return nil, broken
+		return nil, malformedJSON
 	} else if open != json.Delim('{') {
 		return nil, "it is something else"
 	}
@@ -164,7 +164,7 @@ func object(dec *json.Decoder, names []string) (members map[string]string, why s
 		token, err := dec.Token()
 		name, ok := token.(string)
 		if err != nil || !ok {
-			return nil, broken
+			return nil, malformedJSON
 		}
 		if !slices.Contains(names, name) {
 			return nil, fmt.Sprintf("%.40q is not a member that is known here", name)
@@ -174,14 +174,14 @@ func object(dec *json.Decoder, names []string) (members map[string]string, why s
 		}
 		token, err = dec.Token()
 		if err != nil {
-			return nil, broken
+			return nil, malformedJSON
 		}
 		if members[name], ok = token.(string); !ok {
 			return nil, fmt.Sprintf("%q is not a text", name)
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, broken
+		return nil, malformedJSON
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, "something follows it"

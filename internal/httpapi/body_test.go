@@ -51,7 +51,7 @@ func TestBadForms(t *testing.T) {
 			t.Errorf("%s: status %d, want %d: %s %v", tt.name, resp.StatusCode, tt.status, answer, err)
 		}
 	}
-	if n := len(f.ferry.deliveries); n > 0 {
+	if n := len(f.deliverer.deliveries); n > 0 {
 		t.Errorf("%d deliveries", n)
 	}
 }
@@ -70,8 +70,8 @@ func TestFormFilesArriveAsTheyAre(t *testing.T) {
 	f := start(t)
 	data := "a=3Db\r\n--bogus\r\n--\r\n\x00\xff"
 	resp, answer := f.send(t, "POST", "/files", bearer(anyKey, "Content-Type", formType), strings.NewReader(file("x", data)+formEnd+"epilogue"))
-	if resp.StatusCode != 201 || len(f.ferry.deliveries) != 1 || string(f.ferry.deliveries[0].data) != data {
-		t.Fatalf("%d %s %+v", resp.StatusCode, answer, f.ferry.deliveries)
+	if resp.StatusCode != 201 || len(f.deliverer.deliveries) != 1 || string(f.deliverer.deliveries[0].data) != data {
+		t.Fatalf("%d %s %+v", resp.StatusCode, answer, f.deliverer.deliveries)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestQueryOfASourceIsNotShown(t *testing.T) {
 	if opened := f.store.opened; len(opened) != 1 || !strings.HasSuffix(opened[0], secret+"-4") {
 		t.Errorf("opened %q", opened)
 	}
-	if shown := f.ferry.deliveries[0].plan.Item.Ref.String(); strings.Contains(shown, secret) {
+	if shown := f.deliverer.deliveries[0].plan.Item.Ref.String(); strings.Contains(shown, secret) {
 		t.Errorf("the plan shows %q", shown)
 	}
 }

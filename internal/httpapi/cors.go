@@ -38,10 +38,10 @@ func ParseOrigins(s string) (Origins, error) {
 	return origins, nil
 }
 
-// greet sets the headers that let a page of a listed origin read the answer, and
+// setHeaders sets the headers that let a page of a listed origin read the answer, and
 // reports whether the request is such a page's preflight, which has no key and
 // asks for nothing but these headers.
-func (o Origins) greet(h http.Header, r *http.Request) (preflight bool) {
+func (o Origins) setHeaders(h http.Header, r *http.Request) (preflight bool) {
 	if len(o) == 0 {
 		return false
 	}

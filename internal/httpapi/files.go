@@ -14,7 +14,7 @@ const filesPrefix = "/files/"
 // putFile serves PUT /files/PATH. URL.Path is the request's path decoded exactly
 // once; route has made sure that the slash after files was a bare one.
 func (a *api) putFile(c *call) (any, *problem) {
-	dest, p := a.place(c, strings.TrimPrefix(c.URL.Path, filesPrefix))
+	dest, p := a.authorizePath(c, strings.TrimPrefix(c.URL.Path, filesPrefix))
 	if p != nil {
 		return nil, p
 	}
@@ -33,7 +33,7 @@ func (a *api) putFile(c *call) (any, *problem) {
 		if p != nil {
 			return nil, p
 		}
-		return a.carryBody(c, memory{data, contentType}, dest)
+		return a.deliverBody(c, bodySource{data, contentType}, dest)
 	}
 }
 
@@ -75,11 +75,11 @@ func (a *api) postForm(c *call, boundary string) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	dest, p := a.place(c, f.path)
+	dest, p := a.authorizePath(c, f.path)
 	if p != nil {
 		return nil, p
 	}
-	return a.carryBody(c, f.file, dest)
+	return a.deliverBody(c, f.file, dest)
 }
 
 func (a *api) postSource(c *call) (any, *problem) {
@@ -87,7 +87,7 @@ func (a *api) postSource(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	dest, p := a.place(c, body["path"])
+	dest, p := a.authorizePath(c, body["path"])
 	if p != nil {
 		return nil, p
 	}
@@ -99,41 +99,41 @@ func (a *api) postSource(c *call) (any, *problem) {
 	if !ok {
 		return nil, newProblem(http.StatusForbidden, string(transfer.KindRefused), "This function has no access to "+ref.Scheme+" sources.")
 	}
-	src, ref = unsigned(src, ref)
-	return a.carry(c, src, transfer.Plan{Item: transfer.Item{Ref: ref, Size: -1}, Dest: dest})
+	src, ref = hideQuery(src, ref)
+	return a.deliver(c, src, transfer.Plan{Item: transfer.Item{Ref: ref, Size: -1}, Dest: dest})
 }
 
-// queried opens one reference whose query the plan does not show.
-type queried struct {
+// hiddenQuerySource opens one reference whose query the plan does not show.
+type hiddenQuerySource struct {
 	transfer.Source
 	ref transfer.Ref
 }
 
-func (q queried) Open(ctx context.Context, _ transfer.Ref) (*transfer.Object, error) {
+func (q hiddenQuerySource) Open(ctx context.Context, _ transfer.Ref) (*transfer.Object, error) {
 	return q.Source.Open(ctx, q.ref)
 }
 
-func (q queried) Stat(ctx context.Context, _ transfer.Ref) (string, error) {
+func (q hiddenQuerySource) Stat(ctx context.Context, _ transfer.Ref) (string, error) {
 	return q.Source.Stat(ctx, q.ref)
 }
 
-// unsigned takes the query out of an https reference before anything can log
+// hideQuery takes the query out of an https reference before anything can log
 // or answer it: in a pre-signed URL the query is a credential.
-func unsigned(src transfer.Source, ref transfer.Ref) (transfer.Source, transfer.Ref) {
+func hideQuery(src transfer.Source, ref transfer.Ref) (transfer.Source, transfer.Ref) {
 	if ref.Scheme != transfer.SchemeHTTPS || !strings.Contains(ref.Key, "?") {
 		return src, ref
 	}
 	shown := ref
 	shown.Key, _, _ = strings.Cut(ref.Key, "?")
-	return queried{src, ref}, shown
+	return hiddenQuerySource{src, ref}, shown
 }
 
-func (a *api) carryBody(c *call, m memory, d transfer.Dest) (any, *problem) {
-	return a.carry(c, m, transfer.Plan{Item: transfer.Item{Size: int64(len(m.data))}, Dest: d})
+func (a *api) deliverBody(c *call, m bodySource, d transfer.Dest) (any, *problem) {
+	return a.deliver(c, m, transfer.Plan{Item: transfer.Item{Size: int64(len(m.data))}, Dest: d})
 }
 
-func (a *api) carry(c *call, src transfer.Source, plan transfer.Plan) (any, *problem) {
-	o := a.Ferry.Carry(c.Context(), src, plan)
+func (a *api) deliver(c *call, src transfer.Source, plan transfer.Plan) (any, *problem) {
+	o := a.Deliverer.Deliver(c.Context(), src, plan)
 	switch {
 	case o.Err != nil:
 		return nil, fromError(o.Err)

@@ -16,13 +16,13 @@ const maxPathField = 4 << 10
 // A form is what a multipart/form-data body asks for.
 type form struct {
 	path string
-	file memory
+	file bodySource
 }
 
 // formReader reads a form part by part. named and filed tell whether the part
 // was there: an empty path is not an absent one.
 type formReader struct {
-	in           *budget
+	in           *limitedReader
 	form         form
 	filename     string
 	named, filed bool
@@ -32,7 +32,7 @@ type formReader struct {
 // is not the file may not have more than overhead bytes in a row, so a flood of
 // headers is cut short.
 func readForm(body io.Reader, boundary string) (form, *problem) {
-	f := &formReader{in: &budget{r: body, left: overhead}}
+	f := &formReader{in: &limitedReader{r: body, left: overhead}}
 	parts := multipart.NewReader(f.in, boundary)
 	for {
 		part, err := parts.NextRawPart()
@@ -104,7 +104,7 @@ func (f *formReader) takeFile(part *multipart.Part) *problem {
 		return overLimit()
 	}
 	f.in.left = overhead
-	f.form.file = memory{data, contentType}
+	f.form.file = bodySource{data, contentType}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/tcbferry/tcbferry/internal/host/webhost"
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -38,7 +39,7 @@ func hash(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A delivery is what a ferry was asked to carry and found in the source.
+// A delivery is what a deliverer was asked to carry and found in the source.
 type delivery struct {
 	plan        transfer.Plan
 	opened      transfer.Ref
@@ -47,8 +48,8 @@ type delivery struct {
 	etag        string
 }
 
-// ferry delivers into memory, or fails as it is told.
-type ferry struct {
+// deliverer delivers into memory, or fails as it is told.
+type deliverer struct {
 	mu         sync.Mutex
 	deliveries []delivery
 	fail       *transfer.Error
@@ -56,7 +57,7 @@ type ferry struct {
 	entered    func()
 }
 
-func (f *ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+func (f *deliverer) Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.entered != nil {
@@ -92,7 +93,7 @@ func (f *ferry) Carry(ctx context.Context, src transfer.Source, p transfer.Plan)
 	return o
 }
 
-func (f *ferry) Ticket(_ context.Context, d transfer.Dest) (transfer.Ticket, error) {
+func (f *deliverer) Ticket(_ context.Context, d transfer.Dest) (transfer.Ticket, error) {
 	if f.fail != nil {
 		return transfer.Ticket{}, f.fail
 	}
@@ -126,12 +127,12 @@ func (s *store) Stat(context.Context, transfer.Ref) (string, error) { return "et
 // A front is the handler behind a real server.
 type front struct {
 	*httptest.Server
-	ferry *ferry
-	store *store
-	logs  *bytes.Buffer
+	deliverer *deliverer
+	store     *store
+	logs      *bytes.Buffer
 }
 
-func options(t testing.TB, logs io.Writer) (httpapi.Options, *ferry, *store) {
+func options(t testing.TB, logs io.Writer) (httpapi.Options, *deliverer, *store) {
 	t.Helper()
 	keys, err := httpapi.ParseKeys("any:" + hash(anyKey) + ", team:" + strings.ToUpper(hash(teamKey)) + ":team/a/")
 	if err != nil {
@@ -145,14 +146,14 @@ func options(t testing.TB, logs io.Writer) (httpapi.Options, *ferry, *store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &ferry{}
+	f := &deliverer{}
 	s := &store{objects: map[string]string{
 		"s3://staging/in/a b.txt":                             "from s3",
 		"cos://staging-125/in/x.txt?region=ap-shanghai":       "from cos",
 		"https://files.example/in/x.txt?sig=" + secret + "-4": "from the web",
 	}}
 	return httpapi.Options{
-		Ferry: f, Dest: transfer.Dest{App: "app", Env: "env"}, CheckPath: checkPath,
+		Deliverer: f, Dest: transfer.Dest{App: "app", Env: "env"}, CheckPath: checkPath,
 		Keys: keys, Sources: sources, Origins: origins,
 		Open: map[string]transfer.Source{transfer.SchemeS3: s, transfer.SchemeCOS: s, transfer.SchemeHTTPS: s},
 		Log:  slog.New(slog.NewTextHandler(logs, nil)),
@@ -177,7 +178,7 @@ func start(t *testing.T, change ...func(*httpapi.Options)) *front {
 		c(&o)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = httpapi.NewServer(httpapi.New(o), "")
+	server.Config = webhost.NewServer(httpapi.New(o), "")
 	server.Start()
 	t.Cleanup(server.Close)
 	return &front{server, f, s, &logs}

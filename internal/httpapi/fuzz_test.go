@@ -19,24 +19,24 @@ func FuzzForms(f *testing.F) {
 	f.Add([]byte(file("a", "x") + file("b", "y") + formEnd))
 	f.Add([]byte("--b\r\nContent-Disposition: form-data; name=\"file\"; filename*=utf-8''%e2%82%ac\r\n\r\n\r\n--b\r\n--b--"))
 	f.Add([]byte("--b--"))
-	o, ferry, _ := options(f, io.Discard)
+	o, deliverer, _ := options(f, io.Discard)
 	h := httpapi.New(o)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ferry.deliveries = nil
+		deliverer.deliveries = nil
 		r := httptest.NewRequest(http.MethodPost, "/files", bytes.NewReader(body))
 		r.Header = bearer(anyKey, "Content-Type", formType)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		switch {
 		case w.Code == http.StatusCreated:
-			if len(ferry.deliveries) != 1 {
-				t.Fatalf("%d deliveries", len(ferry.deliveries))
+			if len(deliverer.deliveries) != 1 {
+				t.Fatalf("%d deliveries", len(deliverer.deliveries))
 			}
-			d := ferry.deliveries[0]
+			d := deliverer.deliveries[0]
 			if checkPath(d.plan.Dest.Path) != nil || !bytes.Contains(body, d.data) {
 				t.Fatalf("%q went to %q as %q", body, d.plan.Dest.Path, d.data)
 			}
-		case len(ferry.deliveries) > 0:
+		case len(deliverer.deliveries) > 0:
 			t.Fatalf("status %d after a delivery", w.Code)
 		case w.Code != 400 && w.Code != 413 && w.Code != 415 && w.Code != 403:
 			t.Fatalf("status %d: %s", w.Code, w.Body)

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/host/webhost"
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -87,7 +88,7 @@ func TestTruncatedBody(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	answer, _ := io.ReadAll(resp.Body)
-	if p, err := readProblem(answer); err != nil || p.Status != 400 || !strings.Contains(p.Detail, "ends early") || len(f.ferry.deliveries) > 0 {
+	if p, err := readProblem(answer); err != nil || p.Status != 400 || !strings.Contains(p.Detail, "ends early") || len(f.deliverer.deliveries) > 0 {
 		t.Errorf("%s %v", answer, err)
 	}
 }
@@ -136,7 +137,7 @@ func TestPanic(t *testing.T) {
 		{func() (v any) { defer func() { v = recover() }(); return empty[1] }(), "index out of range"},
 	} {
 		f := start(t)
-		f.ferry.panics = tt.panics
+		f.deliverer.panics = tt.panics
 		resp, answer := f.send(t, "PUT", "/files/x", bearer(anyKey), strings.NewReader("x"))
 		f.Close()
 		logs := f.logs.String()
@@ -214,7 +215,7 @@ func TestSlowSenders(t *testing.T) {
 				o, f, _ := options(t, io.Discard)
 				f.entered = func() { time.Sleep(tt.carry) }
 				conns := pipes{make(chan net.Conn), make(chan struct{})}
-				server := httpapi.NewServer(httpapi.New(o), "")
+				server := webhost.NewServer(httpapi.New(o), "")
 				go server.Serve(conns)
 				defer server.Close()
 				client, conn := net.Pipe()
@@ -254,7 +255,7 @@ func TestSlowHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, _, _ := options(t, io.Discard)
 		conns := pipes{make(chan net.Conn), make(chan struct{})}
-		server := httpapi.NewServer(httpapi.New(o), "")
+		server := webhost.NewServer(httpapi.New(o), "")
 		go server.Serve(conns)
 		defer server.Close()
 		client, conn := net.Pipe()
@@ -283,7 +284,7 @@ func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"a", "a%2Fb", "a%252Fb", "%2e%2e/x", "a+b", "%e7%ba%a2", "%", "a//b", "a;b", `a"b`, "a%00", "%C0%AE", "a/%3F"} {
 		f.Add(seed)
 	}
-	o, ferry, _ := options(f, io.Discard)
+	o, deliverer, _ := options(f, io.Discard)
 	h := httpapi.New(o)
 	f.Fuzz(func(t *testing.T, path string) {
 		if strings.ContainsAny(path, "?#") {
@@ -297,12 +298,12 @@ func FuzzPath(f *testing.F) {
 		if err != nil {
 			t.Fatalf("net/http takes %q, which cannot be decoded", path)
 		}
-		ferry.deliveries = nil
+		deliverer.deliveries = nil
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, &http.Request{Method: http.MethodPut, URL: target, Header: bearer(anyKey), Body: http.NoBody})
 		switch {
-		case w.Code == 201 && (checkPath(want) != nil || len(ferry.deliveries) != 1 || ferry.deliveries[0].plan.Dest.Path != want):
-			t.Fatalf("%q went to %+v", path, ferry.deliveries)
+		case w.Code == 201 && (checkPath(want) != nil || len(deliverer.deliveries) != 1 || deliverer.deliveries[0].plan.Dest.Path != want):
+			t.Fatalf("%q went to %+v", path, deliverer.deliveries)
 		case w.Code == 400 && checkPath(want) == nil, w.Code != 201 && w.Code != 400:
 			t.Fatalf("%q: %d %s", path, w.Code, w.Body)
 		}

@@ -98,15 +98,15 @@ func parseSource(raw string) (ref transfer.Ref, why string) {
 		}
 		path, _, _ = strings.Cut(path, "?")
 	}
-	return ref, deceptive(path, ref.Scheme == transfer.SchemeHTTPS)
+	return ref, ambiguous(path, ref.Scheme == transfer.SchemeHTTPS)
 }
 
 func notInURL(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\#\"<>^`{|}", r) }
 
-// deceptive says why a path may mean something else to whoever decodes it again,
+// ambiguous says why a path may mean something else to whoever decodes it again,
 // or again and again. In a bucket's key a slash or a percent sign is text, but a
 // gateway before the bucket may not know that, so . and .. stay out there too.
-func deceptive(path string, web bool) string {
+func ambiguous(path string, web bool) string {
 	if web && strings.Count(path, "%") != len(escapes(path)) {
 		return "has a % without two hexadecimal digits"
 	}

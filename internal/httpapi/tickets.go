@@ -18,11 +18,11 @@ func (a *api) postTicket(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	dest, p := a.place(c, body["path"])
+	dest, p := a.authorizePath(c, body["path"])
 	if p != nil {
 		return nil, p
 	}
-	t, err := a.Ferry.Ticket(c.Context(), dest)
+	t, err := a.Deliverer.Ticket(c.Context(), dest)
 	if err != nil {
 		return nil, fromError(transfer.AsError(c.Context(), transfer.StageTicket, err))
 	}

@@ -78,7 +78,7 @@ func Demo(ctx context.Context, out io.Writer) error {
 	rows := [][]string{{"source", "cloud path", " size", " time", " MB/s", "verified by", "SHA-256"}}
 	wrong := 0
 	for _, f := range samples() {
-		row, ok := ferry(ctx, s, w, f)
+		row, ok := deliver(ctx, s, w, f)
 		rows = append(rows, row)
 		if !ok {
 			wrong++
@@ -94,8 +94,8 @@ func Demo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// ferry delivers one sample and returns its row of the table.
-func ferry(ctx context.Context, s screen, w *stack, f sample) (row []string, ok bool) {
+// deliver brings one sample to its destination and returns its row of the table.
+func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, ok bool) {
 	n, sha := f.sum()
 	fail := func(why string) ([]string, bool) {
 		return []string{f.key, s.red("✗ " + why), size(n), "", "", "", ""}, false

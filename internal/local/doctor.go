@@ -19,21 +19,21 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
-// patience is how long one step of an examination may take.
-const patience = time.Minute
+// stepTimeout is how long one step of a check may take.
+const stepTimeout = time.Minute
 
 // Doctor tries a real installation step by step with one small file for each
 // destination of the configuration, and removes the file again. It prints a tick
 // or what to do for each step. The error is nil only if every step passed.
 func Doctor(ctx context.Context, out io.Writer, getenv func(string) string) error {
-	return examine(ctx, newScreen(out), getenv, "tcbferry-doctor/"+strings.ToLower(rand.Text())+".txt")
+	return diagnose(ctx, newScreen(out), getenv, "tcbferry-doctor/"+strings.ToLower(rand.Text())+".txt")
 }
 
-// examine is Doctor with the cloud path of the small file given.
-func examine(ctx context.Context, s screen, getenv func(string) string, path string) error {
-	d := &doctor{screen: s, watch: newWatch()}
+// diagnose is Doctor with the cloud path of the small file given.
+func diagnose(ctx context.Context, s screen, getenv func(string) string, path string) error {
+	d := &doctor{screen: s, skew: newClockSkew()}
 	client := transport.NewClient()
-	client.Transport = d.watch.over(client.Transport)
+	client.Transport = d.skew.wrap(client.Transport)
 	var probe *app.Probe
 	d.step(ctx, "configuration", func(ctx context.Context) (note string, err error) {
 		if probe, err = app.NewProbe(ctx, getenv, client); err != nil {
@@ -44,11 +44,11 @@ func examine(ctx context.Context, s screen, getenv func(string) string, path str
 	if probe == nil {
 		return errors.New("the configuration cannot be used; a function with these variables does not start")
 	}
-	d.watch.look(probe.API)
+	d.skew.track(probe.API)
 	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
 	d.reader = &http.Client{Transport: client.Transport}
 	for _, dest := range probe.Destinations {
-		v := &visit{doctor: d, Destination: dest, uploader: probe.Uploader}
+		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader}
 		v.Dest.Path = path
 		v.run(ctx)
 	}
@@ -63,7 +63,7 @@ func examine(ctx context.Context, s screen, getenv func(string) string, path str
 // A doctor prints steps and counts them.
 type doctor struct {
 	screen
-	watch        *watch
+	skew         *clockSkew
 	reader       *http.Client
 	steps, wrong int
 	clockRead    bool
@@ -71,7 +71,7 @@ type doctor struct {
 
 // step runs one step and prints how it went.
 func (d *doctor) step(ctx context.Context, name string, do func(context.Context) (note string, err error)) bool {
-	limited, cancel := context.WithTimeout(ctx, patience)
+	limited, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	note, err := do(limited)
 	d.steps++
@@ -93,9 +93,9 @@ func (d *doctor) step(ctx context.Context, name string, do func(context.Context)
 	return false
 }
 
-// clock compares the clocks once, as soon as the API has answered anything.
-func (d *doctor) clock(ctx context.Context) {
-	ahead, known := d.watch.ahead()
+// checkClock compares the clocks once, as soon as the API has answered anything.
+func (d *doctor) checkClock(ctx context.Context) {
+	ahead, known := d.skew.offset()
 	if !known || d.clockRead {
 		return
 	}
@@ -112,8 +112,8 @@ func (d *doctor) clock(ctx context.Context) {
 	})
 }
 
-// A visit is the examination of one destination.
-type visit struct {
+// A destinationCheck checks one destination.
+type destinationCheck struct {
 	*doctor
 	app.Destination
 	uploader transfer.Uploader
@@ -123,19 +123,19 @@ type visit struct {
 
 // run takes the steps in order up to the first that fails. Whatever may have been
 // stored is removed.
-func (v *visit) run(ctx context.Context) {
+func (v *destinationCheck) run(ctx context.Context) {
 	id := v.AppID
 	if id == "" {
 		id = "(by its token)"
 	}
 	v.say("\napp %s, environment %s", id, v.Dest.Env)
 	asked := v.step(ctx, "access token", v.token)
-	v.clock(ctx)
+	v.checkClock(ctx)
 	if !asked || !v.step(ctx, "upload ticket", v.admit) {
-		v.clock(ctx)
+		v.checkClock(ctx)
 		return
 	}
-	v.clock(ctx)
+	v.checkClock(ctx)
 	uploaded := v.step(ctx, "upload", v.upload)
 	if uploaded {
 		v.step(ctx, "download", v.download)
@@ -143,7 +143,7 @@ func (v *visit) run(ctx context.Context) {
 	v.step(context.WithoutCancel(ctx), "removal", func(ctx context.Context) (string, error) { return v.remove(ctx, uploaded) })
 }
 
-func (v *visit) token(ctx context.Context) (string, error) {
+func (v *destinationCheck) token(ctx context.Context) (string, error) {
 	before := v.Tokens.Fetches()
 	if _, err := v.Tokens.Get(ctx); err != nil {
 		return "", err
@@ -157,12 +157,12 @@ func (v *visit) token(ctx context.Context) (string, error) {
 	return "at hand; the next step shows what WeChat thinks of it", nil
 }
 
-func (v *visit) admit(ctx context.Context) (note string, err error) {
+func (v *destinationCheck) admit(ctx context.Context) (note string, err error) {
 	v.ticket, err = v.Tickets.Ticket(ctx, v.Dest)
 	return "for " + v.Dest.Path, err
 }
 
-func (v *visit) upload(ctx context.Context) (string, error) {
+func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 	v.content = fmt.Appendf(nil, "tcbferry -doctor, %s, %s\n", time.Now().UTC().Format(time.RFC3339), rand.Text())
 	sum := md5.Sum(v.content)
 	obj := &transfer.Object{Body: io.NopCloser(bytes.NewReader(v.content)), Size: int64(len(v.content)), MD5: hex.EncodeToString(sum[:]), ContentType: "text/plain"}
@@ -179,7 +179,7 @@ func (v *visit) upload(ctx context.Context) (string, error) {
 
 const unreadable = "COS took the file, but WeChat cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
-func (v *visit) download(ctx context.Context) (string, error) {
+func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
 	if err != nil {
 		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.KindNotFound {
@@ -211,7 +211,7 @@ func (v *visit) download(ctx context.Context) (string, error) {
 }
 
 // remove deletes the file. After an upload that failed there may be none.
-func (v *visit) remove(ctx context.Context, uploaded bool) (string, error) {
+func (v *destinationCheck) remove(ctx context.Context, uploaded bool) (string, error) {
 	err := v.Tickets.Delete(ctx, v.Dest.Env, v.ticket.FileID)
 	if err == nil {
 		return "nothing is left", nil

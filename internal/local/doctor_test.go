@@ -35,23 +35,23 @@ const (
 	probePath        = "tcbferry-doctor/sample.txt"
 )
 
-// A clinic is an emulated cloud with something before it that may spoil what
+// An installation is an emulated cloud with something before it that may corrupt what
 // passes, and the environment of an installation that uses it.
-type clinic struct {
+type installation struct {
 	cloud *tcb.Cloud
 	vars  map[string]string
 }
 
-func newClinic(t *testing.T, rules tcb.Rules, spoil func(http.Handler) http.Handler, apps ...tcb.App) *clinic {
+func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) http.Handler, apps ...tcb.App) *installation {
 	t.Helper()
 	if apps == nil {
 		apps = []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}}}
 	}
-	c := &clinic{cloud: tcb.New(rules, apps...)}
+	c := &installation{cloud: tcb.New(rules, apps...)}
 	t.Cleanup(c.cloud.Close)
 	h := c.cloud.Handler()
-	if spoil != nil {
-		h = spoil(h)
+	if corrupt != nil {
+		h = corrupt(h)
 	}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -59,11 +59,11 @@ func newClinic(t *testing.T, rules tcb.Rules, spoil func(http.Handler) http.Hand
 	return c
 }
 
-// examine runs the doctor and makes sure that no secret is printed.
-func (c *clinic) examine(t *testing.T) (printed string, err error) {
+// diagnose runs the doctor and makes sure that no secret is printed.
+func (c *installation) diagnose(t *testing.T) (printed string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	err = examine(t.Context(), newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	err = diagnose(t.Context(), newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
 	printed = out.String()
 	all := printed
 	if err != nil {
@@ -95,8 +95,8 @@ const healthy = "+configuration +access token +clock +upload ticket +upload +dow
 
 func TestDoctorFindsNothing(t *testing.T) {
 	t.Parallel()
-	c := newClinic(t, tcb.DefaultRules(), nil)
-	printed, err := c.examine(t)
+	c := newInstallation(t, tcb.DefaultRules(), nil)
+	printed, err := c.diagnose(t)
 	if err != nil || steps(printed) != healthy {
 		t.Errorf("%v\n%s", err, printed)
 	}
@@ -113,19 +113,19 @@ func TestDoctorFindsNothing(t *testing.T) {
 func TestDoctorFindings(t *testing.T) {
 	t.Parallel()
 	rules := tcb.DefaultRules()
-	inject := func(f tcb.Fault) func(*clinic) { return func(c *clinic) { c.cloud.Inject(f) } }
-	set := func(name, value string) func(*clinic) { return func(c *clinic) { c.vars[name] = value } }
+	inject := func(f tcb.Fault) func(*installation) { return func(c *installation) { c.cloud.Inject(f) } }
+	set := func(name, value string) func(*installation) { return func(c *installation) { c.vars[name] = value } }
 	const beforeUpload = "+configuration +access token +clock "
 	for _, tc := range []struct {
-		name   string
-		apps   []tcb.App
-		spoil  func(http.Handler) http.Handler
-		change func(*clinic)
-		steps  string
-		advice []string
-		left   int // files that stay behind
+		name    string
+		apps    []tcb.App
+		corrupt func(http.Handler) http.Handler
+		change  func(*installation)
+		steps   string
+		advice  []string
+		left    int // files that stay behind
 	}{
-		{name: "nothing is configured", change: func(c *clinic) { clear(c.vars) },
+		{name: "nothing is configured", change: func(c *installation) { clear(c.vars) },
 			steps: "-configuration", advice: []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set", "\n                 CLOUDBASE_ENV is not set; set it to the ID"}},
 		{name: "HTTP configuration", change: set("HTTP_AUTH", "basic"),
 			steps: "-configuration", advice: []string{`HTTP_AUTH is "basic"; it may be keys, iam`, "HTTP_KEYS is not set"}},
@@ -140,7 +140,7 @@ func TestDoctorFindings(t *testing.T) {
 			steps: beforeUpload + "-upload ticket", advice: []string{"-501005: ", "check that CLOUDBASE_ENV is the environment's ID, not its name"}},
 		{name: "cloud base not enabled", apps: []tcb.App{{ID: appID, Secret: appSecret}},
 			steps: beforeUpload + "-upload ticket", advice: []string{"85088: ", "enable cloud development for the app"}},
-		{name: "fixed token is dead", change: func(c *clinic) {
+		{name: "fixed token is dead", change: func(c *installation) {
 			delete(c.vars, "WECHAT_APP_ID")
 			delete(c.vars, "WECHAT_APP_SECRET")
 			c.vars["WECHAT_ACCESS_TOKEN"] = "a-token-from-yesterday"
@@ -151,31 +151,31 @@ func TestDoctorFindings(t *testing.T) {
 			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"the connection failed", "nothing is left"}},
 		{name: "stored otherwise", change: inject(tcb.FaultNamed("upload stored corrupt")),
 			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"COS stored a file with MD5", "nothing is left"}},
-		{name: "metadata is missing", spoil: withoutField("x-cos-meta-fileid"),
+		{name: "metadata is missing", corrupt: withoutField("x-cos-meta-fileid"),
 			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"WeChat cannot read it", "without x-cos-meta-fileid", "proxy"}},
-		{name: "download not found", spoil: downloads(http.StatusNotFound, ""),
+		{name: "download not found", corrupt: downloads(http.StatusNotFound, ""),
 			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 404", "WeChat cannot read it"}},
-		{name: "download forbidden", spoil: downloads(http.StatusForbidden, ""),
+		{name: "download forbidden", corrupt: downloads(http.StatusForbidden, ""),
 			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 403", "check the environment's storage permissions"}},
-		{name: "download differs", spoil: downloads(http.StatusOK, "something else"),
+		{name: "download differs", corrupt: downloads(http.StatusOK, "something else"),
 			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"what came back (14 B) is not what was sent", "changes files"}},
 		{name: "removal refused", change: inject(tcb.FaultNamed("delete 48001")), left: 1,
 			steps: beforeUpload + "+upload ticket +upload +download -removal", advice: []string{"48001: ", "remove " + probePath + " from the environment's storage by hand"}},
-		{name: "clock behind", spoil: dated(10 * time.Minute),
+		{name: "clock behind", corrupt: dated(10 * time.Minute),
 			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"this machine's clock is about 10m0s behind WeChat's; set it"}},
-		{name: "clock ahead", spoil: dated(-2 * time.Hour),
+		{name: "clock ahead", corrupt: dated(-2 * time.Hour),
 			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"2h0m0s ahead of WeChat's; set it"}},
-		{name: "clock nearly right", spoil: dated(30 * time.Second), steps: healthy},
+		{name: "clock nearly right", corrupt: dated(30 * time.Second), steps: healthy},
 		{name: "API out of reach", change: set("WECHAT_API_URL", "http://127.0.0.1:1"),
 			steps: "+configuration -access token", advice: []string{"no answer from the WeChat API (127.0.0.1:1: connection refused)", "check that the function may reach the internet"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			c := newClinic(t, rules, tc.spoil, tc.apps...)
+			c := newInstallation(t, rules, tc.corrupt, tc.apps...)
 			if tc.change != nil {
 				tc.change(c)
 			}
-			printed, err := c.examine(t)
+			printed, err := c.diagnose(t)
 			if (err == nil) != (tc.steps == healthy) || steps(printed) != tc.steps {
 				t.Errorf("steps %q, error %v:\n%s", steps(printed), err, printed)
 			}
@@ -195,25 +195,25 @@ func TestDoctorFindings(t *testing.T) {
 // the doctor still says so.
 func TestDoctorOnAnotherClock(t *testing.T) {
 	t.Parallel()
-	c := newClinic(t, tcb.DefaultRules(), dated(20*time.Minute))
+	c := newInstallation(t, tcb.DefaultRules(), dated(20*time.Minute))
 	c.cloud.Now = func() time.Time { return time.Now().Add(20 * time.Minute) }
-	printed, err := c.examine(t)
+	printed, err := c.diagnose(t)
 	if err == nil || steps(printed) != strings.Replace(healthy, "+clock", "-clock", 1) || !strings.Contains(printed, "20m0s behind") {
 		t.Errorf("%v\n%s", err, printed)
 	}
 }
 
-// A file of an earlier examination, which could not be removed, lies in a cache.
+// A file of an earlier check, which could not be removed, lies in a cache.
 func TestDoctorReadsAnOldFile(t *testing.T) {
 	t.Parallel()
 	rules := tcb.DefaultRules()
 	rules.StaleDownloads = true
-	c := newClinic(t, rules, nil)
+	c := newInstallation(t, rules, nil)
 	c.cloud.Inject(tcb.FaultNamed("delete -1"))
-	if printed, err := c.examine(t); err == nil || !strings.Contains(printed, "by hand") {
+	if printed, err := c.diagnose(t); err == nil || !strings.Contains(printed, "by hand") {
 		t.Fatalf("%v\n%s", err, printed)
 	}
-	printed, err := c.examine(t)
+	printed, err := c.diagnose(t)
 	if err == nil || steps(printed) != strings.Replace(healthy, "+download", "-download", 1) || !strings.Contains(printed, "a cache holds an older file") {
 		t.Errorf("%v\n%s", err, printed)
 	}
@@ -226,7 +226,7 @@ func TestDoctorReadsAnOldFile(t *testing.T) {
 func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
-	c := newClinic(t, tcb.DefaultRules(), func(next http.Handler) http.Handler {
+	c := newInstallation(t, tcb.DefaultRules(), func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/tcb/batchdownloadfile" {
 				interrupt()
@@ -235,7 +235,7 @@ func TestDoctorInterrupted(t *testing.T) {
 		})
 	})
 	var out bytes.Buffer
-	err := examine(ctx, newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	err := diagnose(ctx, newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
 	if err == nil || steps(out.String()) != strings.Replace(healthy, "+download", "-download", 1) || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
@@ -249,13 +249,13 @@ func TestDoctorInterrupted(t *testing.T) {
 func TestDoctorVisitsEveryDestination(t *testing.T) {
 	t.Parallel()
 	const other = "emulated-app-secret-2"
-	c := newClinic(t, tcb.DefaultRules(), nil,
+	c := newInstallation(t, tcb.DefaultRules(), nil,
 		tcb.App{ID: appID, Secret: appSecret, Envs: []string{env, "test-1"}}, tcb.App{ID: "wx2", Secret: other, Envs: []string{"prod-2"}})
 	c.vars["ROUTES"] = `[{"from":"s3://a/","env":"test-1"},{"from":"s3://b/"},
 		{"from":"s3://c/","env":"prod-3","appId":"wx2","appSecret":"` + other + `"},
 		{"from":"s3://d/","env":"prod-2","appId":"wx2","appSecret":"` + other + `"},{"from":"s3://e/","env":"test-1","path":"e/{key}"}]`
 	c.vars["HTTP_AUTH"] = "iam" // HTTP uses CLOUDBASE_ENV, which s3://b/ does already
-	printed, err := c.examine(t)
+	printed, err := c.diagnose(t)
 	if err == nil || err.Error() != "1 of 19 steps failed" {
 		t.Errorf("error %v", err)
 	}
@@ -281,7 +281,7 @@ func TestDoctorCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newClinic(t, tcb.DefaultRules(), nil)
+	c := newInstallation(t, tcb.DefaultRules(), nil)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(appSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func Event(ctx context.Context, out io.Writer, file string) error {
 	return nil
 }
 
-// provide puts a small file under every key that is to be ferried.
+// provide puts a small file under every key that the function delivers.
 func (w *stack) provide(ctx context.Context, items []transfer.Item) error {
 	for _, item := range items {
 		if item.Err != nil || item.Reason != "" {

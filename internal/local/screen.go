@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // A screen writes for people: colours and a moving progress line only on a
@@ -40,15 +42,15 @@ func (s screen) paint(colour, text string) string {
 // progress shows how far a transfer of total bytes is until stop is called. On a
 // terminal it is one line that moves; elsewhere a line for each quarter.
 func (s screen) progress(name string, total int64, done func() int64) (stop func()) {
-	const width = 30
+	const bar = 30
 	quit, ended := make(chan struct{}), make(chan struct{})
 	start, quarter := time.Now(), int64(1)
 	draw := func() {
 		n := min(done(), total)
 		switch {
 		case s.live:
-			filled := int(n * width / max(total, 1))
-			fmt.Fprintf(s, "\r\x1b[K  %s%s %s of %s  %.0f MB/s  %s", strings.Repeat("█", filled), strings.Repeat("░", width-filled),
+			filled := int(n * bar / max(total, 1))
+			fmt.Fprintf(s, "\r\x1b[K  %s%s %s of %s  %.0f MB/s  %s", strings.Repeat("█", filled), strings.Repeat("░", bar-filled),
 				size(n), size(total), float64(n)/1e6/time.Since(start).Seconds(), name)
 		case n*4 >= quarter*total && quarter <= 4:
 			for ; n*4 >= (quarter+1)*total && quarter < 4; quarter++ {
@@ -101,11 +103,13 @@ func (s screen) table(rows [][]string) {
 	}
 }
 
-// display is how many columns of a terminal a text takes: CJK characters take two.
+// display is how many columns of a terminal a text takes: wide characters, such
+// as CJK ones, take two (Unicode Standard Annex 11).
 func display(text string) int {
 	n := utf8.RuneCountInString(text)
 	for _, r := range text {
-		if r >= 0x1100 && r <= 0x115f || r >= 0x2e80 && r <= 0xffdc {
+		switch width.LookupRune(r).Kind() {
+		case width.EastAsianWide, width.EastAsianFullwidth:
 			n++
 		}
 	}

@@ -39,13 +39,13 @@ func limited(h http.Handler) http.Handler {
 	})
 }
 
-// Serve runs an HTTP server until SIGTERM or SIGINT, then lets the requests
-// under way finish, for at most 25 s. A request ends in time for the limit that
-// the platform names.
-func Serve(srv *http.Server) error {
+// Serve serves the handler at addr until SIGTERM or SIGINT. Then it lets the
+// requests under way finish, for at most 25 s. A request ends in time for the
+// limit that the platform names.
+func Serve(h http.Handler, addr string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	srv.Handler = limited(srv.Handler)
+	srv := NewServer(limited(h), addr)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.ListenAndServe() }()
 	select {
