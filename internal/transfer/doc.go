@@ -59,8 +59,13 @@ type Object struct {
 	MD5         string
 	CRC64       string
 	CRC64NVME   string
-	ContentType string     // "" when the source has none worth keeping
-	Resumes     func() int // how often the body was reopened; nil means never
+	ContentType string // "" when the source has none worth keeping
+
+	// The headers that the source stores with the file, word for word; "" when it has
+	// none. Without its Content-Encoding a file's bytes mean something else.
+	ContentEncoding, CacheControl, ContentDisposition string
+
+	Resumes func() int // how often the body was reopened; nil means never
 }
 
 // A Source opens files. Errors are *Error: NotFound when the file does not
@@ -92,8 +97,11 @@ type Settler interface {
 
 // A Receipt is what COS answered to a POST that it accepted (wire.md B.2).
 type Receipt struct {
-	Status    int
-	ETag      string // without quotes; the MD5 of a plain object
-	CRC64     string // x-cos-hash-crc64ecma, unsigned decimal; "" when absent
-	RequestID string
+	Status int
+	ETag   string // without quotes; the MD5 of a plain object
+	CRC64  string // x-cos-hash-crc64ecma, unsigned decimal; "" when absent
+	// Encryption is x-cos-server-side-encryption; "" when absent. With any other than
+	// AES256 the ETag is no MD5.
+	Encryption string
+	RequestID  string
 }

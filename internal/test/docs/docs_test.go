@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +17,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // update: rewrite the tables of codes in docs/operations.md.
@@ -53,7 +50,7 @@ func block(t *testing.T, text, name string) (before, inside, after string) {
 // Every code that the product explains is in the tables of docs/operations.md, as
 // the product explains it.
 func TestOperationsListsEveryCode(t *testing.T) {
-	for name, table := range map[string]string{"wechat codes": wechatTable(), "cos codes": cosTable(t)} {
+	for name, table := range map[string]string{"wechat codes": wechatTable(), "cos codes": cosTable()} {
 		text := read(t, operations)
 		before, inside, after := block(t, text, name)
 		if strings.Count(table, "\n") < 30 {
@@ -88,47 +85,10 @@ func wechatTable() string {
 	return b.String()
 }
 
-// cosTable reads the table of package cospost in its source, for it is nobody
-// else's to use.
-func cosTable(t *testing.T) string {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "../../../internal/upload/cospost/codes.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts := map[string]string{} // constants
+func cosTable() string {
 	var rows []string
-	literal := func(e ast.Expr) string {
-		switch e := e.(type) {
-		case *ast.BasicLit:
-			s, _ := strconv.Unquote(e.Value)
-			return s
-		case *ast.Ident:
-			return texts[e.Name]
-		}
-		t.Fatalf("a text that is neither literal nor constant: %T", e)
-		return ""
-	}
-	for _, d := range f.Decls {
-		group, ok := d.(*ast.GenDecl)
-		if !ok {
-			continue
-		}
-		for _, spec := range group.Specs {
-			v, ok := spec.(*ast.ValueSpec)
-			if !ok || len(v.Values) != 1 {
-				continue
-			}
-			if group.Tok == token.CONST {
-				texts[v.Names[0].Name] = literal(v.Values[0])
-			} else if v.Names[0].Name == "codes" {
-				for _, e := range v.Values[0].(*ast.CompositeLit).Elts {
-					row := e.(*ast.KeyValueExpr)
-					verdict := row.Value.(*ast.CompositeLit).Elts
-					rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", literal(row.Key), strings.TrimPrefix(verdict[0].(*ast.SelectorExpr).Sel.Name, "Kind"), literal(verdict[1])))
-				}
-			}
-		}
+	for _, c := range cospost.Codes() {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", c.Code, c.Kind, c))
 	}
 	slices.Sort(rows)
 	return "| Code | Kind | Meaning, what to do |\n|---|---|---|\n" + strings.Join(rows, "")

@@ -4,62 +4,58 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
-	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-const (
-	maxAnswer = 64 << 10
-	// patience is how long the body of an answer may take.
-	patience = 15 * time.Second
-)
+// maxDocument is how much of an error document is read. COS's have less than 2 KB
+// (wire.md G3 to G5).
+const maxDocument = 64 << 10
 
-// read turns COS's answer into a receipt or an error, and reads it to its end so
-// that the connection can be used again. cancel must end the request.
-func read(ctx context.Context, resp *http.Response, cancel context.CancelFunc) (transfer.Receipt, *transfer.Error) {
-	defer time.AfterFunc(patience, cancel).Stop()
+// parseResponse turns COS's answer into a receipt or an error. It reads the answer to
+// its end, so that the connection can be used again.
+func parseResponse(ctx context.Context, resp *http.Response) (transfer.Receipt, *transfer.Error) {
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument))
 
-	id := printable(resp.Header.Get("x-cos-request-id"))
+	id := sanitizeRequestID(resp.Header.Get("x-cos-request-id"))
 	if id == "" {
-		e := fault(transfer.KindUnavailable, fmt.Sprintf("something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode))
-		e.After = retryAfter(resp.Header)
+		e := newError(transfer.KindUnavailable, "something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode)
+		e.After = transfer.RetryAfter(resp.Header, time.Now())
 		return transfer.Receipt{}, e
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
 		return transfer.Receipt{
-			Status:    resp.StatusCode,
-			ETag:      strings.Trim(resp.Header.Get("ETag"), `"`),
-			CRC64:     resp.Header.Get("x-cos-hash-crc64ecma"),
-			RequestID: id,
+			Status:     resp.StatusCode,
+			ETag:       strings.Trim(resp.Header.Get("ETag"), `"`),
+			CRC64:      resp.Header.Get("x-cos-hash-crc64ecma"),
+			Encryption: resp.Header.Get("x-cos-server-side-encryption"),
+			RequestID:  id,
 		}, nil
 	}
 	code, message := parseError(text)
 	if code == "" && err != nil {
 		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageUpload, err)
 	}
-	kind, what := judge(resp.StatusCode, code, message)
+	meaning := classify(resp.StatusCode, code, message)
 	name := code
 	if name == "" {
 		name = "no error code"
 	}
-	e := fault(kind, fmt.Sprintf("COS answered HTTP %d, %s: %s (COS request ID %s)", resp.StatusCode, name, what, id))
-	e.Code, e.After = code, retryAfter(resp.Header)
+	e := newError(meaning.Kind, "COS answered HTTP %d, %s: %s (COS request ID %s)", resp.StatusCode, name, meaning, id)
+	e.Code, e.After = code, transfer.RetryAfter(resp.Header, time.Now())
 	return transfer.Receipt{}, e
 }
 
-// parseError reads what it can of COS's error document (wire.md B.3): elements may
-// be missing or cut off, in any order and any charset. Nothing but Code and
-// Message is looked at; StringToSign, FormatString and Resource may tell of the
-// signature, so that none of it, Message included, is ever shown.
+// parseError reads what it can of COS's error document (wire.md B.3). Elements may be
+// missing or cut off, and they come in any order and charset. Only Code and Message
+// are looked at: StringToSign, FormatString and Resource may give the signature away.
+// For the same reason none of the document's text, Message included, is ever shown.
 func parseError(text []byte) (code, message string) {
 	var doc struct{ Code, Message string }
 	d := xml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(text, []byte("?"))))
@@ -73,24 +69,11 @@ func parseError(text []byte) (code, message string) {
 	return code, doc.Message
 }
 
-// retryAfter reads Retry-After: seconds or a date; 0 when it says nothing.
-func retryAfter(h http.Header) time.Duration {
-	v := h.Get("Retry-After")
-	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(s) * time.Second
-	}
-	if t, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(t).Round(time.Second))
-	}
-	return 0
-}
-
-// printable returns s if it can be shown as a request ID.
-func printable(s string) string {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return ""
-		}
+// sanitizeRequestID returns s if it can be shown as a request ID, cut at 128 bytes, and
+// else "".
+func sanitizeRequestID(s string) string {
+	if strings.Contains(s, " ") || !isPrintable(s) {
+		return ""
 	}
 	return s[:min(len(s), 128)]
 }

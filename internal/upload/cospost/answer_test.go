@@ -171,7 +171,7 @@ func TestRetryAfter(t *testing.T) {
 	p := uploader(t, transport.IdleTimeout)
 	soon := time.Now().Add(30 * time.Second).UTC().Format(http.TimeFormat)
 	for value, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "": 0, "-3": 0, "later": 0, "99999999999999999999": 0,
+		"7": 7 * time.Second, "": 0, "-3": 0, "later": 0, "99999999999999999999": 24 * time.Hour,
 		"Thu, 29 Aug 2019 07:39:34 GMT": 0, soon: 30 * time.Second,
 	} {
 		for _, id := range []string{"x-cos-request-id", "x-other"} {

@@ -2,99 +2,120 @@ package cospost
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A verdict is what an error code of COS means to us.
-type verdict struct {
-	kind transfer.Kind
-	what string // what happened and what to do
-}
-
+// Meanings and advice that several codes share.
 const (
-	ourForm   = "COS does not accept the form as tcbferry builds it; this is a fault of tcbferry or of a proxy that changes requests, please report it"
-	ourPath   = "COS does not accept this file name; change the cloud path"
-	ourLimits = "COS does not accept a file of this size; check the file and the environment's limits"
-	newTicket = "the upload ticket ran out or is no longer known; a new one is needed"
-	again     = "COS could not finish; try again later"
-	received  = "COS did not receive the file as it was sent; try again"
-	account   = "the CloudBase environment's storage refuses uploads; look at its state and bill in the console"
+	badForm       = "COS does not accept the form as tcbferry builds it"
+	reportForm    = "this is a fault of tcbferry or of a proxy that changes requests, please report it"
+	badPath       = "COS does not accept this file name"
+	changePath    = "change the cloud path"
+	badSize       = "COS does not accept a file of this size"
+	checkLimits   = "check the file and the environment's limits"
+	ticketOver    = "the upload ticket ran out or is no longer known"
+	renewTicket   = "a new one is needed"
+	unfinished    = "COS could not finish"
+	tryLater      = "try again later"
+	notReceived   = "COS did not receive the file as it was sent"
+	tryAgain      = "try again"
+	storageClosed = "the CloudBase environment's storage refuses uploads"
+	checkStorage  = "look at its state and bill in the console"
 )
 
-// codes are the error codes of POST Object, old spellings included (wire.md B.3).
-// What is a mistake in the request itself is Denied: sending it again cannot help,
-// a person must look.
-var codes = map[string]verdict{
-	"AccessDenied": {transfer.KindDenied, "the ticket does not allow this upload; check that the CloudBase environment exists and that its storage permits it"},
+// codes are the error codes of POST Object, old spellings included (wire.md B.3). A
+// mistake in the request itself is Denied, because sending the same request again
+// cannot help: a person must look.
+var codes = []transfer.Code{
+	{Code: "AccessDenied", Kind: transfer.KindDenied, Meaning: "the ticket does not allow this upload", Advice: "check that the CloudBase environment exists and that its storage permits it"},
 
-	"SignatureDoesNotMatch": {transfer.KindStale, "COS does not accept the ticket's signature; a new ticket is needed, and if that one fails too, check proxies that change the URL"},
-	"ExpiredToken":          {transfer.KindStale, newTicket},
-	"InvalidAccessKeyId":    {transfer.KindStale, newTicket},
-	"InvaildAccessKeyId":    {transfer.KindStale, newTicket},
-	"RequestTimeTooSkewed":  {transfer.KindStale, newTicket},
+	{Code: "SignatureDoesNotMatch", Kind: transfer.KindStale, Meaning: "COS does not accept the ticket's signature", Advice: "a new ticket is needed, and if that one fails too, check proxies that change the URL"},
+	{Code: "ExpiredToken", Kind: transfer.KindStale, Meaning: ticketOver, Advice: renewTicket},
+	{Code: "InvalidAccessKeyId", Kind: transfer.KindStale, Meaning: ticketOver, Advice: renewTicket},
+	{Code: "InvaildAccessKeyId", Kind: transfer.KindStale, Meaning: ticketOver, Advice: renewTicket},
+	{Code: "RequestTimeTooSkewed", Kind: transfer.KindStale, Meaning: ticketOver, Advice: renewTicket},
 
-	"EntitySizeNotMatch": {transfer.KindCorrupt, received},
-	"IncompleteBody":     {transfer.KindCorrupt, received},
-	"ImcompleteBody":     {transfer.KindCorrupt, received},
-	"BadDigest":          {transfer.KindCorrupt, received},
+	{Code: "EntitySizeNotMatch", Kind: transfer.KindCorrupt, Meaning: notReceived, Advice: tryAgain},
+	{Code: "IncompleteBody", Kind: transfer.KindCorrupt, Meaning: notReceived, Advice: tryAgain},
+	{Code: "ImcompleteBody", Kind: transfer.KindCorrupt, Meaning: notReceived, Advice: tryAgain},
+	{Code: "BadDigest", Kind: transfer.KindCorrupt, Meaning: notReceived, Advice: tryAgain},
 
-	"RequestTimeout":     {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
-	"RequestTimeOut":     {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
-	"UserNetworkTooSlow": {transfer.KindUnavailable, "the file came too slowly for COS; try again later"},
-	"UploadConflict":     {transfer.KindUnavailable, "another upload to the same path is under way; try again later"},
-	"InternalError":      {transfer.KindUnavailable, again},
-	"ServiceUnavailable": {transfer.KindUnavailable, again},
-	"SlowDown":           {transfer.KindThrottled, "COS asks for fewer requests at once; wait, then try again"},
+	{Code: "RequestTimeout", Kind: transfer.KindUnavailable, Meaning: "the file came too slowly for COS", Advice: tryLater},
+	{Code: "RequestTimeOut", Kind: transfer.KindUnavailable, Meaning: "the file came too slowly for COS", Advice: tryLater},
+	{Code: "UserNetworkTooSlow", Kind: transfer.KindUnavailable, Meaning: "the file came too slowly for COS", Advice: tryLater},
+	{Code: "UploadConflict", Kind: transfer.KindUnavailable, Meaning: "another upload to the same path is under way", Advice: tryLater},
+	{Code: "InternalError", Kind: transfer.KindUnavailable, Meaning: unfinished, Advice: tryLater},
+	{Code: "ServiceUnavailable", Kind: transfer.KindUnavailable, Meaning: unfinished, Advice: tryLater},
+	{Code: "SlowDown", Kind: transfer.KindThrottled, Meaning: "COS asks for fewer requests at once", Advice: "wait, then try again"},
 
-	"EntityTooLarge":           {transfer.KindRefused, ourLimits},
-	"EntityTooSmall":           {transfer.KindRefused, ourLimits},
-	"MaxMessageLengthExceeded": {transfer.KindRefused, ourLimits},
-	"KeyTooLong":               {transfer.KindRefused, ourPath},
-	"InvalidObjectName":        {transfer.KindRefused, ourPath},
-	"InvalidURI":               {transfer.KindRefused, ourPath},
+	{Code: "EntityTooLarge", Kind: transfer.KindRefused, Meaning: badSize, Advice: checkLimits},
+	{Code: "EntityTooSmall", Kind: transfer.KindRefused, Meaning: badSize, Advice: checkLimits},
+	{Code: "MaxMessageLengthExceeded", Kind: transfer.KindRefused, Meaning: badSize, Advice: checkLimits},
+	{Code: "KeyTooLong", Kind: transfer.KindRefused, Meaning: badPath, Advice: changePath},
+	{Code: "InvalidObjectName", Kind: transfer.KindRefused, Meaning: badPath, Advice: changePath},
+	{Code: "InvalidURI", Kind: transfer.KindRefused, Meaning: badPath, Advice: changePath},
 
-	"PaymentRequired":            {transfer.KindDenied, "the Tencent Cloud account is in arrears; settle the bill"},
-	"AccessForbidden":            {transfer.KindDenied, account},
-	"InvalidObjectState":         {transfer.KindDenied, "the file that is stored under this path cannot be overwritten as it is archived; restore or delete it"},
-	"NoSuchBucket":               {transfer.KindDenied, "the CloudBase environment's storage does not exist; check the environment ID"},
-	"ObjectLocked":               {transfer.KindDenied, "the file that is stored under this path is locked; unlock it or change the cloud path"},
-	"PathConflict":               {transfer.KindDenied, "the path is in conflict with what is stored there; change the cloud path or delete what stands in its way"},
-	"InvalidBucketState":         {transfer.KindDenied, account},
-	"DomainAuditFailed":          {transfer.KindDenied, account},
-	"UnavailableForLegalReasons": {transfer.KindDenied, account},
+	{Code: "PaymentRequired", Kind: transfer.KindDenied, Meaning: "the Tencent Cloud account is in arrears", Advice: "settle the bill"},
+	{Code: "AccessForbidden", Kind: transfer.KindDenied, Meaning: storageClosed, Advice: checkStorage},
+	{Code: "InvalidObjectState", Kind: transfer.KindDenied, Meaning: "the file that is stored under this path cannot be overwritten as it is archived", Advice: "restore or delete it"},
+	{Code: "NoSuchBucket", Kind: transfer.KindDenied, Meaning: "the CloudBase environment's storage does not exist", Advice: "check the environment ID"},
+	{Code: "ObjectLocked", Kind: transfer.KindDenied, Meaning: "the file that is stored under this path is locked", Advice: "unlock it or change the cloud path"},
+	{Code: "PathConflict", Kind: transfer.KindDenied, Meaning: "the path is in conflict with what is stored there", Advice: "change the cloud path or delete what stands in its way"},
+	{Code: "InvalidBucketState", Kind: transfer.KindDenied, Meaning: storageClosed, Advice: checkStorage},
+	{Code: "DomainAuditFailed", Kind: transfer.KindDenied, Meaning: storageClosed, Advice: checkStorage},
+	{Code: "UnavailableForLegalReasons", Kind: transfer.KindDenied, Meaning: storageClosed, Advice: checkStorage},
 
-	"MalformedPOSTRequest":                {transfer.KindDenied, ourForm},
-	"IncorrectNumberOfFilesInPostRequest": {transfer.KindDenied, ourForm},
-	"RequestIsNotMultiPartContent":        {transfer.KindDenied, ourForm},
-	"UserKeyMustBeSpecified":              {transfer.KindDenied, ourForm},
-	"MaxPostPreDataLengthExceededError":   {transfer.KindDenied, ourForm},
-	"InvalidDigest":                       {transfer.KindDenied, ourForm},
-	"InvalidArgument":                     {transfer.KindDenied, ourForm},
-	"InvalidRequest":                      {transfer.KindDenied, ourForm},
-	"InvalidPolicyDocument":               {transfer.KindDenied, ourForm},
-	"MethodNotAllowed":                    {transfer.KindDenied, ourForm},
-	"MissingContentLength":                {transfer.KindDenied, ourForm},
-	"NotImplemented":                      {transfer.KindDenied, ourForm},
+	{Code: "MalformedPOSTRequest", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "IncorrectNumberOfFilesInPostRequest", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "RequestIsNotMultiPartContent", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "UserKeyMustBeSpecified", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "MaxPostPreDataLengthExceededError", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "InvalidDigest", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "InvalidArgument", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "InvalidRequest", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "InvalidPolicyDocument", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "MethodNotAllowed", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "MissingContentLength", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
+	{Code: "NotImplemented", Kind: transfer.KindDenied, Meaning: badForm, Advice: reportForm},
 }
 
-// judge goes by the code, for the status deceives (ExpiredToken is a 400), and by
-// the status only where the code is unknown. An AccessDenied is told by its
-// message: an expired ticket is refused under the same code (wire.md B.3).
-func judge(status int, code, message string) (transfer.Kind, string) {
+// Codes returns every error code of POST Object that has its own explanation.
+func Codes() []transfer.Code { return slices.Clone(codes) }
+
+// unknownCode is what a code means that is not in the table.
+var unknownCode = transfer.Code{
+	Kind:    transfer.KindDenied,
+	Meaning: "COS refuses the upload for a reason that tcbferry does not know",
+	Advice:  "look the code up in the COS documentation, or ask Tencent's support with the request ID",
+}
+
+// classify goes by the code first, because the status deceives (ExpiredToken is a 400),
+// and by the status only where the code is unknown. COS refuses an expired ticket as
+// AccessDenied too, so that the message decides there (wire.md B.3).
+func classify(status int, code, message string) transfer.Code {
 	if code == "AccessDenied" && strings.Contains(strings.ToLower(message), "expired") {
-		return transfer.KindStale, newTicket
+		code = "ExpiredToken"
 	}
-	if v, ok := codes[code]; ok {
-		return v.kind, v.what
-	}
-	switch {
+	switch known := lookUp(code); {
+	case known != nil:
+		return *known
 	case status == http.StatusTooManyRequests:
-		v := codes["SlowDown"]
-		return v.kind, v.what
+		return *lookUp("SlowDown")
 	case status >= 500:
-		return transfer.KindUnavailable, again
+		return *lookUp("InternalError")
 	}
-	return transfer.KindDenied, "COS refuses the upload for a reason that tcbferry does not know; look the code up in the COS documentation, or ask Tencent's support with the request ID"
+	return unknownCode
+}
+
+// lookUp returns the row of a code, nil when there is none.
+func lookUp(code string) *transfer.Code {
+	for i := range codes {
+		if codes[i].Code == code {
+			return &codes[i]
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package cospost
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"mime"
 	"strings"
 
@@ -20,54 +21,77 @@ const (
 	fileField = disposition + "file\"; filename=\"file\"\r\n\r\n"
 )
 
-// frame builds in b what stands before and after the file, and the header that names
-// the boundary. The file part has no Content-Type: COS ignores it there.
-func frame(b []byte, t transfer.Ticket, contentType string) (head, tail []byte, header string, err error) {
+// A form is what stands around the file in the request's body.
+type form struct {
+	head, tail  []byte
+	contentType string // of the request; it names the boundary
+}
+
+// buildForm writes the fields of the ticket, then those of the object that are worth
+// keeping, then the header of the file part. That part has no Content-Type because
+// COS ignores it there.
+func buildForm(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 	var random [16]byte
 	rand.Read(random[:])
 	boundary := hex.EncodeToString(random[:])
 
-	head = b[:0]
+	head := make([]byte, 0, 2<<10) // a usual form has about 1.4 KB (wire.md section 0)
 	field := func(name, value string) {
-		head = append(head, "--"...)
-		head = append(head, boundary...)
-		head = append(head, "\r\n"+disposition...)
-		head = append(head, name...)
-		head = append(head, "\"\r\n\r\n"...)
-		head = append(head, value...)
-		head = append(head, "\r\n"...)
+		head = fmt.Appendf(head, "--%s\r\n%s%s\"\r\n\r\n%s\r\n", boundary, disposition, name, value)
 	}
 	for _, f := range t.Fields() {
 		if f.Value == "" {
 			// Without x-cos-meta-fileid COS would store a file that nobody can read.
-			return nil, nil, "", fault(transfer.KindUnavailable, "WeChat's upload ticket lacks "+f.Name+"; try again later")
+			return nil, newError(transfer.KindUnavailable, "WeChat's upload ticket lacks %s; try again later", f.Name)
 		}
 		field(f.Name, f.Value)
 	}
-	if worthKeeping(contentType) {
-		field("Content-Type", contentType)
+	for _, f := range objectFields(obj) {
+		field(f.Name, f.Value)
 	}
-	head = append(head, "--"...)
-	head = append(head, boundary...)
-	head = append(head, "\r\n"+fileField...)
+	head = fmt.Appendf(head, "--%s\r\n%s", boundary, fileField)
 	if len(head) > maxHead {
-		return nil, nil, "", fault(transfer.KindRefused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
+		return nil, newError(transfer.KindRefused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
 	}
-	n := len(head)
-	all := append(head, "\r\n--"+boundary+"--\r\n"...)
-	return all[:n], all[n:], "multipart/form-data; boundary=" + boundary, nil
+	return &form{head, []byte("\r\n--" + boundary + "--\r\n"), "multipart/form-data; boundary=" + boundary}, nil
 }
 
-// worthKeeping reports whether a content type says something. The stores' defaults
-// do not: COS would keep them, and browsers would download where they might show
-// (wire.md B.1).
-func worthKeeping(contentType string) bool {
-	for i := range len(contentType) {
-		if c := contentType[i]; c < ' ' || c > '~' {
-			return false
+// maxValue bounds what is taken over of a source's header, so that the fields always
+// fit into maxHead. It is a guess: real ones are far shorter.
+const maxValue = 1 << 10
+
+// objectFields are the form fields that COS stores as headers of the file (wire.md
+// B.1). A value that no header can hold is left out.
+func objectFields(obj *transfer.Object) []transfer.Field {
+	fields := make([]transfer.Field, 0, 4)
+	for _, f := range []transfer.Field{
+		{Name: "Content-Type", Value: obj.ContentType},
+		{Name: "Content-Encoding", Value: obj.ContentEncoding},
+		{Name: "Cache-Control", Value: obj.CacheControl},
+		{Name: "Content-Disposition", Value: obj.ContentDisposition},
+	} {
+		if f.Value != "" && len(f.Value) <= maxValue && isPrintable(f.Value) && (f.Name != "Content-Type" || isTelling(f.Value)) {
+			fields = append(fields, f)
 		}
 	}
+	return fields
+}
+
+// isTelling reports whether a content type says something. The stores' defaults do
+// not: COS would keep them, and browsers would download what they could show
+// (wire.md B.1).
+func isTelling(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	return err == nil && strings.Contains(kind, "/") && len(contentType) <= 255 &&
 		kind != "application/octet-stream" && kind != "binary/octet-stream"
+}
+
+// isPrintable reports whether s is printable ASCII, blanks included.
+func isPrintable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -163,6 +163,40 @@ func TestContentType(t *testing.T) {
 	}
 }
 
+// What a source stores with a file is stored with it in the cloud, so that gzip bytes
+// stay readable (wire.md B.1). What no header can hold stays behind.
+func TestHeadersOfTheSourceAreCarried(t *testing.T) {
+	t.Parallel()
+	url, got := taking(t)
+	p := uploader(t, transport.IdleTimeout)
+	set := map[string]func(*transfer.Object, string){
+		"Content-Encoding":    func(o *transfer.Object, v string) { o.ContentEncoding = v },
+		"Cache-Control":       func(o *transfer.Object, v string) { o.CacheControl = v },
+		"Content-Disposition": func(o *transfer.Object, v string) { o.ContentDisposition = v },
+	}
+	for name, set := range set {
+		for value, sent := range map[string]bool{
+			"gzip":                             true,
+			"attachment; filename=\"a b.png\"": true,
+			strings.Repeat("a", 1024):          true,
+			"":                                 false,
+			"gzip\r\nx-cos-acl: public":        false,
+			"attachment; filename=中文":          false,
+			strings.Repeat("a", 1025):          false,
+		} {
+			obj := text("x")
+			set(obj, value)
+			if _, err := p.Upload(t.Context(), ticket(url+"/x"), obj); err != nil {
+				t.Fatal(err)
+			}
+			fields, _ := parsed(t, <-got)
+			if has := len(fields) == 5 && fields[4] == (transfer.Field{Name: name, Value: value}); has != sent || !sent && len(fields) != 4 {
+				t.Errorf("%s %q: fields %q; want it sent: %v", name, value, fields, sent)
+			}
+		}
+	}
+}
+
 func TestURLIsUsedAsReturned(t *testing.T) {
 	t.Parallel()
 	lines := make(chan string, 1)

@@ -31,6 +31,10 @@ func TestReceipt(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", status, got, err, want)
 		}
 	}
+	cos := answering(t, strings.Replace(accepted, "\r\n\r\n", "\r\nx-cos-server-side-encryption: cos/kms\r\n\r\n", 1))
+	if got, err := p.Upload(t.Context(), ticket(cos.url), text("[Object Content]")); err != nil || got.Encryption != "cos/kms" {
+		t.Errorf("encrypted: %+v, %v", got, err)
+	}
 }
 
 // Only COS's own word counts.
@@ -64,6 +68,26 @@ func TestSuccessBeforeTheWholeFile(t *testing.T) {
 	})
 	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
 	wants(t, err, transfer.KindCorrupt, "before it had the whole file")
+}
+
+// hasty answers when it has read all but the last bytes of a request.
+type hasty struct{ unread int64 }
+
+func (h hasty) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, err := io.CopyN(io.Discard, iotest.OneByteReader(req.Body), req.ContentLength-h.unread); err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: 204, Header: http.Header{"X-Cos-Request-Id": {"NWQ2"}}, Body: http.NoBody}, nil
+}
+
+// A form without its last byte is not whole, although all of the file has left.
+func TestSuccessBeforeTheClosingBoundary(t *testing.T) {
+	t.Parallel()
+	_, err := cospost.New(hasty{1}).Upload(t.Context(), ticket("http://cos/x"), text("x"))
+	wants(t, err, transfer.KindCorrupt, "before it had the whole file")
+	if _, err := cospost.New(hasty{0}).Upload(t.Context(), ticket("http://cos/x"), text("x")); err != nil {
+		t.Error(err)
+	}
 }
 
 type zeros struct{}
@@ -140,8 +164,8 @@ func (g *guarded) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Hazard: net/http reads a request's body for as long as it likes, Post does not
-// let it. The refusal is told by its code although COS closes on a busy sender.
+// Hazard: net/http reads a request's body for as long as it likes, Upload does not
+// allow it. The refusal is told by its code although COS closes on a busy sender.
 func TestFileIsNotTouchedAfterAnEarlyRefusal(t *testing.T) {
 	t.Parallel()
 	cos, _ := listen(t, func(c net.Conn) {
@@ -155,7 +179,7 @@ func TestFileIsNotTouchedAfterAnEarlyRefusal(t *testing.T) {
 		file.back.Store(true)
 		e := wants(t, err, transfer.KindStale, "AccessDenied")
 		if file.misused.Load() {
-			t.Fatal("the file was read after Post had returned")
+			t.Fatal("the file was read after Upload had returned")
 		}
 		if e.Code != "AccessDenied" || file.read.Load() == 1<<30 {
 			t.Fatalf("code %q after %d bytes", e.Code, file.read.Load())
@@ -174,7 +198,7 @@ func (r rude) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 204, Header: http.Header{"X-Cos-Request-Id": {"NWQ2"}}, Body: http.NoBody}, nil
 }
 
-func TestPostWaitsForTheReadUnderWay(t *testing.T) {
+func TestUploadWaitsForTheReadUnderWay(t *testing.T) {
 	t.Parallel()
 	r := rude{make(chan error)}
 	for range 100 {
@@ -183,7 +207,7 @@ func TestPostWaitsForTheReadUnderWay(t *testing.T) {
 		file.back.Store(true)
 		wants(t, err, transfer.KindCorrupt, "before it had the whole file")
 		if err := <-r.reading; err == nil || file.misused.Load() {
-			t.Fatalf("the file was read after Post had returned (%v)", err)
+			t.Fatalf("the file was read after Upload had returned (%v)", err)
 		}
 	}
 }
