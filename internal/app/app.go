@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"sync"
 
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/config/secret"
@@ -21,12 +24,12 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// An app is the stages behind a front: the courier with all it needs.
+// An app is a wired function: the deliverer with all that it needs.
 type app struct {
 	config.Config
-	courier  *delivery.Deliverer
-	journal  *telemetry.Logger
-	accounts accounts
+	deliverer *delivery.Deliverer
+	logger    *telemetry.Logger
+	accounts  accounts
 
 	toAPI, toCOS, toS3 *http.Transport // for warm; toS3 is nil where S3 is not configured
 }
@@ -34,18 +37,18 @@ type app struct {
 // build wires the stages by the configuration. It resolves the secrets, so that
 // one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
-	a := &app{Config: c, journal: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
+	a := &app{Config: c, logger: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
 	a.toAPI, a.toCOS = transport.NewTransport(), transport.NewTransport()
-	accounts, err := connect(ctx, c, a.toAPI)
-	stores, serr := stores(ctx, c, func(t *http.Transport) { transport.Tune(t); a.toS3 = t })
-	if err = errors.Join(err, serr); err != nil {
+	var err error
+	a.accounts, err = connect(ctx, c, a.toAPI)
+	stores, storeErr := newStores(ctx, c, func(t *http.Transport) { transport.Tune(t); a.toS3 = t })
+	if err = errors.Join(err, storeErr); err != nil {
 		return nil, err
 	}
-	a.accounts = accounts
-	a.courier = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: accounts, Uploader: cospost.New(transport.Client(a.toCOS, transport.IdleTimeout).Transport)}
+	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(transport.Client(a.toCOS, transport.IdleTimeout).Transport)}
 	settlers := settlers{}
 	for scheme, store := range stores {
-		a.courier.Sources[scheme] = store
+		a.deliverer.Sources[scheme] = store
 		switch c.OnDelivered {
 		case config.Tag:
 			settlers[scheme] = s3source.Tagger{Store: store}
@@ -53,42 +56,45 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 			settlers[scheme] = s3source.Deleter{Store: store}
 		}
 	}
-	a.courier.Settler = settlers
+	a.deliverer.Settler = settlers
 	return a, nil
 }
 
 // An account is what one app's tickets come from.
 type account struct {
-	tokens wechat.Tokens
-	desk   *wechat.TicketIssuer
+	tokens  wechat.Tokens
+	tickets *wechat.TicketIssuer
 }
 
 // accounts are a configuration's apps by their names in it. They are a
 // transfer.TicketIssuer.
 type accounts map[string]account
 
-// connect makes the accounts of a configuration and resolves their secrets.
+// connect makes the accounts of a configuration. It resolves their secrets at the
+// same time, so that several that cannot be read take no longer than one: Lambda
+// ends a start after 10 s.
 func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (accounts, error) {
 	api := wechat.NewAPI(toAPI, c.API)
+	names := slices.Sorted(maps.Keys(c.Apps))
+	sources, errs := make([]wechat.Tokens, len(names)), make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { sources[i], errs[i] = newTokens(ctx, api, toAPI, c.Apps[name]) })
+	}
+	wg.Wait()
 	all := accounts{}
-	var errs []error
-	for name, spec := range c.Apps {
-		tokens, err := tokens(ctx, api, toAPI, spec)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all[name] = account{tokens, wechat.NewTicketIssuer(api, tokens, c.PlainHTTP)}
+	for i, name := range names {
+		all[name] = account{sources[i], wechat.NewTicketIssuer(api, sources[i], c.PlainHTTP)}
 	}
 	return all, errors.Join(errs...)
 }
 
 func (a accounts) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
-	return a[dest.App].desk.Ticket(ctx, dest)
+	return a[dest.App].tickets.Ticket(ctx, dest)
 }
 
-// tokens makes the token source that a specification describes.
-func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, spec config.Tokens) (wechat.Tokens, error) {
+// newTokens makes the token source that a specification describes.
+func newTokens(ctx context.Context, api *wechat.API, toTokenServer http.RoundTripper, spec config.Tokens) (wechat.Tokens, error) {
 	resolve := func(name string, value transfer.Secret) (transfer.Secret, error) {
 		s, err := secret.Resolve(ctx, value)
 		if err != nil {
@@ -104,7 +110,7 @@ func tokens(ctx context.Context, api *wechat.API, toBroker http.RoundTripper, sp
 		return wechat.TokenFile(spec.TokenFile), nil
 	case !spec.Broker.Empty():
 		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
-		return wechat.TokenServer(toBroker, s.Reveal()), err
+		return wechat.TokenServer(toTokenServer, s.Reveal()), err
 	case spec.CloudBaseFile != "":
 		return wechat.CloudBaseTokenFile(spec.CloudBaseFile), nil
 	}
@@ -123,10 +129,10 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 	return nil
 }
 
-// stores are the stores that this function can read, by scheme: COS always, for
+// newStores makes the stores that this function can read, by scheme: COS always, for
 // its credentials come with each invocation, S3 where AWS credentials are
 // configured. tuneS3 is transport.Tune, and may keep the transport that it gets.
-func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
+func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
 	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: transport.Tune})
 	if err != nil {
 		return nil, err
@@ -142,8 +148,8 @@ func stores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) 
 
 // fetches counts the requests for access tokens so far.
 func (a *app) fetches() (n int64) {
-	for _, account := range a.accounts {
-		n += account.tokens.Fetches()
+	for _, acc := range a.accounts {
+		n += acc.tokens.Fetches()
 	}
 	return n
 }

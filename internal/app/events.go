@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/config"
@@ -28,19 +29,20 @@ type EventNotUnderstood struct{ why *transfer.Error }
 
 func (e *EventNotUnderstood) Error() string { return e.why.Error() }
 
-// Misconfigured is the error of an environment that cannot be used. On SCF, where
-// it fails an invocation, its type name is shown.
+// Misconfigured is the error of an environment that cannot be used. It names the
+// variables. On SCF, where it fails an invocation, its type name is shown.
 type Misconfigured struct{ error }
 
-// Events returns the handler of an event function. It writes its journal to out.
+// Events returns the handler of an event function. It writes its log to out. Its
+// error is a Misconfigured.
 func Events(ctx context.Context, host event.Host, getenv func(string) string, out io.Writer) (Handler, error) {
 	c, err := config.Load(getenv)
 	if err != nil {
-		return nil, err
+		return nil, Misconfigured{err}
 	}
 	a, err := build(ctx, c, out)
 	if err != nil {
-		return nil, err
+		return nil, Misconfigured{err}
 	}
 	if host == Lambda {
 		a.warm(ctx)
@@ -48,49 +50,60 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 	return func(ctx context.Context, payload []byte) ([]byte, error) { return a.event(ctx, host, payload) }, nil
 }
 
-// event is one invocation: Decode, Plan, Carry, Reply.
+// event is one invocation: Decode, Plan, deliver, Reply.
 func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply []byte, err error) {
+	defer a.recoverPanic(ctx, func(e *transfer.Error) { err = &EventNotUnderstood{e} })
 	start, fetched := time.Now(), a.fetches()
-	defer a.survive(ctx, func(e *transfer.Error) { err = &EventNotUnderstood{e} })
-	ctx, cancel := delivery.WithReserve(ctx)
-	defer cancel()
 	env, derr := event.Decode(payload, host)
 	if derr != nil {
 		e := transfer.AsError(ctx, transfer.StageDecode, derr)
-		a.journal.Log().ErrorContext(ctx, "event not understood", "error", e.What)
+		a.logger.Log().ErrorContext(ctx, "event not understood", "error", e.What)
 		return nil, &EventNotUnderstood{e}
 	}
-	outs := delivery.DeliverAll(ctx, env.Items, event.Dedupe(env.Items), func(ctx context.Context, i int) transfer.Outcome {
-		o := a.item(ctx, env.Items[i])
-		a.journal.File(ctx, &o)
-		return o
+	ctx, cancel := delivery.WithReserve(ctx, len(env.Items))
+	defer cancel()
+	plans := make([]transfer.Outcome, len(env.Items))
+	for i, item := range env.Items {
+		plans[i] = a.plan(ctx, item)
+	}
+	var mu sync.Mutex
+	var reported []transfer.Outcome // without the copies that other items share
+	outs := delivery.DeliverAll(ctx, plans, a.deliver, func(o *transfer.Outcome) {
+		a.logger.File(ctx, o)
+		mu.Lock()
+		defer mu.Unlock()
+		reported = append(reported, *o)
 	})
-	a.journal.Invocation(ctx, outs, a.fetches()-fetched, time.Since(start))
+	a.logger.Invocation(ctx, reported, a.fetches()-fetched, time.Since(start))
 	return env.Reply(outs, event.ReplyOptions{PartialBatch: a.Partial})
 }
 
-// item answers one item: what the event or the routes decide needs no courier.
-func (a *app) item(ctx context.Context, item transfer.Item) (o transfer.Outcome) {
-	defer a.survive(ctx, func(e *transfer.Error) {
-		o = transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: e}
-	})
+// plan routes one item. The outcome is final if the event or the routes decide
+// that nothing is to be delivered.
+func (a *app) plan(ctx context.Context, item transfer.Item) (o transfer.Outcome) {
+	o = transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: item.Err, Reason: item.Reason}
 	if item.Err != nil || item.Reason != "" {
-		return transfer.Outcome{Plan: transfer.Plan{Item: item}, Err: item.Err, Reason: item.Reason}
+		return o
 	}
-	plan, reason, err := a.Table.Plan(item)
-	if err != nil || reason != "" {
-		return transfer.Outcome{Plan: plan, Err: err, Reason: reason}
-	}
-	return a.courier.Carry(ctx, plan)
+	defer a.recoverPanic(ctx, func(e *transfer.Error) { o.Err = e })
+	o.Plan, o.Reason, o.Err = a.Table.Plan(item)
+	return o
 }
 
-// survive turns a panic into an error, so that one file or event does not take
-// the process and the others with it. Of the panic's value only the type is
-// logged: anything else might hold a secret.
-func (a *app) survive(ctx context.Context, fail func(*transfer.Error)) {
+// deliver is Deliverer.Deliver without its panics.
+func (a *app) deliver(ctx context.Context, p transfer.Plan) (o transfer.Outcome) {
+	defer a.recoverPanic(ctx, func(e *transfer.Error) { o = transfer.Outcome{Plan: p, Err: e} })
+	return a.deliverer.Deliver(ctx, p)
+}
+
+// recoverPanic turns a panic into an error, so that the process and the other
+// files go on. Of the panic's value only the type is logged, because the rest
+// might hold a secret.
+func (a *app) recoverPanic(ctx context.Context, fail func(*transfer.Error)) {
 	if r := recover(); r != nil {
-		a.journal.Log().ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-		fail(&transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "Panic",
-			What: "tcbferry itself failed on this; the log has the stack, please report it"})
+		a.logger.Log().ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		err := transfer.Errorf(transfer.StageOpen, transfer.KindUnavailable, "tcbferry itself failed on this; the log has the stack, please report it")
+		err.Code = "Panic"
+		fail(err)
 	}
 }

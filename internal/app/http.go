@@ -18,45 +18,52 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A front is what only an HTTP function is configured with, parsed.
-type front struct {
+// An httpConfig is a Config with what only an HTTP function reads, parsed.
+type httpConfig struct {
 	config.Config
 	keys    httpapi.Keys
 	allowed httpapi.Sources
 	origins httpapi.Origins
 }
 
-func loadFront(getenv func(string) string) (f front, err error) {
-	f.Config, err = config.LoadHTTP(getenv)
+func loadHTTP(getenv func(string) string) (c httpConfig, err error) {
+	c.Config, err = config.LoadHTTP(getenv)
 	errs := []error{err}
 	named := func(name string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %w", name, err))
 		}
 	}
-	f.keys, err = httpapi.ParseKeys(f.HTTP.Keys)
+	c.keys, err = httpapi.ParseKeys(c.HTTP.Keys)
 	named("HTTP_KEYS", err)
-	f.allowed, err = httpapi.ParseSources(f.HTTP.Sources)
+	c.allowed, err = httpapi.ParseSources(c.HTTP.Sources)
 	named("HTTP_SOURCES", err)
-	f.origins, err = httpapi.ParseOrigins(f.HTTP.Origins)
+	c.origins, err = httpapi.ParseOrigins(c.HTTP.Origins)
 	named("HTTP_CORS_ORIGINS", err)
-	return f, errors.Join(errs...)
+	return c, errors.Join(errs...)
 }
 
-// HTTP returns the handler of an HTTP function. It writes its journal to out.
+// maxRetryWait is how long a request may wait for retries in all. API Gateway
+// answers in our place after 29 s
+// (docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+const maxRetryWait = 20 * time.Second
+
+// HTTP returns the handler of an HTTP function. It writes its log to out. Its
+// error is a Misconfigured.
 func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out io.Writer) (http.Handler, error) {
-	c, err := loadFront(getenv)
+	c, err := loadHTTP(getenv)
 	if err != nil {
-		return nil, err
+		return nil, Misconfigured{err}
 	}
 	a, err := build(ctx, c.Config, out)
 	if err != nil {
-		return nil, err
+		return nil, Misconfigured{err}
 	}
+	a.deliverer.MaxRetryWait, a.deliverer.SourceFirst = maxRetryWait, true
 	if host == Lambda {
 		a.warm(ctx)
 	}
-	open := maps.Clone(a.courier.Sources)
+	open := maps.Clone(a.deliverer.Sources)
 	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
 	return httpapi.New(httpapi.Options{
 		Deliverer: httpDeliverer{a},
@@ -67,25 +74,25 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		Sources:   c.allowed,
 		Open:      open,
 		Origins:   c.origins,
-		Log:       a.journal.Log(),
+		Log:       a.logger.Log(),
 	}), nil
 }
 
 // httpDeliverer is the app as package httpapi needs it.
 type httpDeliverer struct{ *app }
 
-func (f httpDeliverer) Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
-	start, fetched := time.Now(), f.fetches()
-	ctx, cancel := delivery.WithReserve(ctx)
+func (d httpDeliverer) Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+	start, fetched := time.Now(), d.fetches()
+	ctx, cancel := delivery.WithReserve(ctx, 1)
 	defer cancel()
-	o := f.courier.CarryFrom(ctx, src, p)
-	f.journal.File(ctx, &o)
-	f.journal.Invocation(ctx, []transfer.Outcome{o}, f.fetches()-fetched, time.Since(start))
+	o := d.deliverer.DeliverFrom(ctx, src, p)
+	d.logger.File(ctx, &o)
+	d.logger.Invocation(ctx, []transfer.Outcome{o}, d.fetches()-fetched, time.Since(start))
 	return o
 }
 
-func (f httpDeliverer) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
-	ctx, cancel := delivery.WithReserve(ctx)
+func (d httpDeliverer) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
+	ctx, cancel := delivery.WithReserve(ctx, 1)
 	defer cancel()
-	return f.courier.Ticket(ctx, d)
+	return d.deliverer.Ticket(ctx, dest)
 }

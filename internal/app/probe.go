@@ -14,8 +14,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// A Probe is an installation's stages after the source, apart from each other,
-// for somebody who tries them one by one.
+// A Probe holds an installation's stages after the source one by one, so that a
+// caller can try each alone.
 type Probe struct {
 	Destinations []Destination // each app and environment once, in the order of the configuration
 	API          []string      // base URLs of the WeChat API
@@ -37,15 +37,15 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	c, err := config.Load(getenv)
 	routes := c.Table.Routes
 	if slices.ContainsFunc(httpVariables, func(name string) bool { return getenv(name) != "" }) {
-		front, ferr := loadFront(getenv)
-		err = distinct(err, ferr)
-		maps.Copy(c.Apps, front.Apps) // the single destination's, if it is not there already
-		routes = append(routes, front.Table.Routes...)
+		httpConf, httpErr := loadHTTP(getenv)
+		err = joinUnique(err, httpErr)
+		maps.Copy(c.Apps, httpConf.Apps) // the single destination's, if it is not there already
+		routes = append(routes, httpConf.Table.Routes...)
 	}
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := connect(ctx, c, client.Transport)
+	all, err := connect(ctx, c, client.Transport)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {
-			account := accounts[r.App]
-			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, account.tokens, account.desk})
+			acc := all[r.App]
+			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, acc.tokens, acc.tickets})
 		}
 	}
 	return p, nil
@@ -63,8 +63,9 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 // httpVariables are those that only the HTTP functions read.
 var httpVariables = []string{"HTTP_KEYS", "HTTP_AUTH", "HTTP_SOURCES", "HTTP_CORS_ORIGINS"}
 
-// distinct joins what two readings of one environment complain of, each line once.
-func distinct(errs ...error) error {
+// joinUnique joins the mistakes that two readings of one environment found, each
+// line once.
+func joinUnique(errs ...error) error {
 	err := errors.Join(errs...)
 	if err == nil {
 		return nil

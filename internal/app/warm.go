@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/x509"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -15,36 +14,32 @@ import (
 )
 
 const (
-	// usualCOS is where the ticket in WeChat's own documentation leads: CloudBase
-	// environments usually are in Shanghai (wire.md section 0). A ticket that leads
-	// elsewhere leaves the connection unused.
-	usualCOS = "https://cos.ap-shanghai.myqcloud.com"
-	// warmth bounds warm; Lambda gives a start 10 s.
-	warmth = 2 * time.Second
+	// defaultCOSHost is where the ticket in WeChat's own documentation leads, because
+	// most CloudBase environments are in Shanghai (wire.md section 0). A ticket that
+	// leads elsewhere leaves the connection unused.
+	defaultCOSHost = "https://cos.ap-shanghai.myqcloud.com"
+	// warmTimeout bounds warm. Lambda gives a start 10 s, and a host that cannot be
+	// reached must not spend them. 2 s is several handshakes around the world.
+	warmTimeout = 2 * time.Second
 )
 
-// warm opens the connections that the first file will need, so far as it is known
-// where they lead, and sends nothing over them. Lambda lends a whole CPU until the
-// first poll; afterwards the smallest function would wait 14 times as long for root
-// certificates and handshakes. What cannot be opened shows in the first request.
+// warm reads the root certificates and opens the connections that the first file
+// will need, where it is known where they lead. It sends nothing over them. Lambda
+// lends a start a whole CPU; after that the smallest function has a fourteenth of
+// one. A connection that cannot be opened shows in the first request.
 func (a *app) warm(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, warmth)
+	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if strings.HasPrefix(a.API[0], "https:") {
-		wg.Go(func() {
-			// The handshakes wait for the root certificates too. What is left of reading them,
-			// megabytes, would else be collected in the middle of the first file.
-			_, _ = x509.SystemCertPool()
-			runtime.GC()
-		})
+		wg.Go(func() { _, _ = x509.SystemCertPool() }) // also when no handshake succeeds here
 	}
 	wg.Go(func() { transport.Preconnect(ctx, a.toAPI, a.API[0]) })
 	if a.API[0] == config.DefaultAPI {
-		wg.Go(func() { transport.Preconnect(ctx, a.toCOS, usualCOS) })
+		wg.Go(func() { transport.Preconnect(ctx, a.toCOS, defaultCOSHost) })
 	}
-	store, ok := a.courier.Sources[transfer.SchemeS3].(*s3source.Store)
+	store, ok := a.deliverer.Sources[transfer.SchemeS3].(*s3source.Store)
 	if !ok {
 		return
 	}

@@ -1,70 +1,122 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Concurrency is how many files of one envelope are carried side by side.
+// Concurrency is how many files of one envelope are delivered at once. A small
+// file is mostly round trips, so that files at once use the CPU that one leaves
+// idle; eight large ones fit into the smallest memory (docs/scaling.md).
 const Concurrency = 8
 
-// DeliverAll carries the items of one envelope, at most Concurrency at a time, and returns
-// one outcome for each. Items of one group go in order, and after a failure the
-// rest of the group is not tried. An item whose leader is another item shares
-// that one's outcome, so that each file is carried once. carry is called with
-// the index of a leader and must not panic.
-func DeliverAll(ctx context.Context, items []transfer.Item, leader []int, carry func(context.Context, int) transfer.Outcome) []transfer.Outcome {
-	outs := make([]transfer.Outcome, len(items))
-	shared := map[int]func() transfer.Outcome{} // by those who lead others
-	for i, l := range leader {
-		if l != i && shared[l] == nil {
-			shared[l] = sync.OnceValue(func() transfer.Outcome { return carry(ctx, l) })
+// DeliverAll delivers the files of one envelope, at most Concurrency at once, and
+// returns one outcome for each plan, in order.
+//
+// A plan that already has a Reason or an Err is not delivered: it is its own
+// outcome. Plans of one Item.Group go in order, and after a failure the rest of
+// the group is not tried. Plans with the same source and destination are
+// delivered once and share the outcome. report is called once for each outcome,
+// so not again for one that is shared; it may be called by several goroutines at
+// once. Neither function may panic.
+func DeliverAll(ctx context.Context, plans []transfer.Outcome, deliver func(context.Context, transfer.Plan) transfer.Outcome, report func(*transfer.Outcome)) []transfer.Outcome {
+	outs := make([]transfer.Outcome, len(plans))
+	once := make([]func() transfer.Outcome, len(plans))
+	for i, r := range representatives(plans) {
+		if once[r] == nil {
+			once[r] = sync.OnceValue(func() transfer.Outcome {
+				o := plans[r]
+				if !decided(&o) {
+					o = deliver(ctx, o.Plan)
+				}
+				report(&o)
+				return o
+			})
 		}
+		once[i] = once[r]
 	}
-	lanes, waiting := lanes(items), make(chan []int)
+	groups, waiting := orderedGroups(plans), make(chan []int)
 	var wg sync.WaitGroup
-	for range min(Concurrency, len(lanes)) {
+	for range min(Concurrency, len(groups)) {
 		wg.Go(func() {
-			for lane := range waiting {
+			for group := range waiting {
 				failed := false
-				for _, i := range lane {
+				for _, i := range group {
 					if failed {
-						outs[i] = transfer.Outcome{Plan: transfer.Plan{Item: items[i]}, Err: notTried}
+						outs[i] = transfer.Outcome{Plan: plans[i].Plan, Err: errNotTried}
+						report(&outs[i])
 						continue
 					}
-					if once := shared[leader[i]]; once != nil {
-						outs[i] = once()
-					} else {
-						outs[i] = carry(ctx, i)
-					}
+					outs[i] = once[i]()
 					failed = outs[i].Err != nil
 				}
 			}
 		})
 	}
-	for _, lane := range lanes {
-		waiting <- lane
+	for _, group := range groups {
+		waiting <- group
 	}
 	close(waiting)
 	wg.Wait()
 	return outs
 }
 
-var notTried = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "NotTried",
-	What: "not tried, for an earlier message of its group failed; it comes again in its turn"}
+var errNotTried = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "NotTried",
+	What: "not tried, because an earlier message of its group failed; it comes again in its turn"}
 
-// lanes splits the items into runs that must go in order, in order of first
-// appearance: one lane for each group, one for each item without a group.
-func lanes(items []transfer.Item) [][]int {
+func decided(o *transfer.Outcome) bool { return o.Reason != "" || o.Err != nil }
+
+// representatives returns for each plan the index of the plan that is delivered
+// for it. Of several with the same source and destination that is the one with
+// the greatest Order, then Time, then position. One delivery is enough for all,
+// because it delivers the newest content. Decided plans stand for themselves.
+func representatives(plans []transfer.Outcome) []int {
+	type file struct {
+		ref    transfer.Ref
+		altKey string
+		dest   transfer.Dest
+	}
+	of := func(p *transfer.Plan) file { return file{p.Item.Ref, p.Item.AltKey, p.Dest} }
+	newest := make(map[file]int, len(plans))
+	for i := range plans {
+		if decided(&plans[i]) {
+			continue
+		}
+		f := of(&plans[i].Plan)
+		if j, ok := newest[f]; !ok || compareAge(plans[i].Plan.Item, plans[j].Plan.Item) >= 0 {
+			newest[f] = i
+		}
+	}
+	all := make([]int, len(plans))
+	for i := range plans {
+		all[i] = i
+		if !decided(&plans[i]) {
+			all[i] = newest[of(&plans[i].Plan)]
+		}
+	}
+	return all
+}
+
+// compareAge is positive when a is newer than b.
+func compareAge(a, b transfer.Item) int {
+	return cmp.Or(strings.Compare(a.Order, b.Order), a.Time.Compare(b.Time))
+}
+
+// orderedGroups splits the plans into runs that must go in order, in order of
+// first appearance: one for each group, one for each plan without a group.
+func orderedGroups(plans []transfer.Outcome) [][]int {
 	var all [][]int
 	at := map[string]int{}
-	for i, item := range items {
-		n, ok := at[item.Group]
-		if !ok || item.Group == "" {
+	for i := range plans {
+		group := plans[i].Plan.Item.Group
+		n, ok := at[group]
+		if !ok || group == "" {
 			n = len(all)
-			at[item.Group] = n
+			at[group] = n
 			all = append(all, nil)
 		}
 		all[n] = append(all[n], i)

@@ -8,25 +8,34 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A RetryBudget is what one trip may still spend on failures: a few tries with a
-// growing wait, and one renewal of whatever ran out. The zero value is a full one.
+// A RetryBudget is what one delivery may still spend on failures: a few tries
+// with a growing wait, and one renewal of a token or ticket that ran out. The
+// zero value is a full one.
 type RetryBudget struct {
 	tries   int
 	renewed bool
 }
 
 const (
-	maxTries    = 6                // failures that are waited out; the next one ends the trip
-	longestNap  = 30 * time.Second // cap of one back-off
-	longestWait = 90 * time.Second // what asks for more is the platform's to try again
+	// maxTries is how many failures are waited out; the next one is the answer.
+	// With the back-off of KindUnavailable, six waits add up to 12.6 s on average
+	// and 25.2 s at most. That outlasts a restart behind a load balancer. A longer
+	// outage is better waited out by the queue, because waiting here is billed.
+	maxTries = 6
+	// maxBackoff caps one wait of ours. WeChat counts calls by the minute (45011):
+	// the last waits of a throttled delivery reach the next minute.
+	maxBackoff = 30 * time.Second
+	// maxRetryAfter is the longest wait that the other side may ask for: a limit by
+	// the minute with some slack. A longer wait is better left to the queue.
+	maxRetryAfter = 90 * time.Second
 )
 
-// Decide takes a failure off the budget. It says how long to wait before the step
-// is taken again, or, with again false, that the failure is the answer. chance,
-// from [0, 1), places the wait between nothing and the back-off of this try (full
-// jitter), on top of what the other side asked for.
+// Decide takes a failure off the budget. It returns how long to wait before the
+// next try; again is false when there is none, so that the failure is the answer.
+// chance, from [0, 1), places the wait between nothing and the back-off of this
+// try (full jitter), on top of what the other side asked for.
 func (b *RetryBudget) Decide(err *transfer.Error, chance float64) (wait time.Duration, again bool) {
-	var base time.Duration
+	var base time.Duration // half of the first back-off; guesses: a rate limit needs seconds, an outage less, a bad checksum least
 	switch err.Kind {
 	case transfer.KindStale:
 		again, b.renewed = !b.renewed, true
@@ -40,23 +49,51 @@ func (b *RetryBudget) Decide(err *transfer.Error, chance float64) (wait time.Dur
 	default:
 		return 0, false
 	}
-	if b.tries++; b.tries > maxTries || err.After > longestWait {
+	if b.tries++; b.tries > maxTries || err.After > maxRetryAfter {
 		return 0, false
 	}
-	return err.After + time.Duration(chance*float64(min(base<<b.tries, longestNap))), true
+	return err.After + time.Duration(chance*float64(min(base<<b.tries, maxBackoff))), true
 }
 
-// spend decides about a failure: nil means that the step is to be taken again,
-// now that the wait is over. It never waits past the deadline: then the failure
-// itself is the answer, in time.
-func (b *RetryBudget) spend(ctx context.Context, err *transfer.Error) *transfer.Error {
-	wait, again := b.Decide(err, rand.Float64())
-	if !again {
+// retries are one delivery's retries: its budget and the time spent waiting.
+type retries struct {
+	budget  RetryBudget
+	maxWait time.Duration // of all waits together; 0 is no bound
+	waited  time.Duration
+	last    *transfer.Error
+}
+
+// do takes a step until it succeeds or its failure is the answer.
+func (r *retries) do(ctx context.Context, step func(context.Context) *transfer.Error) *transfer.Error {
+	for {
+		err := step(ctx)
+		if err == nil {
+			return nil
+		}
+		if err = r.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// wait takes a failure off the budget. It returns nil when the wait is over and
+// the step is to be taken again. It never waits past the deadline: then it
+// returns the failure at once.
+func (r *retries) wait(ctx context.Context, err *transfer.Error) *transfer.Error {
+	if err.Kind == transfer.KindOutOfTime && r.last != nil {
+		both := *err // err may be shared
+		both.What += "; the failure before that: " + r.last.What
+		return &both
+	}
+	r.last = err
+	wait, again := r.budget.Decide(err, rand.Float64())
+	if !again || r.maxWait > 0 && r.waited+wait > r.maxWait {
 		return err
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return err
 	}
+	r.waited += wait
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

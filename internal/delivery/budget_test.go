@@ -8,7 +8,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// The longest waits of each kind, in order; what is not in the list ends the trip.
+// The longest waits of each kind, in order; what is not in the list is the answer.
 func TestBudget(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
 	for kind, want := range map[transfer.Kind][]time.Duration{
@@ -37,6 +37,13 @@ func TestBudget(t *testing.T) {
 			if _, again := b.Decide(&transfer.Error{Kind: kind}, chance); again {
 				t.Errorf("%s: again after %d failures", kind, len(want)+1)
 			}
+		}
+	}
+	// What the other side asks for has a bound, also where there is no deadline.
+	for after, want := range map[time.Duration]bool{90 * s: true, 91 * s: false, time.Hour: false} {
+		var b delivery.RetryBudget
+		if _, again := b.Decide(&transfer.Error{Kind: transfer.KindThrottled, After: after}, 0); again != want {
+			t.Errorf("Retry-After of %v is waited for: %v", after, again)
 		}
 	}
 }

@@ -1,230 +1,266 @@
-// Package courier carries one file through stages 3 to 6: open the source and
-// ask for a ticket side by side, post, check, ask whether the source is still
-// the same, settle. It owns the order of the stages, the one retry loop, and the
-// deadline; it does no I/O of its own.
+// Package delivery carries one file through stages 3 to 6: it opens the source
+// and gets a ticket, uploads, checks what arrived, asks whether the source is
+// still the same, and settles. It owns the order of the stages, the retry loop
+// around them and the deadline. It does no I/O of its own.
 package delivery
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/meter"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Deliverer carries plans. It is safe for concurrent use.
+// A Deliverer delivers plans. It is safe for concurrent use.
 type Deliverer struct {
 	Sources  map[string]transfer.Source // by scheme
 	Tickets  transfer.TicketIssuer
 	Uploader transfer.Uploader
 	Settler  transfer.Settler // nil: the source is kept as it is
+
+	// MaxRetryWait bounds the waits before retries of one delivery or ticket,
+	// added up. A failure that would need a longer wait is the answer. 0 sets no
+	// bound beside the deadline.
+	MaxRetryWait time.Duration
+	// SourceFirst asks for a ticket only after the source has answered, so that a
+	// caller who names sources that do not exist spends no ticket. Otherwise the
+	// two are asked side by side.
+	SourceFirst bool
 }
 
-// Carry brings one file to its destination, whatever it takes within the
-// deadline of ctx (see WithReserve), and says how it ended.
-func (c *Deliverer) Carry(ctx context.Context, p transfer.Plan) transfer.Outcome {
-	ref := p.Item.Ref
-	src, ok := c.Sources[ref.Scheme]
+// Deliver delivers one file within the deadline of ctx (see WithReserve), with
+// retries, and says how it ended.
+func (d *Deliverer) Deliver(ctx context.Context, p transfer.Plan) transfer.Outcome {
+	src, ok := d.Sources[p.Item.Ref.Scheme]
 	if !ok {
-		return transfer.Outcome{Plan: p, Err: &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindDenied, Code: "NoCredentials",
-			What: fmt.Sprintf("this function has no credentials for %s:// sources; configure them", ref.Scheme)}}
+		err := transfer.Errorf(transfer.StageOpen, transfer.KindDenied, "this function has no credentials for %s:// sources; configure them", p.Item.Ref.Scheme)
+		err.Code = "NoCredentials"
+		return transfer.Outcome{Plan: p, Err: err}
 	}
-	return c.CarryFrom(ctx, src, p)
+	return d.DeliverFrom(ctx, src, p)
 }
 
-// CarryFrom is Carry with a source of the caller's.
-func (c *Deliverer) CarryFrom(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+// DeliverFrom is Deliver with a source that the caller provides.
+func (d *Deliverer) DeliverFrom(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
 	start := time.Now()
-	t := &trip{courier: c, src: src, out: transfer.Outcome{Plan: p}}
-	t.out.Err = t.run(ctx)
-	if err := t.out.Err; err != nil && err.Kind == transfer.KindNotFound && err.Stage == transfer.StageOpen {
-		t.out.Err = nil
-		if t.out.FileID == "" { // else it was delivered before it went
-			t.out.Reason = transfer.ReasonGone
-		}
-	}
-	t.out.Took = time.Since(start)
-	return t.out
+	j := &job{Deliverer: d, src: src, out: transfer.Outcome{Plan: p}, retries: retries{maxWait: d.MaxRetryWait}}
+	err := j.run(ctx)
+	switch {
+	case err == nil:
+	case err.Kind != transfer.KindNotFound || err.Stage != transfer.StageOpen:
+		j.out.Err = err
+	case j.out.FileID == "":
+		j.out.Reason = transfer.ReasonGone
+	} // else the source went after it was delivered
+	j.out.Took = time.Since(start)
+	return j.out
 }
 
-// Ticket fetches a ticket for somebody who uploads the file without us.
-func (c *Deliverer) Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error) {
-	var b RetryBudget
-	for {
-		ticket, err := c.Tickets.Ticket(ctx, d)
-		if err == nil {
-			return ticket, nil
+// Ticket gets a ticket for a caller who uploads the file without us.
+func (d *Deliverer) Ticket(ctx context.Context, dest transfer.Dest) (ticket transfer.Ticket, _ error) {
+	r := retries{maxWait: d.MaxRetryWait}
+	err := r.do(ctx, func(ctx context.Context) *transfer.Error {
+		var err error
+		if ticket, err = d.Tickets.Ticket(ctx, dest); err != nil {
+			return transfer.AsError(ctx, transfer.StageTicket, err)
 		}
-		if err := b.spend(ctx, transfer.AsError(ctx, transfer.StageTicket, err)); err != nil {
-			return transfer.Ticket{}, err
-		}
+		return nil
+	})
+	if err != nil {
+		return transfer.Ticket{}, err
 	}
+	return ticket, nil
 }
 
-// A trip is one file under way.
-type trip struct {
-	courier *Deliverer
+// A job is one file that is being delivered.
+type job struct {
+	*Deliverer
 	src     transfer.Source
+	retries retries
 	out     transfer.Outcome
-	etag    string // the source's content that was delivered last
-	budget  RetryBudget
+	etag    string // the source's content that was uploaded last; "" cannot be told
 }
 
-// A step does one part of a trip and names the next; nil means that the trip is
-// done. A step that failed is taken again if the budget allows.
-type step func(context.Context) (step, *transfer.Error)
-
-func (t *trip) run(ctx context.Context) *transfer.Error {
-	var last *transfer.Error
-	for next := t.deliver; next != nil; {
-		then, err := next(ctx)
-		if err == nil {
-			next = then
-			continue
+// run is the whole delivery. What was uploaded may have overwritten something
+// newer if the source changed meanwhile, so then it is uploaded again: the
+// delivery that finishes last leaves the newest content.
+//
+// Each change costs a try and a wait like any failure. When they are spent the
+// delivery fails, although an upload succeeded: a concurrent delivery may have
+// stored the newer content before our older one landed, and nobody else would
+// notice. The failure is retryable, so the event comes again.
+func (j *job) run(ctx context.Context) *transfer.Error {
+	for {
+		if err := j.retries.do(ctx, j.upload); err != nil {
+			return err
 		}
-		if err.Kind == transfer.KindOutOfTime && last != nil {
-			err.What += "; the failure before that: " + last.What
+		var now sourceState
+		err := j.retries.do(ctx, func(ctx context.Context) (err *transfer.Error) {
+			now, err = j.confirm(ctx)
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case now == sourceGone: // what was delivered is the newest there was
+			return nil
+		case now == sourceSame:
+			j.settle(ctx)
+			return nil
 		}
-		last = err
-		if err := t.budget.spend(ctx, err); err != nil {
+		if err := j.retries.wait(ctx, errKeepsChanging); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// deliver is one attempt: Open and Ticket, Post through a meter, Check.
-func (t *trip) deliver(ctx context.Context) (step, *transfer.Error) {
-	obj, ticket, err := t.prepare(ctx)
+var errKeepsChanging = &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindUnavailable, Code: "SourceKeepsChanging",
+	What: "the source was overwritten during each upload, so the newest content is not delivered yet; it is tried again when the event comes again"}
+
+// upload is one attempt: Open, Ticket, Upload through a meter, Check.
+func (j *job) upload(ctx context.Context) *transfer.Error {
+	obj, ticket, err := j.prepare(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer obj.Body.Close()
 
 	m := meter.New(obj)
 	metered := *obj
 	metered.Body = m
-	t.out.Attempts++
-	receipt, perr := t.courier.Uploader.Upload(ctx, ticket, &metered)
+	j.out.Attempts++
+	receipt, uerr := j.Uploader.Upload(ctx, ticket, &metered)
 	if obj.Resumes != nil {
-		t.out.Resumes += obj.Resumes()
+		j.out.Resumes += obj.Resumes()
 	}
-	if perr != nil {
-		return nil, transfer.AsError(ctx, transfer.StageUpload, perr)
+	if uerr != nil {
+		return transfer.AsError(ctx, transfer.StageUpload, uerr)
 	}
 	verified, cerr := m.Check(receipt)
 	if cerr != nil {
-		return nil, transfer.AsError(ctx, transfer.StageCheck, cerr)
+		return transfer.AsError(ctx, transfer.StageCheck, cerr)
 	}
-	t.etag = obj.ETag
-	t.out.FileID, t.out.Size, t.out.Verified = ticket.FileID, obj.Size, verified
-	t.out.ETag, t.out.CRC64 = receipt.ETag, receipt.CRC64
-	return t.confirm, nil
+	j.etag = obj.ETag
+	j.out.FileID, j.out.Size, j.out.Verified = ticket.FileID, obj.Size, verified
+	j.out.ETag, j.out.CRC64 = receipt.ETag, receipt.CRC64
+	return nil
 }
 
-// prepare opens the source and fetches a ticket side by side. A source that is
-// not there outranks a ticket that was not given.
-func (t *trip) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *transfer.Error) {
-	dest := t.out.Plan.Dest
-	both, cancel := context.WithCancel(ctx)
+// prepare opens the source and gets a ticket, side by side unless SourceFirst.
+// If both fail, the source's error is the one that counts.
+func (j *job) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *transfer.Error) {
 	type result struct {
 		ticket transfer.Ticket
-		at     time.Time
-		err    error
+		at     time.Time // zero: no ticket was asked for
+		err    *transfer.Error
 	}
-	tickets := make(chan result, 1)
-	t.out.Tickets++
-	go func() {
-		ticket, err := t.courier.Tickets.Ticket(both, dest)
-		tickets <- result{ticket, time.Now(), err}
-	}()
-
-	obj, err := t.open(ctx)
+	early := make(chan result, 1)
+	early <- result{}
+	ticketCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !j.SourceFirst {
+		<-early
+		j.out.Tickets++
+		go func() {
+			ticket, err := j.ticket(ticketCtx)
+			early <- result{ticket, time.Now(), err}
+		}()
+	}
+	obj, err := j.open(ctx)
 	if err != nil {
 		cancel()
-		<-tickets
+		<-early
 		return nil, transfer.Ticket{}, err
 	}
-	got := <-tickets
-	cancel()
-	if got.err == nil && (time.Since(got.at) > freshFor || !time.Now().Before(got.ticket.Expires)) {
-		t.out.Tickets++
-		got.ticket, got.err = t.courier.Tickets.Ticket(ctx, dest)
+	got := <-early
+	if got.err == nil && (time.Since(got.at) > maxTicketAge || expired(got.ticket)) {
+		j.out.Tickets++
+		got.ticket, got.err = j.ticket(ctx)
 	}
-	if got.err == nil && !time.Now().Before(got.ticket.Expires) {
-		got.err = &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindStale, Code: "ExpiredTicket",
-			What: "WeChat gave an upload ticket that has already expired; check the clock of this machine"}
+	if got.err == nil {
+		got.err = usable(got.ticket, j.out.Plan.Item.Ref)
 	}
 	if got.err != nil {
 		obj.Body.Close()
-		return nil, transfer.Ticket{}, transfer.AsError(ctx, transfer.StageTicket, got.err)
+		return nil, transfer.Ticket{}, got.err
 	}
 	return obj, got.ticket, nil
 }
 
-// freshFor is how old a ticket may be when its upload begins. A source that
-// opens more slowly than this costs a second ticket, never an expired one: of
-// its 900 s (wire.md section 0) the upload is to have nearly all.
-const freshFor = 30 * time.Second
+// maxTicketAge is how old a ticket may be when its upload begins. A ticket lives
+// 900 s (wire.md section 0), and a slow upload may need nearly all of them.
+// Sources answer within seconds, so a second ticket is rare. 30 s is a guess.
+const maxTicketAge = 30 * time.Second
 
-// open opens the source, under its other spelling if the first is not found.
-func (t *trip) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
-	obj, err := t.src.Open(ctx, t.out.Plan.Item.Ref)
+func (j *job) ticket(ctx context.Context) (transfer.Ticket, *transfer.Error) {
+	ticket, err := j.Tickets.Ticket(ctx, j.out.Plan.Dest)
+	if err != nil {
+		return transfer.Ticket{}, transfer.AsError(ctx, transfer.StageTicket, err)
+	}
+	return ticket, nil
+}
+
+// open opens the source. If the first spelling of the key is not found, it opens
+// the other one.
+func (j *job) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
+	obj, err := j.src.Open(ctx, j.out.Plan.Item.Ref)
 	if err != nil {
 		err := transfer.AsError(ctx, transfer.StageOpen, err)
-		if alt := t.out.Plan.Alt; alt != nil && err.Kind == transfer.KindNotFound {
-			t.out.Plan = *alt
-			return t.open(ctx)
+		if alt := j.out.Plan.Alt; alt != nil && err.Kind == transfer.KindNotFound {
+			j.out.Plan = *alt
+			return j.open(ctx)
 		}
 		return nil, err
 	}
-	if err := fits(obj, t.out.Plan.Item); err != nil {
+	if err := fits(obj, j.out.Plan.Item); err != nil {
 		obj.Body.Close()
 		return nil, err
 	}
 	return obj, nil
 }
 
-// fits tells why an open object cannot be what is to be uploaded.
-func fits(obj *transfer.Object, item transfer.Item) *transfer.Error {
-	switch {
-	case obj.Size > transfer.MaxSize:
-		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindRefused, Code: "EntityTooLarge",
-			What: fmt.Sprintf("the file has %d bytes; one upload carries at most %d (5 GiB), split it", obj.Size, int64(transfer.MaxSize))}
-	case item.Size >= 0 && item.ETag != "" && item.ETag == obj.ETag && item.Size != obj.Size:
-		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindCorrupt,
-			What: fmt.Sprintf("the source offers %d bytes of a file that has %d by its event; try again", obj.Size, item.Size)}
+// A sourceState says what confirm found of the source.
+type sourceState int
+
+const (
+	sourceSame sourceState = iota // or the store cannot tell
+	sourceChanged
+	sourceGone
+)
+
+// confirm asks the source whether its content is still the one that was
+// uploaded. An answer without an ETag cannot tell: that counts as the same, but
+// the settler gets no ETag, so that nothing is deleted.
+func (j *job) confirm(ctx context.Context) (sourceState, *transfer.Error) {
+	if j.etag == "" {
+		return sourceSame, nil
 	}
-	return nil
+	etag, err := j.src.Stat(ctx, j.out.Plan.Item.Ref)
+	if err != nil {
+		err := transfer.AsError(ctx, transfer.StageOpen, err)
+		if err.Kind == transfer.KindNotFound {
+			return sourceGone, nil
+		}
+		return 0, err
+	}
+	switch etag {
+	case j.etag:
+		return sourceSame, nil
+	case "":
+		j.etag = ""
+		return sourceSame, nil
+	}
+	return sourceChanged, nil
 }
 
-// confirm asks the source once more: if it changed since it was opened, what was
-// delivered may have overwritten something newer, so it is delivered again.
-// Whoever finishes last thus leaves the newest bytes.
-func (t *trip) confirm(ctx context.Context) (step, *transfer.Error) {
-	if t.etag != "" {
-		etag, err := t.src.Stat(ctx, t.out.Plan.Item.Ref)
-		if err != nil {
-			if err := transfer.AsError(ctx, transfer.StageOpen, err); err.Kind != transfer.KindNotFound {
-				return nil, err
-			}
-			return nil, nil // deleted since: what was delivered is the newest there was
-		}
-		if etag != t.etag {
-			return t.deliver, nil
-		}
+// settle does what ON_DELIVERED asks for. The file is safe by now, so a failure
+// here is a warning.
+func (j *job) settle(ctx context.Context) {
+	if j.Settler == nil {
+		return
 	}
-	return t.settle, nil
-}
-
-// settle does what ON_DELIVERED asks for. The file is safe by now, so what goes
-// wrong here is a warning.
-func (t *trip) settle(ctx context.Context) (step, *transfer.Error) {
-	if s := t.courier.Settler; s != nil {
-		if err := s.Settle(ctx, t.out.Plan.Item.Ref, t.etag, &t.out); err != nil {
-			t.out.Warning = err.Error()
-		}
+	if err := j.Settler.Settle(ctx, j.out.Plan.Item.Ref, j.etag, &j.out); err != nil {
+		j.out.Warning = err.Error()
 	}
-	return nil, nil
 }

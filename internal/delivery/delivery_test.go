@@ -17,22 +17,25 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// world is a source, a ticket desk and COS in memory. Its hooks see each call
+// world is a source, a ticket issuer and COS in memory. Its hooks see each call
 // with its number, from 1, and may fail it.
 type world struct {
-	mu       sync.Mutex
-	content  string // of the one source object; its own ETag
-	gone     bool
-	stored   string
-	opens    int
-	stats    int
-	tickets  int
-	posts    int
-	life     time.Duration
-	onOpen   func(n int) error
-	onStat   func(n int) error
-	onTicket func(ctx context.Context, n int) error
-	onPost   func(n int, body string) (transfer.Receipt, error)
+	mu      sync.Mutex
+	content string // of the one source object; its own ETag
+	gone    bool
+	stored  string
+	opens   int
+	stats   int
+	tickets int
+	posts   int
+	life    time.Duration
+	resumes int // of each body
+
+	noETag, headNoETag bool // of all answers, of the answer to a HEAD
+	onOpen             func(n int) error
+	onStat             func(n int) error
+	onTicket           func(ctx context.Context, n int) error
+	onPost             func(n int, body string) (transfer.Receipt, error)
 }
 
 func (w *world) call(n *int) int {
@@ -49,9 +52,16 @@ func (w *world) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 		}
 	}
 	if w.gone || strings.HasSuffix(ref.Key, "missing") {
-		return nil, fault(transfer.KindNotFound, transfer.StageOpen)
+		return nil, newError(transfer.KindNotFound, transfer.StageOpen)
 	}
-	return &transfer.Object{Body: io.NopCloser(strings.NewReader(w.content)), Size: int64(len(w.content)), ETag: w.content}, nil
+	obj := &transfer.Object{Body: io.NopCloser(strings.NewReader(w.content)), Size: int64(len(w.content)), ETag: w.content}
+	if w.noETag {
+		obj.ETag = ""
+	}
+	if w.resumes > 0 {
+		obj.Resumes = func() int { return w.resumes }
+	}
+	return obj, nil
 }
 
 func (w *world) Stat(ctx context.Context, ref transfer.Ref) (string, error) {
@@ -61,7 +71,10 @@ func (w *world) Stat(ctx context.Context, ref transfer.Ref) (string, error) {
 		}
 	}
 	if w.gone {
-		return "", fault(transfer.KindNotFound, transfer.StageOpen)
+		return "", newError(transfer.KindNotFound, transfer.StageOpen)
+	}
+	if w.headNoETag {
+		return "", nil
 	}
 	return w.content, nil
 }
@@ -99,17 +112,17 @@ func receipt(body string) transfer.Receipt {
 	return transfer.Receipt{Status: 204, ETag: "e", CRC64: fmt.Sprint(sum), RequestID: "r"}
 }
 
-func fault(k transfer.Kind, s transfer.Stage) *transfer.Error {
+func newError(k transfer.Kind, s transfer.Stage) *transfer.Error {
 	return &transfer.Error{Kind: k, Stage: s, What: "on purpose"}
 }
 
-func carry(ctx context.Context, w *world) transfer.Outcome {
+func deliver(ctx context.Context, w *world) transfer.Outcome {
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-	return c.Carry(ctx, plan("k"))
+	return c.Deliver(ctx, plan("k"))
 }
 
 func plan(key string) transfer.Plan {
-	return transfer.Plan{Item: transfer.Item{Ref: transfer.Ref{Scheme: "s3", Bucket: "b", Key: key}}, Dest: transfer.Dest{Env: "e", Path: key}}
+	return transfer.Plan{Item: transfer.Item{Ref: transfer.Ref{Scheme: "s3", Bucket: "src", Key: key}}, Dest: transfer.Dest{Env: "e", Path: key}}
 }
 
 // state is an outcome in one line.
@@ -153,29 +166,29 @@ func TestKinds(t *testing.T) {
 	}{
 		{"plain", &world{}, "delivered", 1, 1, 1},
 		{"gone", &world{gone: true}, "skipped gone", 1, 1, 0},
-		{"gone outranks a refused ticket", &world{gone: true, onTicket: ticket(always, fault(transfer.KindDenied, transfer.StageTicket))}, "skipped gone", 1, 1, 0},
-		{"source denied", &world{onOpen: first(always, fault(transfer.KindDenied, transfer.StageOpen))}, "failed Denied", 1, 1, 0},
-		{"source throttled twice", &world{onOpen: first(2, fault(transfer.KindThrottled, transfer.StageOpen))}, "delivered", 3, 3, 1},
-		{"source down", &world{onOpen: first(always, fault(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 7, 7, 0},
-		{"ticket refused", &world{onTicket: ticket(always, fault(transfer.KindRefused, transfer.StageTicket))}, "failed Refused", 1, 1, 0},
-		{"ticket unavailable once", &world{onTicket: ticket(1, fault(transfer.KindUnavailable, transfer.StageTicket))}, "delivered", 2, 2, 1},
-		{"post stale once", &world{onPost: post(1, fault(transfer.KindStale, transfer.StageUpload))}, "delivered", 2, 2, 2},
-		{"post stale twice", &world{onPost: post(2, fault(transfer.KindStale, transfer.StageUpload))}, "failed Stale", 2, 2, 2},
-		{"post malformed", &world{onPost: post(1, fault(transfer.KindMalformed, transfer.StageUpload))}, "failed Malformed", 1, 1, 1},
-		{"post unavailable 6 times", &world{onPost: post(6, fault(transfer.KindUnavailable, transfer.StageUpload))}, "delivered", 7, 7, 7},
-		{"post corrupt once", &world{onPost: post(1, fault(transfer.KindCorrupt, transfer.StageUpload))}, "delivered", 2, 2, 2},
+		{"gone outranks a refused ticket", &world{gone: true, onTicket: ticket(always, newError(transfer.KindDenied, transfer.StageTicket))}, "skipped gone", 1, 1, 0},
+		{"source denied", &world{onOpen: first(always, newError(transfer.KindDenied, transfer.StageOpen))}, "failed Denied", 1, 1, 0},
+		{"source throttled twice", &world{onOpen: first(2, newError(transfer.KindThrottled, transfer.StageOpen))}, "delivered", 3, 3, 1},
+		{"source down", &world{onOpen: first(always, newError(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 7, 7, 0},
+		{"ticket refused", &world{onTicket: ticket(always, newError(transfer.KindRefused, transfer.StageTicket))}, "failed Refused", 1, 1, 0},
+		{"ticket unavailable once", &world{onTicket: ticket(1, newError(transfer.KindUnavailable, transfer.StageTicket))}, "delivered", 2, 2, 1},
+		{"post stale once", &world{onPost: post(1, newError(transfer.KindStale, transfer.StageUpload))}, "delivered", 2, 2, 2},
+		{"post stale twice", &world{onPost: post(2, newError(transfer.KindStale, transfer.StageUpload))}, "failed Stale", 2, 2, 2},
+		{"post malformed", &world{onPost: post(1, newError(transfer.KindMalformed, transfer.StageUpload))}, "failed Malformed", 1, 1, 1},
+		{"post unavailable 6 times", &world{onPost: post(6, newError(transfer.KindUnavailable, transfer.StageUpload))}, "delivered", 7, 7, 7},
+		{"post corrupt once", &world{onPost: post(1, newError(transfer.KindCorrupt, transfer.StageUpload))}, "delivered", 2, 2, 2},
 		{"wrong checksum always", &world{onPost: func(int, string) (transfer.Receipt, error) { return receipt("other"), nil }}, "failed Corrupt", 7, 7, 7},
 		{"unknown error", &world{onPost: func(n int, _ string) (transfer.Receipt, error) { return transfer.Receipt{}, io.ErrUnexpectedEOF }}, "failed Unavailable", 7, 7, 7},
 		{"ticket expired on arrival", &world{life: -time.Second}, "failed Stale", 2, 4, 0},
-		{"ask again fails once", &world{onStat: first(1, fault(transfer.KindUnavailable, transfer.StageOpen))}, "delivered", 1, 1, 1},
-		{"ask again never works", &world{onStat: first(always, fault(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 1, 1, 1},
-		{"deleted after delivery", &world{onStat: first(always, fault(transfer.KindNotFound, transfer.StageOpen))}, "delivered", 1, 1, 1},
+		{"ask again fails once", &world{onStat: first(1, newError(transfer.KindUnavailable, transfer.StageOpen))}, "delivered", 1, 1, 1},
+		{"ask again never works", &world{onStat: first(always, newError(transfer.KindUnavailable, transfer.StageOpen))}, "failed Unavailable", 1, 1, 1},
+		{"deleted after delivery", &world{onStat: first(always, newError(transfer.KindNotFound, transfer.StageOpen))}, "delivered", 1, 1, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := tc.w
 				w.content = "hello"
-				o := carry(t.Context(), w)
+				o := deliver(t.Context(), w)
 				if got := state(o); got != tc.want {
 					t.Errorf("outcome %q, want %q (%v)", got, tc.want, o.Err)
 				}
@@ -202,7 +215,7 @@ func TestNewestWins(t *testing.T) {
 			}
 			return transfer.Receipt{}, nil
 		}
-		o := carry(t.Context(), w)
+		o := deliver(t.Context(), w)
 		if state(o) != "delivered" || w.stored != "new" || o.Attempts != 2 {
 			t.Errorf("%s after %d uploads, stored %q", state(o), o.Attempts, w.stored)
 		}
@@ -214,7 +227,7 @@ func TestDeletedWhileItIsDeliveredAgain(t *testing.T) {
 		w := &world{content: "old"}
 		w.onStat = func(int) error { w.content, w.gone = "new", false; return nil }
 		w.onOpen = func(n int) error { w.gone = n > 1; return nil }
-		if o := carry(t.Context(), w); state(o) != "delivered" {
+		if o := deliver(t.Context(), w); state(o) != "delivered" {
 			t.Errorf("%s (%v); it was delivered before it went", state(o), o.Err)
 		}
 	})
@@ -225,7 +238,7 @@ func TestOtherSpelling(t *testing.T) {
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 	p, alt := plan("missing"), plan("decoded")
 	p.Alt = &alt
-	o := c.Carry(t.Context(), p)
+	o := c.Deliver(t.Context(), p)
 	if state(o) != "delivered" || o.Plan.Item.Ref.Key != "decoded" {
 		t.Errorf("%s as %s", state(o), o.Plan.Item.Ref)
 	}
@@ -236,12 +249,12 @@ func TestNoCredentials(t *testing.T) {
 	p.Item.Ref.Scheme = "cos"
 	w := &world{}
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-	if o := c.Carry(t.Context(), p); state(o) != "failed Denied" || !strings.Contains(o.Err.What, "cos://") {
+	if o := c.Deliver(t.Context(), p); state(o) != "failed Denied" || !strings.Contains(o.Err.What, "cos://") {
 		t.Errorf("%s: %v", state(o), o.Err)
 	}
 }
 
-// A source that is cut off, length and all, is told by what the event said of
+// A source that is cut off, length and all, is observed by what the event said of
 // the very same content.
 func TestShorterThanItsEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -254,7 +267,7 @@ func TestShorterThanItsEvent(t *testing.T) {
 			c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 			p := plan("k")
 			p.Item.ETag, p.Item.Size = tc.etag, tc.size
-			if o := c.Carry(t.Context(), p); state(o) != tc.want {
+			if o := c.Deliver(t.Context(), p); state(o) != tc.want {
 				t.Errorf("ETag %q, size %d: %s, want %s", tc.etag, tc.size, state(o), tc.want)
 			}
 		}
@@ -265,16 +278,16 @@ func TestOldTicketIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{content: "x"}
 		w.onOpen = func(int) error { time.Sleep(40 * time.Second); return nil }
-		if o := carry(t.Context(), w); state(o) != "delivered" || w.tickets != 2 || w.opens != 1 {
+		if o := deliver(t.Context(), w); state(o) != "delivered" || w.tickets != 2 || w.opens != 1 {
 			t.Errorf("%s, %d tickets for a source that opens slowly, want 2", state(o), w.tickets)
 		}
 	})
 }
 
-// The deadline is an answer: whatever hangs or fails, Carry is back in time.
+// The deadline is an answer: whatever hangs or fails, Deliver is back in time.
 func TestDeadline(t *testing.T) {
 	hang := func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
-	down := func(context.Context, int) error { return fault(transfer.KindUnavailable, transfer.StageTicket) }
+	down := func(context.Context, int) error { return newError(transfer.KindUnavailable, transfer.StageTicket) }
 	tomorrow := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "tomorrow", After: 24 * time.Hour}
 	later := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "later", After: time.Minute}
 	for _, tc := range []struct {
@@ -287,7 +300,7 @@ func TestDeadline(t *testing.T) {
 		{"hangs", 30 * time.Second, hang, "failed OutOfTime", 28 * time.Second},
 		{"hangs, 10 s", 10 * time.Second, hang, "failed OutOfTime", 9 * time.Second},
 		{"hangs, 3 s", 3 * time.Second, hang, "failed OutOfTime", 2250 * time.Millisecond},
-		{"hangs, 1 s", time.Second, hang, "failed OutOfTime", 500 * time.Millisecond},
+		{"hangs, 1 s", time.Second, hang, "failed OutOfTime", 450 * time.Millisecond},
 		{"down, 1 s", time.Second, down, "failed Unavailable", 500 * time.Millisecond},
 		{"asks for more than is waited", time.Hour, func(context.Context, int) error { return tomorrow }, "failed Throttled", 0},
 		{"asks for a minute", 30 * time.Second, func(context.Context, int) error { return later }, "failed Throttled", 0},
@@ -296,10 +309,10 @@ func TestDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
 				defer cancel()
-				ctx, release := delivery.WithReserve(ctx)
+				ctx, release := delivery.WithReserve(ctx, 1)
 				defer release()
 				start := time.Now()
-				o := carry(ctx, &world{content: "x", onTicket: tc.onTicket})
+				o := deliver(ctx, &world{content: "x", onTicket: tc.onTicket})
 				if took := time.Since(start); state(o) != tc.want || took > tc.within {
 					t.Errorf("%s after %v, want %q within %v", state(o), took, tc.want, tc.within)
 				}
@@ -313,11 +326,11 @@ func TestOutOfTimeNamesTheFailureBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		o := carry(ctx, &world{content: "x", onTicket: func(ctx context.Context, n int) error {
+		o := deliver(ctx, &world{content: "x", onTicket: func(ctx context.Context, n int) error {
 			if n > 1 {
 				<-ctx.Done()
 			}
-			return fault(transfer.KindUnavailable, transfer.StageTicket)
+			return newError(transfer.KindUnavailable, transfer.StageTicket)
 		}})
 		if state(o) != "failed OutOfTime" || !strings.Contains(o.Err.What, "on purpose") {
 			t.Errorf("%s: %v", state(o), o.Err)
@@ -329,7 +342,7 @@ func TestHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := &transfer.Error{Kind: transfer.KindUnavailable, Stage: transfer.StageTicket, What: "later", After: 7 * time.Second}
 		start := time.Now()
-		o := carry(t.Context(), &world{content: "x", onTicket: func(_ context.Context, n int) error { return first(1, err)(n) }})
+		o := deliver(t.Context(), &world{content: "x", onTicket: func(_ context.Context, n int) error { return first(1, err)(n) }})
 		if took := time.Since(start); state(o) != "delivered" || took < 7*time.Second || took > 9*time.Second {
 			t.Errorf("%s after %v, want about 7 s", state(o), took)
 		}
@@ -347,86 +360,190 @@ func TestSettle(t *testing.T) {
 	}{{nil, ""}, {errors.New("kept"), "kept"}} {
 		w := &world{content: "x"}
 		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settler{tc.err}}
-		if o := c.Carry(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != tc.want {
+		if o := c.Deliver(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != tc.want {
 			t.Errorf("%s with warning %q, want %q", state(o), o.Warning, tc.want)
 		}
 	}
 }
 
-func items(groups string) []transfer.Item {
-	var is []transfer.Item
-	for _, g := range strings.Fields(groups) {
-		is = append(is, transfer.Item{ID: g, Group: strings.Trim(g, "-")})
-	}
-	return is
-}
-
-func self(n int) []int {
-	l := make([]int, n)
-	for i := range l {
-		l[i] = i
-	}
-	return l
-}
-
-func TestFleetOrder(t *testing.T) {
-	var mu sync.Mutex
-	var order []int
-	is := items("a b a b a -")
-	outs := delivery.DeliverAll(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
-		mu.Lock()
-		defer mu.Unlock()
-		order = append(order, i)
-		o := transfer.Outcome{Plan: transfer.Plan{Item: is[i]}}
-		if i == 2 {
-			o.Err = fault(transfer.KindDenied, transfer.StageUpload)
-		}
-		return o
-	})
-	var got []string
-	for _, o := range outs {
-		got = append(got, state(o))
-	}
-	want := []string{"delivered", "delivered", "failed Denied", "delivered", "failed Unavailable", "delivered"}
-	if !slices.Equal(got, want) || slices.Contains(order, 4) || slices.Index(order, 0) > slices.Index(order, 2) {
-		t.Errorf("%v in order %v, want %v", got, order, want)
-	}
-}
-
-func TestFleetSharesLeaders(t *testing.T) {
-	var mu sync.Mutex
-	runs := map[int]int{}
-	is := items("- - - -")
-	outs := delivery.DeliverAll(t.Context(), is, []int{2, 1, 2, 2}, func(_ context.Context, i int) transfer.Outcome {
-		mu.Lock()
-		defer mu.Unlock()
-		runs[i]++
-		return transfer.Outcome{FileID: fmt.Sprint(i)}
-	})
-	if len(runs) != 2 || runs[2] != 1 || runs[1] != 1 || outs[0].FileID != "2" || outs[3].FileID != "2" {
-		t.Errorf("runs %v, outcomes %v", runs, outs)
-	}
-}
-
-func TestFleetIsBounded(t *testing.T) {
+// A page in place of the object: it has no ETag, and not the size of the event.
+func TestPageInPlaceOfTheObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		now, most := 0, 0
-		is := items(strings.Repeat("- ", 30))
-		start := time.Now()
-		delivery.DeliverAll(t.Context(), is, self(len(is)), func(_ context.Context, i int) transfer.Outcome {
-			mu.Lock()
-			now++
-			most = max(most, now)
-			mu.Unlock()
-			time.Sleep(time.Second)
-			mu.Lock()
-			now--
-			mu.Unlock()
-			return transfer.Outcome{}
-		})
-		if most != delivery.Concurrency || time.Since(start) != 4*time.Second {
-			t.Errorf("%d at once in %v, want %d", most, time.Since(start), delivery.Concurrency)
+		for _, tc := range []struct {
+			etag string
+			size int64
+			want string
+		}{{"hello", 9, "failed Corrupt"}, {"hello", 5, "delivered"}, {"", 9, "delivered"}, {"hello", -1, "delivered"}} {
+			w := &world{content: "hello", noETag: true}
+			d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
+			p := plan("k")
+			p.Item.ETag, p.Item.Size = tc.etag, tc.size
+			if o := d.Deliver(t.Context(), p); state(o) != tc.want {
+				t.Errorf("ETag %q, size %d: %s, want %s", tc.etag, tc.size, state(o), tc.want)
+			}
 		}
 	})
+}
+
+// A source that changes during every upload costs tries and growing waits like
+// any failure. The delivery ends as retryable, because its last upload may lie
+// over newer content that another delivery has stored.
+func TestSourceKeepsChanging(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{content: "0"}
+		w.onStat = func(n int) error { w.content = fmt.Sprint(n); return nil }
+		start := time.Now()
+		o := deliver(t.Context(), w)
+		if state(o) != "failed Unavailable" || o.Err.Code != "SourceKeepsChanging" || !o.Err.Kind.Retryable() || w.posts != 7 || w.tickets != 7 {
+			t.Errorf("%s %v after %d uploads and %d tickets, want 7", state(o), o.Err, w.posts, w.tickets)
+		}
+		if took := time.Since(start); took == 0 || took > 26*time.Second {
+			t.Errorf("it took %v: no pause, or too long a one", took)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // in time for a deadline
+		w := &world{content: "0"}
+		w.onStat = func(n int) error { w.content = fmt.Sprint(n); time.Sleep(300 * time.Millisecond); return nil }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if o := deliver(ctx, w); o.Err == nil || !o.Err.Kind.Retryable() || w.posts > 4 {
+			t.Errorf("%s after %d uploads", state(o), w.posts)
+		}
+	})
+}
+
+// A HEAD without an ETag cannot tell whether the source changed. The file is
+// delivered, and the settler hears that nothing is known.
+func TestHeadWithoutETag(t *testing.T) {
+	w := &world{content: "x", onStat: func(int) error { return nil }, headNoETag: true}
+	var etags []string
+	d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settleFunc(func(etag string) { etags = append(etags, etag) })}
+	if o := d.Deliver(t.Context(), plan("k")); state(o) != "delivered" || w.posts != 1 || !slices.Equal(etags, []string{""}) {
+		t.Errorf("%s after %d uploads, settled with %q", state(o), w.posts, etags)
+	}
+}
+
+type settleFunc func(etag string)
+
+func (f settleFunc) Settle(_ context.Context, _ transfer.Ref, etag string, _ *transfer.Outcome) error {
+	f(etag)
+	return nil
+}
+
+// A source that was deleted after its delivery is not settled.
+func TestGoneIsNotSettled(t *testing.T) {
+	w := &world{content: "x"}
+	w.onStat = func(int) error { w.gone = true; return nil }
+	d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settleFunc(func(string) { t.Error("it was settled") })}
+	if o := d.Deliver(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != "" {
+		t.Errorf("%s, warning %q", state(o), o.Warning)
+	}
+}
+
+// Only a key that is not found has another spelling.
+func TestOtherSpellingOnlyOfWhatIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{content: "x", onOpen: first(1000, newError(transfer.KindUnavailable, transfer.StageOpen))}
+		d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
+		p, alt := plan("k"), plan("missing")
+		p.Alt = &alt
+		if o := d.Deliver(t.Context(), p); state(o) != "failed Unavailable" || o.Plan.Item.Ref.Key != "k" {
+			t.Errorf("%s as %s", state(o), o.Plan.Item.Ref)
+		}
+	})
+}
+
+// Reopenings of all attempts add up.
+func TestResumesAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{content: "x", resumes: 2, onPost: func(n int, _ string) (transfer.Receipt, error) {
+			return transfer.Receipt{}, map[bool]error{true: newError(transfer.KindUnavailable, transfer.StageUpload)}[n < 3]
+		}}
+		if o := deliver(t.Context(), w); state(o) != "delivered" || o.Resumes != 6 {
+			t.Errorf("%s, %d resumes, want 6", state(o), o.Resumes)
+		}
+	})
+}
+
+// The bucket that CloudBase stores into is no source: each upload would be the
+// next event.
+func TestSourceInTheDestinationBucket(t *testing.T) {
+	for scheme, want := range map[string]string{"s3": "failed Refused", "cos": "failed Refused", "https": "delivered"} {
+		w := &world{content: "x"}
+		d := &delivery.Deliverer{Sources: map[string]transfer.Source{scheme: w}, Tickets: w, Uploader: w}
+		p := plan("k")
+		p.Item.Ref.Scheme, p.Item.Ref.Bucket = scheme, "b" // as in the file ID
+		if o := d.Deliver(t.Context(), p); state(o) != want || o.Err != nil && (o.Err.Code != "SameBucket" || w.posts > 0) {
+			t.Errorf("%s: %s %v after %d uploads, want %s", scheme, state(o), o.Err, w.posts, want)
+		}
+	}
+}
+
+// With MaxRetryWait all waits of a delivery together are bounded, without it only
+// by the deadline.
+func TestMaxRetryWait(t *testing.T) {
+	busy := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "busy", After: 9 * time.Second}
+	for limit, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, 0: 6 * (9 + 30) * time.Second} {
+		for name, call := range map[string]func(ctx context.Context, d *delivery.Deliverer) error{
+			"file": func(ctx context.Context, d *delivery.Deliverer) error { return d.Deliver(ctx, plan("k")).Err },
+			"ticket": func(ctx context.Context, d *delivery.Deliverer) error {
+				_, err := d.Ticket(ctx, transfer.Dest{})
+				return err
+			},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{content: "x", onTicket: func(context.Context, int) error { return busy }}
+				d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, MaxRetryWait: limit}
+				start := time.Now()
+				err := call(t.Context(), d)
+				if took := time.Since(start); err != error(busy) || took < 9*time.Second || took > want || limit == 0 && took < 54*time.Second {
+					t.Errorf("%s, at most %v: %v after %v", name, limit, err, took)
+				}
+			})
+		}
+	}
+}
+
+// With SourceFirst a source that is not there costs no ticket.
+func TestSourceFirst(t *testing.T) {
+	for content, want := range map[string]int{"k": 1, "missing": 0} {
+		w := &world{content: "x"}
+		d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, SourceFirst: true}
+		w.onTicket = func(context.Context, int) error {
+			if w.opens != 1 {
+				t.Error("the ticket was asked for before the source")
+			}
+			return nil
+		}
+		if o := d.Deliver(t.Context(), plan(content)); w.tickets != want || o.Tickets != want {
+			t.Errorf("%s: %s with %d tickets, %d counted; want %d", content, state(o), w.tickets, o.Tickets, want)
+		}
+	}
+}
+
+// The reserve grows with the number of files, and the shortest limits keep 500 ms.
+func TestReserve(t *testing.T) {
+	for _, tc := range []struct {
+		limit time.Duration
+		files int
+		least time.Duration // of the reserve
+		most  time.Duration
+	}{
+		{time.Second, 1, 550 * time.Millisecond, 650 * time.Millisecond},
+		{3 * time.Second, 1, 750 * time.Millisecond, 760 * time.Millisecond},
+		{300 * time.Second, 1, 2 * time.Second, 2010 * time.Millisecond},
+		{300 * time.Second, 10_000, 5300 * time.Millisecond, 6 * time.Second},
+		{4 * time.Second, 10_000, 2 * time.Second, 2 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
+			defer cancel()
+			ctx, end := delivery.WithReserve(ctx, tc.files)
+			defer end()
+			at, _ := ctx.Deadline()
+			if reserve := tc.limit - time.Until(at); reserve < tc.least || reserve > tc.most {
+				t.Errorf("limit %v, %d files: reserve %v, want %v to %v", tc.limit, tc.files, reserve, tc.least, tc.most)
+			}
+		})
+	}
 }

@@ -10,23 +10,22 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // The newest content wins: whatever order events, invocations and their steps
 // take, when all is quiet the destination holds what the source holds.
 
-// An overwrite is a yard in which the file k, twice announced, is overwritten
+// An overwrite is a scheduler in which the file k, twice announced, is overwritten
 // once, which is announced as well: two invocations run, and a third from then on.
 type overwrite struct {
-	*yard
+	*scheduler
 	ctx   context.Context
 	all   []*invocation
 	ended bool // the source holds its newest content
 }
 
 func newOverwrite(ctx context.Context) *overwrite {
-	o := &overwrite{yard: newYard(), ctx: ctx}
+	o := &overwrite{scheduler: newScheduler(), ctx: ctx}
 	o.put("k", "old")
 	o.all = []*invocation{o.start(ctx, "k"), o.start(ctx, "k")}
 	return o
@@ -42,7 +41,10 @@ func (o *overwrite) close() {
 // moves are all that may happen next.
 func (o *overwrite) moves() (all []func()) {
 	for _, c := range o.calls() {
-		all = append(all, func() { o.let(c, works) })
+		all = append(all, func() { o.release(c, works) })
+	}
+	if o.waits(o.all) {
+		all = append(all, o.wait)
 	}
 	if !o.ended {
 		all = append(all, func() {
@@ -59,7 +61,7 @@ func (o *overwrite) moves() (all []func()) {
 func (o *overwrite) state() string {
 	s := o.source["k"] + ", " + o.dest["k"]
 	for _, v := range o.all {
-		s += fmt.Sprintf("; %s, %d tickets", strings.Join(v.told, ", "), v.tickets)
+		s += fmt.Sprintf("; %s, %d tickets, waits %v", strings.Join(v.observed, ", "), v.tickets, o.waits([]*invocation{v}))
 	}
 	return s
 }
@@ -109,6 +111,56 @@ func TestNewestWinsInEveryOrder(t *testing.T) {
 	})
 }
 
+// TestNewestWinsWhenTriesAreSpent lets the source change during each upload of one
+// invocation. During the last one another invocation delivers the newest content,
+// and the older content lands after it. Only the repeated event can mend that.
+func TestNewestWinsWhenTriesAreSpent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduler()
+		step := func(v *invocation, name string) {
+			t.Helper()
+			for _, c := range s.calls() {
+				if c.by == v && c.name == name {
+					s.release(c, works)
+					return
+				}
+			}
+			t.Fatalf("%d makes no call %s:\n%s", v.n, name, strings.Join(s.trace, "\n"))
+		}
+		through := func(v *invocation, names ...string) {
+			t.Helper()
+			for _, name := range names {
+				step(v, name)
+			}
+		}
+		s.put("k", "0")
+		slow := s.start(t.Context(), "k")
+		for n := 1; !slow.ended(); n++ {
+			if n > 20 {
+				t.Fatal("the invocation has no end")
+			}
+			through(slow, "Open", "Ticket")
+			s.put("k", fmt.Sprint(n))
+			quick := s.start(t.Context(), "k")
+			through(quick, "Open", "Ticket", "Post", "Stat")
+			if o := <-quick.end; state(o) != "delivered" {
+				t.Fatalf("the newest content: %s", state(o))
+			}
+			through(slow, "Post", "Stat")
+			if s.waits([]*invocation{slow}) {
+				s.wait()
+			}
+		}
+		if o := <-slow.end; o.Err != nil && o.Err.Kind.Retryable() {
+			through(s.start(t.Context(), "k"), "Open", "Ticket", "Post", "Stat")
+		}
+		if !maps.Equal(s.source, s.dest) {
+			t.Errorf("the source is %v, the destination %v", s.source, s.dest)
+		}
+	})
+}
+
 // interleavings counts the ways from a state to an end.
 func interleavings(graph map[string][]string, state string, known map[string]int) int {
 	if n, ok := known[state]; ok {
@@ -136,8 +188,8 @@ func TestNewestWinsByChance(t *testing.T) {
 	t.Logf("-seed=%d", base)
 	synctest.Test(t, func(t *testing.T) {
 		for s := base; s < base+200; s++ {
-			if y := play(t.Context(), s); !maps.Equal(y.source, y.dest) {
-				t.Fatalf("-seed=%d: the source is %v, the destination %v:\n%s", s, y.source, y.dest, strings.Join(y.trace, "\n"))
+			if end := play(t.Context(), s); !maps.Equal(end.source, end.dest) {
+				t.Fatalf("-seed=%d: the source is %v, the destination %v:\n%s", s, end.source, end.dest, strings.Join(end.trace, "\n"))
 			}
 		}
 	})
@@ -145,7 +197,7 @@ func TestNewestWinsByChance(t *testing.T) {
 
 // A chance is a schedule in the making.
 type chance struct {
-	*yard
+	*scheduler
 	*rand.Rand
 	ctx          context.Context
 	puts, faults int      // still to come
@@ -154,13 +206,13 @@ type chance struct {
 }
 
 // play plays one schedule until all is quiet.
-func play(ctx context.Context, seed uint64) *yard {
-	c := &chance{yard: newYard(), Rand: rand.New(rand.NewPCG(seed, 0)), ctx: ctx, puts: 10, faults: 6}
+func play(ctx context.Context, seed uint64) *scheduler {
+	c := &chance{scheduler: newScheduler(), Rand: rand.New(rand.NewPCG(seed, 0)), ctx: ctx, puts: 10, faults: 6}
 	for {
 		c.running = slices.DeleteFunc(c.running, c.over)
 		moves := c.moves()
 		if len(moves) == 0 {
-			return c.yard
+			return c.scheduler
 		}
 		moves[c.IntN(len(moves))]()
 	}
@@ -198,11 +250,9 @@ func (c *chance) moves() (all []func()) {
 		if pending.name == "Post" && pending.by.n%3 == 0 {
 			weight = 1
 		}
-		add(weight, func() { c.let(pending, c.fate(pending)) })
+		add(weight, func() { c.release(pending, c.fate(pending)) })
 	}
-	if slices.ContainsFunc(c.running, func(v *invocation) bool {
-		return !slices.ContainsFunc(calls, func(pending *call) bool { return pending.by == v })
-	}) {
+	if c.waits(c.running) {
 		add(5, c.wait)
 	}
 	return all
@@ -239,11 +289,4 @@ func (c *chance) fate(pending *call) fate {
 		return lost
 	}
 	return fails
-}
-
-// wait lets the back-off of those that wait for nothing else pass.
-func (c *chance) wait() {
-	c.note("a minute passes")
-	time.Sleep(time.Minute)
-	synctest.Wait()
 }

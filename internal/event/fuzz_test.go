@@ -35,11 +35,6 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("an item without file, reason or error: %+v", item)
 				}
 			}
-			for i, leader := range event.Dedupe(e.Items) {
-				if e.Items[leader].Ref != e.Items[i].Ref {
-					t.Fatalf("%+v stands for %+v", e.Items[leader], e.Items[i])
-				}
-			}
 			for _, partial := range both {
 				reply, err := e.Reply(deliver(e.Items), event.ReplyOptions{PartialBatch: partial})
 				if _, failed := errors.AsType[*event.DeliveryFailed](err); len(reply) == 0 && !failed {

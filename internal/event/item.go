@@ -1,7 +1,6 @@
 package event
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -70,34 +69,4 @@ func formKey(spelled string) string {
 		return spelled
 	}
 	return key
-}
-
-// Dedupe returns for every item the index of the item that stands for it: of
-// several items that name the same file, the one with the greatest Order, then
-// Time, then position. Carrying that one alone is enough, for what is delivered
-// is the newest content. Items with a Reason or an Err stand for themselves.
-func Dedupe(items []transfer.Item) []int {
-	leader := make([]int, len(items))
-	newest := make(map[transfer.Ref]int, len(items))
-	carried := func(item transfer.Item) bool { return item.Reason == "" && item.Err == nil }
-	for i, item := range items {
-		leader[i] = i
-		if !carried(item) {
-			continue
-		}
-		if j, ok := newest[item.Ref]; !ok || compareAge(item, items[j]) >= 0 {
-			newest[item.Ref] = i
-		}
-	}
-	for i, item := range items {
-		if carried(item) {
-			leader[i] = newest[item.Ref]
-		}
-	}
-	return leader
-}
-
-// compareAge is positive when a is newer than b.
-func compareAge(a, b transfer.Item) int {
-	return cmp.Or(strings.Compare(a.Order, b.Order), a.Time.Compare(b.Time))
 }

@@ -41,4 +41,4 @@ func (h tagged) Handle(ctx context.Context, r slog.Record) error {
 func (h tagged) WithAttrs(as []slog.Attr) slog.Handler { return tagged{h.Handler.WithAttrs(as)} }
 func (h tagged) WithGroup(name string) slog.Handler    { return tagged{h.Handler.WithGroup(name)} }
 
-func sorted(t tally) []string { return slices.Sorted(maps.Keys(t)) }
+func sorted(m metrics) []string { return slices.Sorted(maps.Keys(m)) }

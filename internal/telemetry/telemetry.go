@@ -1,7 +1,7 @@
 // Package telemetry says what happened: one JSON line per file, and for each
 // invocation one line of metrics (CloudWatch Embedded Metric Format on Lambda,
 // plain fields elsewhere). docs/operations.md has the schema. Nothing that is
-// written holds a secret, for outcomes and errors hold none.
+// written holds a secret, because outcomes and errors hold none.
 package telemetry
 
 import (
@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +24,9 @@ type Logger struct {
 	function string // the name of the Lambda function; "" anywhere else
 }
 
-// New returns a Logger that writes to out what is at least as grave as level,
-// and metrics always. function names the Lambda function and turns on the
-// Embedded Metric Format.
+// New returns a Logger. It writes records at or above level to out, and metrics
+// whatever the level. function names the Lambda function and turns on the Embedded
+// Metric Format.
 func New(out io.Writer, level slog.Level, function string) *Logger {
 	out = &lineWriter{out: out}
 	return &Logger{
@@ -36,14 +37,16 @@ func New(out io.Writer, level slog.Level, function string) *Logger {
 	}
 }
 
-// Log is the journal as a logger; lines carry the request ID of their context.
-func (j *Logger) Log() *slog.Logger { return j.log }
+// Log returns the plain logger; its lines carry the request ID of their context.
+func (l *Logger) Log() *slog.Logger { return l.log }
 
 // File writes the line of one file.
-func (j *Logger) File(ctx context.Context, o *transfer.Outcome) {
+func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
 	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 16)
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
-	add(slog.String("source", o.Plan.Item.Ref.String()))
+	if ref := o.Plan.Item.Ref; ref != (transfer.Ref{}) {
+		add(slog.String("source", ref.String()))
+	}
 	add(slog.String("status", o.Status()))
 	if id := o.Plan.Item.ID; id != "" {
 		add(slog.String("item", id))
@@ -63,7 +66,7 @@ func (j *Logger) File(ctx context.Context, o *transfer.Outcome) {
 		level = slog.LevelError
 		add(slog.String("stage", string(o.Err.Stage)))
 		add(slog.String("kind", string(o.Err.Kind)))
-		add(slog.String("code", o.Err.Label()))
+		add(slog.String("code", code(o.Err)))
 		add(slog.String("error", o.Err.What))
 		add(slog.Bool("retryable", o.Err.Kind.Retryable()))
 	}
@@ -76,32 +79,49 @@ func (j *Logger) File(ctx context.Context, o *transfer.Outcome) {
 		add(slog.Int("resumes", o.Resumes))
 		add(slog.Int64("durationMs", o.Took.Milliseconds()))
 	}
-	j.log.LogAttrs(ctx, level, "file", attrs...)
+	l.log.LogAttrs(ctx, level, "file", attrs...)
 }
 
-// Invocation writes the metrics of one invocation: its outcomes, the access
-// tokens it fetched and how long it took.
-func (j *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
-	t := tally{"TokenFetches": tokens, "Duration": took.Milliseconds()}
+// code is the error's label, made fit for a dimension of CloudWatch, which takes
+// ASCII only: a store may name its codes as it likes, at any length.
+func code(err *transfer.Error) string {
+	const most = 64 // twice the longest known code
+	label := strings.Map(func(r rune) rune {
+		if r <= ' ' || r >= 0x7f {
+			return -1
+		}
+		return r
+	}, err.Label())
+	if label == "" {
+		return string(err.Kind)
+	}
+	return label[:min(len(label), most)]
+}
+
+// Invocation writes the metrics of one invocation: one line for its outcomes, and
+// one for each failure. An outcome that several items share is in outs once.
+// tokens is how many access tokens were fetched.
+func (l *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
+	m := metrics{"TokenFetches": tokens, "Duration": took.Milliseconds()}
 	for _, name := range []string{"FilesDelivered", "FilesSkipped", "FilesFailed", "BytesDelivered", "Attempts", "Resumes", "TicketFetches"} {
-		t[name] = int64(0)
+		m[name] = int64(0)
 	}
 	for i := range outs {
-		t.count(&outs[i])
+		m.count(&outs[i])
 	}
-	j.metrics(ctx, t, "Function")
+	l.write(ctx, m, "Function")
 	for i := range outs {
 		if err := outs[i].Err; err != nil {
-			j.metrics(ctx, tally{"Failures": int64(1), "Kind": string(err.Kind), "Code": err.Label()}, "Function", "Kind", "Code")
+			l.write(ctx, metrics{"Failures": int64(1), "Kind": string(err.Kind), "Code": code(err)}, "Function", "Kind", "Code")
 		}
 	}
 }
 
-// A tally is one line of metrics: numbers are metrics, text is a dimension.
-type tally map[string]any
+// metrics are one line: numbers are metrics, text is a dimension.
+type metrics map[string]any
 
-func (t tally) count(o *transfer.Outcome) {
-	add := func(name string, n int64) { t[name] = t[name].(int64) + n }
+func (m metrics) count(o *transfer.Outcome) {
+	add := func(name string, n int64) { m[name] = m[name].(int64) + n }
 	switch o.Status() {
 	case transfer.StatusDelivered:
 		add("FilesDelivered", 1)
@@ -116,21 +136,21 @@ func (t tally) count(o *transfer.Outcome) {
 	add("TicketFetches", int64(o.Tickets))
 }
 
-// metrics writes a tally with all leading runs of its dimensions: by function,
-// by function and kind, by function, kind and code.
-func (j *Logger) metrics(ctx context.Context, t tally, dimensions ...string) {
-	if j.function == "" {
-		attrs := make([]slog.Attr, 0, len(t))
-		for _, name := range sorted(t) {
-			attrs = append(attrs, slog.Any(name, t[name]))
+// write writes a line of metrics with all leading runs of its dimensions: by
+// function, by function and kind, by function, kind and code.
+func (l *Logger) write(ctx context.Context, m metrics, dimensions ...string) {
+	if l.function == "" {
+		attrs := make([]slog.Attr, 0, len(m))
+		for _, name := range sorted(m) {
+			attrs = append(attrs, slog.Any(name, m[name]))
 		}
-		j.plain.LogAttrs(ctx, slog.LevelInfo, "metrics", attrs...)
+		l.plain.LogAttrs(ctx, slog.LevelInfo, "metrics", attrs...)
 		return
 	}
 	type metric struct{ Name, Unit string }
 	var defs []metric
-	for _, name := range sorted(t) {
-		if _, ok := t[name].(int64); ok {
+	for _, name := range sorted(m) {
+		if _, ok := m[name].(int64); ok {
 			defs = append(defs, metric{name, unit(name)})
 		}
 	}
@@ -138,14 +158,14 @@ func (j *Logger) metrics(ctx context.Context, t tally, dimensions ...string) {
 	for n := range dimensions {
 		sets = append(sets, dimensions[:n+1])
 	}
-	t["Function"] = j.function
-	t["requestId"] = RequestID(ctx)
-	t["_aws"] = map[string]any{
+	m["Function"] = l.function
+	m["requestId"] = RequestID(ctx)
+	m["_aws"] = map[string]any{
 		"Timestamp":         time.Now().UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{"Namespace": "tcbferry", "Dimensions": sets, "Metrics": defs}},
 	}
-	if line, err := json.Marshal(t); err == nil {
-		j.out.Write(append(line, '\n'))
+	if line, err := json.Marshal(m); err == nil {
+		l.out.Write(append(line, '\n'))
 	}
 }
 

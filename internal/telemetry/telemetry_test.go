@@ -36,10 +36,10 @@ func outcomes() []transfer.Outcome {
 
 func TestFileLines(t *testing.T) {
 	var out bytes.Buffer
-	j := telemetry.New(&out, slog.LevelInfo, "")
+	l := telemetry.New(&out, slog.LevelInfo, "")
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1", Trace: "Root=1"})
 	for _, o := range outcomes() {
-		j.File(ctx, &o)
+		l.File(ctx, &o)
 	}
 	got := lines(t, &out)
 	for i, want := range []map[string]any{
@@ -57,19 +57,52 @@ func TestFileLines(t *testing.T) {
 	}
 }
 
+// A body that came by HTTP has no reference, so its line has no source.
+func TestLineOfABody(t *testing.T) {
+	var out bytes.Buffer
+	o := transfer.Outcome{Plan: transfer.Plan{Dest: transfer.Dest{Env: "e", Path: "p"}}}
+	telemetry.New(&out, slog.LevelInfo, "").File(t.Context(), &o)
+	if source, ok := lines(t, &out)[0]["source"]; ok {
+		t.Errorf("the source is %v", source)
+	}
+}
+
+// A code is fit for a dimension of CloudWatch, whatever a store calls its errors.
+func TestCodesAreBounded(t *testing.T) {
+	for code, want := range map[string]string{
+		"NoSuchKey":                "NoSuchKey",
+		"拒绝":                       "Denied",
+		"No Such\nKey\x7f":         "NoSuchKey",
+		strings.Repeat("x", 20000): strings.Repeat("x", 64),
+		"":                         "Denied",
+	} {
+		for _, function := range []string{"", "fn"} {
+			var out bytes.Buffer
+			o := transfer.Outcome{Err: &transfer.Error{Kind: transfer.KindDenied, Code: code}}
+			l := telemetry.New(&out, slog.LevelInfo, function)
+			l.File(t.Context(), &o)
+			l.Invocation(t.Context(), []transfer.Outcome{o}, 0, 0)
+			got := lines(t, &out)
+			if got[0]["code"] != want || got[2]["Code"] != want {
+				t.Errorf("code %.20q is logged as %.20q and counted as %.20q, want %q", code, got[0]["code"], got[2]["Code"], want)
+			}
+		}
+	}
+}
+
 func TestLevel(t *testing.T) {
 	for _, function := range []string{"", "fn"} {
 		var out bytes.Buffer
-		j := telemetry.New(&out, slog.LevelError, function)
+		l := telemetry.New(&out, slog.LevelError, function)
 		outs := outcomes()
 		for i := range outs {
-			j.File(t.Context(), &outs[i])
+			l.File(t.Context(), &outs[i])
 		}
 		if n := len(lines(t, &out)); n != 1 {
 			t.Errorf("function %q: %d lines at level error, want the one failure", function, n)
 		}
 		out.Reset()
-		j.Invocation(t.Context(), outs, 1, time.Second)
+		l.Invocation(t.Context(), outs, 1, time.Second)
 		if n := len(lines(t, &out)); n != 2 {
 			t.Errorf("function %q: %d lines of metrics, want 2 whatever the level", function, n)
 		}
@@ -79,8 +112,8 @@ func TestLevel(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	for _, function := range []string{"", "fn"} {
 		var out bytes.Buffer
-		j := telemetry.New(&out, slog.LevelInfo, function)
-		j.Invocation(telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"}), outcomes(), 1, 1500*time.Millisecond)
+		l := telemetry.New(&out, slog.LevelInfo, function)
+		l.Invocation(telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"}), outcomes(), 1, 1500*time.Millisecond)
 		got := lines(t, &out)
 		if len(got) != 2 {
 			t.Fatalf("%d lines", len(got))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -37,24 +36,14 @@ func Run(h Handler) { lambda.Start(h) }
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 const wholeCPU = 1769
 
-// TuneRuntime fits the Go runtime to a function, before anything is built; GOMAXPROCS
-// and GOGC overrule it. With a part of a CPU a second thread only waits for the
-// first. There is so little in memory that more garbage may lie there than Go allows by
-// itself: half as much again, or twice as much where there is a CPU to make it and
-// more than a GB to put it (docs/benchmarks.md).
+// TuneRuntime fits the Go runtime to a function before anything is built. With less
+// than one CPU a second thread does not run beside the first, it only takes turns
+// with it, and each turn costs CPU time (docs/benchmarks.md has what). The variable
+// GOMAXPROCS overrules it.
 func TuneRuntime() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
-	part := err == nil && mb < wholeCPU
-	if part && os.Getenv("GOMAXPROCS") == "" {
+	if err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
-	}
-	if os.Getenv("GOGC") != "" {
-		return
-	}
-	if part {
-		debug.SetGCPercent(150)
-	} else {
-		debug.SetGCPercent(200)
 	}
 }
 

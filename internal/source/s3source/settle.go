@@ -81,8 +81,11 @@ func setTag(tags []types.Tag, key, value string) []types.Tag {
 // deletion. COS cannot, and a store behind a custom endpoint may ignore the
 // condition, so there the ETag is asked for just before.
 func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
-	if !o.Proved() || etag == "" {
+	if !o.Proved() {
 		return errors.New("the source was kept: no checksum proved that all of it arrived")
+	}
+	if etag == "" {
+		return errors.New("the source was kept: the store does not say whether it is still the object that was delivered")
 	}
 	s := d.Store
 	if s.scheme == transfer.SchemeCOS || s.endpoint != nil {

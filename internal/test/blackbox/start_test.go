@@ -106,8 +106,8 @@ func TestStartOnSCF(t *testing.T) {
 			if err != nil || !r.FunctionError {
 				t.Fatalf("it answered %s %v", r.Payload, err)
 			}
-			if strings.Contains(r.ErrorType, "DeliveryFailed") {
-				t.Errorf("it started")
+			if r.ErrorType != "Misconfigured" {
+				t.Errorf("the error type is %q, want Misconfigured", r.ErrorType)
 			}
 			explained(t, r.ErrorMessage+s.Output(), tc.names)
 			right := map[string]string{} // what was set stays set in the process

@@ -111,9 +111,9 @@ func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	ctx, end := delivery.WithReserve(ctx)
+	ctx, end := delivery.WithReserve(ctx, 1)
 	defer end()
-	return c.CarryFrom(ctx, named{}, transfer.Plan{
+	return c.DeliverFrom(ctx, named{}, transfer.Plan{
 		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: path}, Size: -1},
 		Dest: transfer.Dest{Env: env, Path: path},
 	})

@@ -37,7 +37,6 @@ var (
 		"COS_ENDPOINT_URL":                "COS's keys are not to be had on Lambda without a secret in the plain environment",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "set by Lambda",
 		"GOMAXPROCS":                      "the Go runtime's own, which the function fits to its memory",
-		"GOGC":                            "as above",
 	}
 	onSCF    = map[string]string{"SQS_PARTIAL_BATCH": "there is no SQS", "AWS_ENDPOINT_URL_S3": "AWS credentials would be secrets in the plain environment"}
 	overHTTP = map[string]string{"SQS_PARTIAL_BATCH": "there is no batch", "ON_DELIVERED": "a caller may name a source, not have it deleted"}

@@ -121,7 +121,7 @@ func TestWritesPerMiB(t *testing.T) {
 	api := wechat.NewAPI(http.DefaultTransport, []string{w.APIURL})
 	desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret(w.Cloud.AccessToken(devstack.AppID))), true)
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: store}, Tickets: desk, Uploader: cospost.New(transport.Client(tr, transport.IdleTimeout).Transport)}
-	o := c.Carry(t.Context(), transfer.Plan{
+	o := c.Deliver(t.Context(), transfer.Plan{
 		Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: devstack.Bucket, Key: "large"}},
 		Dest: transfer.Dest{Env: devstack.Env, Path: "large"},
 	})

@@ -174,7 +174,7 @@ func (still) Stat(context.Context, transfer.Ref) (string, error)           { ret
 func courierStage(tb testing.TB) func() {
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: still{}}, Tickets: aFixedIssuer{tb}, Uploader: anUploader()}
 	return func() {
-		if o := c.Carry(context.Background(), aPlan); o.Err != nil {
+		if o := c.Deliver(context.Background(), aPlan); o.Err != nil {
 			tb.Fatal(o.Err)
 		}
 	}

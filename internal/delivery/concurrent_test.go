@@ -12,14 +12,14 @@ import (
 
 // The ticket is fetched while the source opens, for a file alone and for each file
 // of an event, the failing ones among them.
-func TestTicketAndSourceSideBySide(t *testing.T) {
+func TestTicketAndSourceAreAskedAtOnce(t *testing.T) {
 	slow := func(ctx context.Context, key string) transfer.Outcome {
 		w := &world{content: "x",
 			onOpen:   func(int) error { time.Sleep(time.Second); return nil },
 			onTicket: func(context.Context, int) error { time.Sleep(time.Second); return nil },
 		}
 		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-		return c.Carry(ctx, plan(key))
+		return c.Deliver(ctx, plan(key))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -29,21 +29,19 @@ func TestTicketAndSourceSideBySide(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		is := items("a a a b b b")
-		outs := delivery.DeliverAll(t.Context(), is, self(len(is)), func(ctx context.Context, i int) transfer.Outcome {
-			key := "k"
-			if i == 5 {
-				key = "missing"
+		outs := delivery.DeliverAll(t.Context(), plans("a a a b b b"), func(ctx context.Context, p transfer.Plan) transfer.Outcome {
+			if p.Item.Ref.Key == "5" {
+				return slow(ctx, "missing")
 			}
-			return slow(ctx, key)
-		})
+			return slow(ctx, "k")
+		}, func(*transfer.Outcome) {})
 		for i, o := range outs {
 			if want := map[bool]string{true: "skipped gone", false: "delivered"}[i == 5]; state(o) != want {
 				t.Errorf("file %d: %s, want %s", i, state(o), want)
 			}
 		}
 		if took := time.Since(start); took != 3*time.Second {
-			t.Errorf("two lanes of three files took %v, want 3s", took)
+			t.Errorf("two groups of three files took %v, want 3s", took)
 		}
 	})
 }

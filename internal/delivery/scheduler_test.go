@@ -15,10 +15,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A yard is a source, a ticket desk and COS in memory, where nothing happens by
+// A scheduler is a source, a ticket issuer and COS in memory, where nothing happens by
 // chance: every call that an invocation makes waits until a schedule picks it,
 // and takes effect before the next one is picked.
-type yard struct {
+type scheduler struct {
 	source, dest map[string]string // content by key; it is its own ETag
 
 	mu      sync.Mutex
@@ -43,52 +43,72 @@ const (
 	lost       // it takes effect, but its answer is lost
 )
 
-// An invocation carries one key. It stands between its courier and the yard.
+// An invocation delivers one key. It stands between its deliverer and the scheduler.
 type invocation struct {
-	*yard
-	n       int
-	key     string
-	told    []string // what it saw of the yard, in order
-	tickets int
-	cut     context.CancelFunc // the end of its time
-	end     chan transfer.Outcome
+	*scheduler
+	n        int
+	key      string
+	observed []string // what it saw of the scheduler, in order
+	tickets  int
+	cut      context.CancelFunc // the end of its time
+	end      chan transfer.Outcome
 }
 
-func newYard() *yard { return &yard{source: map[string]string{}, dest: map[string]string{}} }
-
-func (y *yard) note(format string, args ...any) {
-	y.trace = append(y.trace, fmt.Sprintf(format, args...))
+func newScheduler() *scheduler {
+	return &scheduler{source: map[string]string{}, dest: map[string]string{}}
 }
 
-func (y *yard) put(key, content string) {
-	y.note("put %s=%s", key, content)
-	y.source[key] = content
+func (s *scheduler) note(format string, args ...any) {
+	s.trace = append(s.trace, fmt.Sprintf(format, args...))
+}
+
+func (s *scheduler) put(key, content string) {
+	s.note("put %s=%s", key, content)
+	s.source[key] = content
 }
 
 // start runs an invocation up to its first calls.
-func (y *yard) start(ctx context.Context, key string) *invocation {
-	y.started++
-	v := &invocation{yard: y, n: y.started, key: key, end: make(chan transfer.Outcome, 1)}
-	y.note("%d starts with %s", v.n, key)
+func (s *scheduler) start(ctx context.Context, key string) *invocation {
+	s.started++
+	v := &invocation{scheduler: s, n: s.started, key: key, end: make(chan transfer.Outcome, 1)}
+	s.note("%d starts with %s", v.n, key)
 	ctx, v.cut = context.WithCancel(ctx)
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": v}, Tickets: v, Uploader: v}
-	go func() { v.end <- c.Carry(ctx, plan(key)) }()
+	go func() { v.end <- c.Deliver(ctx, plan(key)) }()
 	synctest.Wait()
 	return v
 }
 
+// ended says whether an invocation has returned.
+func (v *invocation) ended() bool { return len(v.end) > 0 }
+
+// waits says whether one of the invocations is waiting for nothing but time.
+func (s *scheduler) waits(running []*invocation) bool {
+	calls := s.calls()
+	return slices.ContainsFunc(running, func(v *invocation) bool {
+		return !v.ended() && !slices.ContainsFunc(calls, func(c *call) bool { return c.by == v })
+	})
+}
+
+// wait lets the back-off of those that wait for nothing else pass.
+func (s *scheduler) wait() {
+	s.note("a minute passes")
+	time.Sleep(time.Minute)
+	synctest.Wait()
+}
+
 // calls lists what waits, in an order that does not depend on goroutines.
-func (y *yard) calls() []*call {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	return slices.SortedFunc(slices.Values(y.waiting), func(a, b *call) int {
+func (s *scheduler) calls() []*call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(slices.Values(s.waiting), func(a, b *call) int {
 		return cmp.Or(a.by.n-b.by.n, strings.Compare(a.name, b.name))
 	})
 }
 
-// let lets a call happen, and all that follows from it up to the next calls.
-func (y *yard) let(c *call, f fate) {
-	y.note("%d %s%s", c.by.n, c.name, [...]string{"", " fails", " loses its answer"}[f])
+// release lets a call happen, and all that follows from it up to the next calls.
+func (s *scheduler) release(c *call, f fate) {
+	s.note("%d %s%s", c.by.n, c.name, [...]string{"", " fails", " loses its answer"}[f])
 	c.fate <- f
 	synctest.Wait()
 }
@@ -107,7 +127,7 @@ func (v *invocation) await(ctx context.Context, name string) (fate, error) {
 	select {
 	case f := <-c.fate:
 		if f == fails {
-			return f, fault(transfer.KindUnavailable, transfer.StageOpen)
+			return f, newError(transfer.KindUnavailable, transfer.StageOpen)
 		}
 		return f, nil
 	case <-ctx.Done():
@@ -120,7 +140,7 @@ func (v *invocation) Open(ctx context.Context, ref transfer.Ref) (*transfer.Obje
 		return nil, err
 	}
 	content := v.source[ref.Key]
-	v.told = append(v.told, "opened "+content)
+	v.observed = append(v.observed, "opened "+content)
 	return &transfer.Object{Body: io.NopCloser(strings.NewReader(content)), Size: int64(len(content)), ETag: content}, nil
 }
 
@@ -142,9 +162,9 @@ func (v *invocation) Upload(ctx context.Context, t transfer.Ticket, obj *transfe
 		return transfer.Receipt{}, err
 	}
 	v.dest[t.Key] = string(body)
-	v.told = append(v.told, "posted")
+	v.observed = append(v.observed, "posted")
 	if f == lost {
-		return transfer.Receipt{}, fault(transfer.KindUnavailable, transfer.StageUpload)
+		return transfer.Receipt{}, newError(transfer.KindUnavailable, transfer.StageUpload)
 	}
 	return receipt(string(body)), nil
 }
@@ -153,6 +173,6 @@ func (v *invocation) Stat(ctx context.Context, ref transfer.Ref) (string, error)
 	if _, err := v.await(ctx, "Stat"); err != nil {
 		return "", err
 	}
-	v.told = append(v.told, "stat "+v.source[ref.Key])
+	v.observed = append(v.observed, "stat "+v.source[ref.Key])
 	return v.source[ref.Key], nil
 }

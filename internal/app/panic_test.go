@@ -13,19 +13,19 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// rough is a store that panics on one key and has lost the others.
-type rough struct{}
+// panicky is a store that panics on one key and has lost the others.
+type panicky struct{}
 
-func (rough) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, error) {
+func (panicky) Open(_ context.Context, ref transfer.Ref) (*transfer.Object, error) {
 	if ref.Key == "bomb" {
 		panic("TOPSECRET")
 	}
 	return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindNotFound, What: "gone"}
 }
 
-func (rough) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
+func (panicky) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
 
-func (rough) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
+func (panicky) Ticket(context.Context, transfer.Dest) (transfer.Ticket, error) {
 	return transfer.Ticket{}, nil
 }
 
@@ -37,8 +37,8 @@ func TestPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &app{
-		journal: telemetry.New(&log, slog.LevelDebug, ""),
-		courier: &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: rough{}}, Tickets: rough{}},
+		logger:    telemetry.New(&log, slog.LevelDebug, ""),
+		deliverer: &delivery.Deliverer{Sources: map[string]transfer.Source{transfer.SchemeS3: panicky{}}, Tickets: panicky{}},
 	}
 	a.Table.Routes = []route.Route{{Env: "e", Path: tpl}}
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"})
@@ -48,5 +48,10 @@ func TestPanic(t *testing.T) {
 	}
 	if strings.Contains(log.String()+err.Error(), "TOPSECRET") || !strings.Contains(log.String(), `"msg":"panic"`) || !strings.Contains(log.String(), `"requestId":"r-1"`) {
 		t.Errorf("the log is %s", log.String())
+	}
+	// A panic outside of any file fails the invocation.
+	a.accounts = accounts{"": {}} // without a token source
+	if _, err = a.event(ctx, Lambda, []byte(`{"files":["s3://b/k"]}`)); err == nil {
+		t.Error("the invocation succeeded")
 	}
 }
