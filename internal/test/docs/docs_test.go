@@ -80,7 +80,7 @@ func wechatTable() string {
 		if c.Name != "" {
 			where += " " + c.Name
 		}
-		fmt.Fprintf(b, "| %d%s | %s | %s | %s |\n", c.Number, where, c.Kind, c.Meaning, c.Advice)
+		fmt.Fprintf(b, "| %s%s | %s | %s | %s |\n", c.Code, where, c.Kind, c.Meaning, c.Advice)
 	}
 	return b.String()
 }

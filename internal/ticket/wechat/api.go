@@ -41,10 +41,10 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 
 // post sends body as JSON and returns the object that WeChat answered, whatever
 // its errcode. The secrets are those that the request holds.
-func (a *API) post(ctx context.Context, path string, query url.Values, body any, secrets ...transfer.Secret) (*answer, error) {
+func (a *API) post(ctx context.Context, path string, query url.Values, body any, secrets ...transfer.Secret) (*response, error) {
 	payload, err := encode(body)
 	if err != nil {
-		return nil, fail(transfer.KindMalformed, "the request cannot be written as JSON")
+		return nil, failed(transfer.KindMalformed, "the request cannot be written as JSON")
 	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -54,13 +54,13 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 		n := (start + i) % len(a.bases)
 		req, err := http.NewRequest(http.MethodPost, a.bases[n]+path, bytes.NewReader(payload))
 		if err != nil {
-			return nil, fail(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
+			return nil, failed(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
 		r, b := exchange(ctx, a.transport, req)
 		if b == nil {
 			a.first.Store(int32(n))
-			return r.read(weChat, secrets)
+			return r.parse(weChat, req.URL, secrets)
 		}
 		if ctx.Err() != nil {
 			return nil, transfer.AsError(ctx, transfer.StageTicket, ctx.Err())
@@ -70,7 +70,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			break
 		}
 	}
-	return nil, fail(transfer.KindUnavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
+	return nil, failed(transfer.KindUnavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
 		"); check that the function may reach the internet, then try again")
 }
 
@@ -81,8 +81,4 @@ func encode(v any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
-}
-
-func fail(kind transfer.Kind, what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.StageTicket, Kind: kind, What: what}
 }

@@ -11,17 +11,17 @@ import (
 // StableTokens fetches tokens by cgi-bin/stable_token, whose ordinary mode gives all
 // processes the same token (wire.md C.1).
 func StableTokens(api *API, appID string, secret transfer.Secret) *CachedTokens {
-	return &CachedTokens{name: "stable_token", forces: true, fetch: func(ctx context.Context, m mode) (grant, error) {
-		a, err := api.post(ctx, "/cgi-bin/stable_token", nil, struct {
+	return &CachedTokens{name: "stable_token", forces: true, fetch: func(ctx context.Context, mode refreshMode) (issuedToken, error) {
+		r, err := api.post(ctx, "/cgi-bin/stable_token", nil, struct {
 			GrantType    string `json:"grant_type"`
 			AppID        string `json:"appid"`
 			Secret       string `json:"secret"`
 			ForceRefresh bool   `json:"force_refresh"`
-		}{"client_credential", appID, secret.Reveal(), m == forced}, secret)
+		}{"client_credential", appID, secret.Reveal(), mode == forced}, secret)
 		if err != nil {
-			return grant{}, err
+			return issuedToken{}, err
 		}
-		return a.grant(weChat)
+		return r.issued()
 	}}
 }
 
@@ -29,36 +29,36 @@ func StableTokens(api *API, appID string, secret transfer.Secret) *CachedTokens 
 // {"access_token":"...","expires_in":7200}. After a refusal it is asked with
 // Cache-Control: no-cache. Redirects are not followed.
 func TokenServer(t http.RoundTripper, address string) *CachedTokens {
-	return &CachedTokens{name: "the token server", fetch: func(ctx context.Context, m mode) (grant, error) {
+	return &CachedTokens{name: "the token server", fetch: func(ctx context.Context, mode refreshMode) (issuedToken, error) {
 		req, err := http.NewRequest(http.MethodGet, address, nil)
 		if err != nil {
-			return grant{}, fail(transfer.KindDenied, "WECHAT_TOKEN_URL is not a usable URL; correct it")
+			return issuedToken{}, failed(transfer.KindDenied, "WECHAT_TOKEN_URL is not a usable URL; correct it")
 		}
-		if m != ordinary {
+		if mode != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
-		r, b := exchange(ctx, t, req)
+		reply, b := exchange(ctx, t, req)
 		if b != nil {
-			return grant{}, fail(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
+			return issuedToken{}, failed(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
-		a, err := r.read(tokenServer, secretsIn(req.URL))
+		r, err := reply.parse(tokenServer, req.URL, secretsIn(req.URL))
 		if err != nil {
-			return grant{}, err
+			return issuedToken{}, err
 		}
-		return a.grant(tokenServer)
+		return r.issued()
 	}}
 }
 
-// grant reads the answer of a token endpoint. Success has no errcode.
-func (a *answer) grant(from peer) (grant, error) {
-	if err := a.refusal(AtToken); err != nil {
-		return grant{}, err
+// issued reads the answer of a token endpoint. Success has no errcode.
+func (r *response) issued() (issuedToken, error) {
+	if err := r.refusal(AtToken); err != nil {
+		return issuedToken{}, err
 	}
-	token := a.text("access_token")
+	token := r.text("access_token")
 	if token == "" {
-		return grant{}, fail(transfer.KindUnavailable, from.name+" answered neither an access_token nor an errcode; check "+from.setting+", then try again")
+		return issuedToken{}, failed(transfer.KindUnavailable, r.from.name+" answered neither an access_token nor an errcode; check "+r.from.setting+", then try again")
 	}
-	return grant{Token{accessToken, transfer.NewSecret(token)}, a.seconds("expires_in")}, nil
+	return issuedToken{Token{accessToken, transfer.NewSecret(token)}, r.seconds("expires_in")}, nil
 }
 
 // secretsIn lists what a token server's URL may hold to prove who asks. What is

@@ -50,37 +50,37 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	// Without cos_file_id the upload succeeds and cannot be read (wire.md 0).
 	for _, name := range []string{"url", "authorization", "token", "cos_file_id", "file_id"} {
 		if a.text(name) == "" {
-			return transfer.Ticket{}, fail(transfer.KindUnavailable, "WeChat answered a ticket without "+name+"; try again later")
+			return transfer.Ticket{}, failed(transfer.KindUnavailable, "WeChat answered a ticket without "+name+"; try again later")
 		}
 	}
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
-		return transfer.Ticket{}, fail(transfer.KindCorrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
+		return transfer.Ticket{}, failed(transfer.KindCorrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
 	}
 	if !d.fit(t.URL) {
-		return transfer.Ticket{}, fail(transfer.KindCorrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
+		return transfer.Ticket{}, failed(transfer.KindCorrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
 	}
 	t.Expires = expires(t.Signature.Reveal(), a.header, a.asked)
 	return t, nil
 }
 
 // call posts with a token, and once more with another when WeChat refuses it.
-func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*answer, error) {
+func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*response, error) {
 	token, err := d.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a, err := d.once(ctx, path, token, body)
-	why, ok := errors.AsType[*transfer.Error](err)
-	if !ok || why.Kind != transfer.KindStale {
+	refusal, ok := errors.AsType[*transfer.Error](err)
+	if !ok || refusal.Kind != transfer.KindStale {
 		return a, err
 	}
-	if token, err = d.tokens.Renew(ctx, token, why); err != nil {
+	if token, err = d.tokens.Renew(ctx, token, refusal); err != nil {
 		return nil, err
 	}
 	return d.once(ctx, path, token, body)
 }
 
-func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body any) (*answer, error) {
+func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body any) (*response, error) {
 	a, err := d.api.post(ctx, path, token.query(), body, token.Value)
 	if err != nil {
 		return nil, err

@@ -115,7 +115,7 @@ func TestBrokersMistakes(t *testing.T) {
 		{200, `{"access_token":""}`, "neither", transfer.KindUnavailable},
 		{200, `{"access_token":7,"expires_in":1}`, "neither", transfer.KindUnavailable},
 		{200, `{"errcode":0,"errmsg":"ok"}`, "neither", transfer.KindUnavailable},
-		{200, `{"errcode":40164,"errmsg":"invalid ip 9.9.9.9, not in whitelist, key is key-0123456789"}`, "9.9.9.9, not in whitelist, key is •••", transfer.KindDenied},
+		{200, `{"errcode":40164,"errmsg":"invalid ip 9.9.9.9, not in whitelist, key is key-0123456789"}`, "allow-list: 9.9.9.9; ", transfer.KindDenied},
 		{200, `{"errcode":40001,"access_token":"T"}`, "app secret", transfer.KindDenied},
 		{302, ``, "HTTP 302", transfer.KindUnavailable},
 		{401, `no`, "a gateway answered, not the token server", transfer.KindUnavailable},

@@ -27,9 +27,9 @@ type Tokens interface {
 	// Get returns a token that is believed to be valid.
 	Get(ctx context.Context) (Token, error)
 	// Renew returns a token to replace the one that WeChat refused, never the
-	// same. why is the refusal; a source that has no other token returns it,
+	// same. refusal is what WeChat said; a source that has no other token returns it,
 	// with what to do added.
-	Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error)
+	Renew(ctx context.Context, refused Token, refusal *transfer.Error) (Token, error)
 	// Fetches counts the requests for tokens so far, failed ones included.
 	Fetches() int64
 }
@@ -40,15 +40,15 @@ const (
 	cloudBaseToken = "cloudbase_access_token"
 )
 
-// FixedToken is a token given once and for all. It cannot be renewed.
+// FixedToken is a token given once. It cannot be renewed.
 func FixedToken(token transfer.Secret) Tokens { return fixed{Token{accessToken, token}} }
 
 type fixed struct{ token Token }
 
 func (f fixed) Get(context.Context) (Token, error) { return f.token, nil }
 
-func (f fixed) Renew(_ context.Context, _ Token, why *transfer.Error) (Token, error) {
-	return Token{}, worse(why, transfer.KindDenied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
+func (f fixed) Renew(_ context.Context, _ Token, refusal *transfer.Error) (Token, error) {
+	return Token{}, withAdvice(refusal, transfer.KindDenied, "WECHAT_ACCESS_TOKEN is fixed and cannot be renewed: replace it, or use WECHAT_APP_ID and WECHAT_APP_SECRET instead")
 }
 
 func (f fixed) Fetches() int64 { return 0 }
@@ -57,7 +57,7 @@ func (f fixed) Fetches() int64 { return 0 }
 // read anew for each use and trimmed of white space.
 func TokenFile(path string) Tokens { return &file{accessToken, path, "WECHAT_ACCESS_TOKEN"} }
 
-// CloudBaseTokenFile is File for the token that the CloudBase runtime pushes into a
+// CloudBaseTokenFile is TokenFile for the token that the CloudBase runtime pushes into a
 // container, which goes by another query parameter (wire.md C.4).
 func CloudBaseTokenFile(path string) Tokens {
 	return &file{cloudBaseToken, path, "WECHAT_CLOUDBASE_TOKEN_FILE"}
@@ -78,15 +78,15 @@ func (f *file) Get(context.Context) (Token, error) {
 	token := strings.TrimSpace(string(text))
 	if token == "" {
 		// A writer that does not rename truncates first.
-		return Token{}, fail(transfer.KindUnavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
+		return Token{}, failed(transfer.KindUnavailable, "the token file "+f.path+" ("+f.setting+") is empty; have a token written to it, then try again")
 	}
 	return Token{f.param, transfer.NewSecret(token)}, nil
 }
 
-func (f *file) Renew(ctx context.Context, refused Token, why *transfer.Error) (Token, error) {
+func (f *file) Renew(ctx context.Context, refused Token, refusal *transfer.Error) (Token, error) {
 	token, err := f.Get(ctx)
 	if err == nil && token.equal(refused) {
-		return Token{}, worse(why, transfer.KindStale, "the file "+f.path+" ("+f.setting+") still holds that token: see that whoever writes it keeps it fresh")
+		return Token{}, withAdvice(refusal, transfer.KindStale, "the file "+f.path+" ("+f.setting+") still holds that token: make sure that the program that writes it keeps it fresh")
 	}
 	return token, err
 }
@@ -97,13 +97,5 @@ func (f *file) unreadable(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return fail(transfer.KindDenied, "cannot read the token file "+f.path+" ("+err.Error()+"); correct "+f.setting)
-}
-
-// worse is why as another kind, with advice at its end.
-func worse(why *transfer.Error, kind transfer.Kind, advice string) *transfer.Error {
-	e := *why
-	e.Kind = kind
-	e.What += "; " + advice
-	return &e
+	return failed(transfer.KindDenied, "cannot read the token file "+f.path+" ("+err.Error()+"); correct "+f.setting)
 }

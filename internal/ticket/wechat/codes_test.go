@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
@@ -31,18 +33,18 @@ var kinds = map[transfer.Kind][]int64{
 
 func TestCodesAtTheAPI(t *testing.T) {
 	t.Parallel()
-	known := map[int64]bool{}
+	known := map[string]bool{}
 	for kind, numbers := range kinds {
 		for _, n := range numbers {
-			known[n] = true
+			known[strconv.FormatInt(n, 10)] = true
 			_, err := ask(answering(t, 200, fmt.Sprintf(`{"errcode":%d,"errmsg":""}`, n)))
 			e := fault(t, err)
 			want := kind
 			if kind == transfer.KindStale {
 				want = transfer.KindDenied // the fixed token of ask cannot be renewed
 			}
-			c := wechat.Explain(n, wechat.AtAPI)
-			if e.Kind != want || e.Code != strconv.FormatInt(n, 10) || c.Kind != kind || e.After != 0 {
+			c := wechat.Explain(strconv.FormatInt(n, 10), wechat.AtAPI)
+			if e.Kind != want || e.Code != strconv.FormatInt(n, 10) || c.Kind != kind || e.After != 0 && n != 45009 {
 				t.Errorf("%d: %+v, table says %s, want %s", n, e, c.Kind, want)
 			}
 			if prefix := fmt.Sprintf("%d: %s; %s", n, c.Meaning, c.Advice); !strings.HasPrefix(e.What, prefix) || strings.Contains(e.What, "WeChat:") {
@@ -51,11 +53,11 @@ func TestCodesAtTheAPI(t *testing.T) {
 		}
 	}
 	for _, c := range wechat.Codes() {
-		if !known[c.Number] {
-			t.Errorf("%d has no expectation here", c.Number)
+		if !known[c.Code] {
+			t.Errorf("%s has no expectation here", c.Code)
 		}
 		if c.Meaning == "" || c.Advice == "" || c.Kind == "" {
-			t.Errorf("%d is not explained", c.Number)
+			t.Errorf("%s is not explained", c.Code)
 		}
 	}
 }
@@ -68,7 +70,7 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 			t.Errorf("%d: %+v, want Denied", n, e)
 		}
 	}
-	if c := wechat.Explain(40001, wechat.AtToken); !strings.Contains(c.Meaning, "secret") {
+	if c := wechat.Explain("40001", wechat.AtToken); !strings.Contains(c.Meaning, "secret") {
 		t.Errorf("40001 at the token endpoint reads %q", c.Meaning)
 	}
 }
@@ -168,7 +170,7 @@ func TestRetryAfter(t *testing.T) {
 		want   time.Duration
 	}{
 		{429, "", []string{"Retry-After", "7"}, 7 * time.Second},
-		{503, "", []string{"Retry-After", "99999999999999999999"}, 0},
+		{503, "", []string{"Retry-After", "99999999999999999999"}, 24 * time.Hour},
 		{503, "", []string{"Retry-After", "9999999999999"}, 24 * time.Hour},
 		{503, "", []string{"Retry-After", "-5"}, 0},
 		{503, "", []string{"Retry-After", "soon"}, 0},
@@ -182,4 +184,30 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%v: After %v, want %v", c.header, e.After, c.want)
 		}
 	}
+}
+
+// WeChat's daily quota begins anew at midnight in China, UTC+8.
+func TestDailyQuotaWaitsForMidnightInChina(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		date, retryAfter string
+		want             time.Duration
+	}{
+		{"Thu, 29 Aug 2019 15:59:59 GMT", "", time.Second},
+		{"Thu, 29 Aug 2019 16:00:00 GMT", "", 24 * time.Hour},
+		{"Thu, 29 Aug 2019 07:39:34 GMT", "", 8*time.Hour + 20*time.Minute + 26*time.Second},
+		{"Tue, 31 Dec 2019 04:00:00 GMT", "", 12 * time.Hour},
+		{"Thu, 29 Aug 2019 07:39:34 GMT", "60", time.Minute},
+	} {
+		_, err := ask(answering(t, 200, `{"errcode":45009}`, "Date", c.date, "Retry-After", c.retryAfter))
+		if e := fault(t, err); e.After != c.want || e.Kind != transfer.KindDenied {
+			t.Errorf("at %s, Retry-After %q: %+v, want %v", c.date, c.retryAfter, e, c.want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
+		api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) { return says(200, `{"errcode":45009}`), nil }), nil)
+		if _, err := ask(api); fault(t, err).After != 16*time.Hour {
+			t.Errorf("without a Date: %+v", err)
+		}
+	})
 }
