@@ -13,6 +13,10 @@ const (
 	// callTime bounds a call, because no caller's context does. A minute is a guess:
 	// a request that moves at all is answered long before.
 	callTime = time.Minute
+	// joinTime is the age up to which a call is joined. An answer takes a tenth of a
+	// second in China and, with the handshakes, one to two seconds from overseas. A
+	// call without an answer by then may hang on a connection that died.
+	joinTime = 2 * time.Second
 	// forceEvery is the least time that WeChat wants between two forced refreshes
 	// (wire.md C.1).
 	forceEvery = 30 * time.Second
@@ -20,7 +24,8 @@ const (
 
 // CachedTokens is a token that is fetched over the network, kept for most of its
 // life and shared by all callers. Callers share one call, which goes on when one
-// of them leaves.
+// of them leaves. Only when a call has no answer after joinTime does the next
+// caller make another.
 type CachedTokens struct {
 	name    string
 	fetch   func(context.Context, refreshMode) (issuedToken, error)
@@ -31,7 +36,7 @@ type CachedTokens struct {
 	token  Token
 	until  time.Time // when token is no longer used, wall clock; zero without a token
 	forced time.Time // the last forced refresh, wall clock
-	call   *call     // the one under way; nil when none
+	call   *call     // the newest one under way; nil when none
 }
 
 // A refreshMode is how a token is asked for.
@@ -51,7 +56,8 @@ type issuedToken struct {
 
 // A call fetches one token. Its result may be read once done is closed.
 type call struct {
-	refused Token // what it is to replace; zero when nothing was refused
+	began   time.Time // wall clock, because a frozen function's call ages too
+	refused Token     // what it is to replace; zero when nothing was refused
 	done    chan struct{}
 	token   Token
 	err     error
@@ -66,7 +72,11 @@ func (s *CachedTokens) Get(ctx context.Context) (Token, error) {
 	}
 	c := s.join(Token{})
 	s.mu.Unlock()
-	return c.wait(ctx)
+	token, err := c.wait(ctx)
+	if err == nil && token.equal(c.refused) {
+		return Token{}, failed(transfer.KindStale, s.name+" keeps giving out a token that WeChat refused; try again in a minute")
+	}
+	return token, err
 }
 
 // Renew fetches once for all callers that were refused the same token. The
@@ -101,16 +111,24 @@ func (s *CachedTokens) Fetches() int64 { return s.fetches.Load() }
 // fresh reports whether there is a token to be used; s.mu is held.
 func (s *CachedTokens) fresh() bool { return time.Now().Before(s.until) }
 
-// join returns the call under way, or begins one; s.mu is held.
+// join returns the call under way, or begins one; s.mu is held. A call that takes
+// over from one that hangs replaces what that one was to replace.
 func (s *CachedTokens) join(refused Token) *call {
-	if s.call == nil {
-		s.call = &call{refused: refused, done: make(chan struct{})}
-		go s.run(s.call)
+	if c := s.call; c != nil {
+		if time.Since(c.began) < joinTime {
+			return c
+		}
+		if refused.equal(Token{}) {
+			refused = c.refused
+		}
 	}
+	s.call = &call{began: wallClock(), refused: refused, done: make(chan struct{})}
+	go s.run(s.call)
 	return s.call
 }
 
-// run makes a call and keeps its token, unless that is the refused one.
+// run makes a call. It keeps the token, unless that is the refused one or another
+// call took over.
 func (s *CachedTokens) run(c *call) {
 	defer close(c.done)
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
@@ -122,6 +140,9 @@ func (s *CachedTokens) run(c *call) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.call != c {
+		return
+	}
 	s.call = nil
 	if c.err == nil && !c.token.equal(c.refused) {
 		s.token, s.until = c.token, until

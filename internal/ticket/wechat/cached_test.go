@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,5 +313,100 @@ func TestARefusalDuringAFetchSendsAnother(t *testing.T) {
 		})
 		wg.Wait()
 		m.expectForced(false, false, false, true)
+	})
+}
+
+// The first request for a token is never answered. Those who come a while later
+// do not wait for it: callers of 3 s one after the other, and one beside a caller
+// with much time.
+func TestAHungRequestHoldsUpNobodyWhoComesLater(t *testing.T) {
+	t.Parallel()
+	for name, patient := range map[string]bool{"one after the other": false, "side by side": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int32
+				api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
+					if n.Add(1) == 1 {
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					}
+					return says(200, `{"access_token":"T","expires_in":7200}`), nil
+				}), nil)
+				tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					ctx := t.Context()
+					if !patient {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, 3*time.Second)
+						defer cancel()
+					}
+					if _, err := tokens.Get(ctx); err == nil {
+						t.Error("the request that hangs brought a token")
+					}
+				})
+				time.Sleep(3 * time.Second)
+				start := time.Now()
+				get(t, tokens, "T")
+				if took := time.Since(start); took != 0 {
+					t.Errorf("waited %v for the request that hangs", took)
+				}
+				wg.Wait()
+				get(t, tokens, "T")
+				if n.Load() != 2 {
+					t.Errorf("%d requests, want 2", n.Load())
+				}
+				time.Sleep(15 * time.Second) // until the transport ends the request that hangs
+			})
+		})
+	}
+}
+
+// The answer to a request that was given up on arrives after the answer to the
+// second one. It does not bring the older token back.
+func TestALateAnswerDoesNotReplaceANewerToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int32
+		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
+			serial := n.Add(1)
+			if serial == 1 {
+				time.Sleep(10 * time.Second)
+			}
+			return says(200, fmt.Sprintf(`{"access_token":"T%d","expires_in":7200}`, serial)), nil
+		}), nil)
+		tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, tokens, "T1") })
+		time.Sleep(5 * time.Second)
+		get(t, tokens, "T2")
+		wg.Wait()
+		get(t, tokens, "T2")
+	})
+}
+
+// A caller that comes during a renewal that hangs renews as well: the refused
+// token is not fetched again as if nothing had happened.
+func TestAHungRenewalIsRenewedByTheNextCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &mint{t: t, expires: "7200"}
+		var n atomic.Int32
+		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
+			if n.Add(1) == 2 {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return m.RoundTrip(r)
+		}), nil)
+		tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
+		old := get(t, tokens, "T0")
+		var wg sync.WaitGroup
+		wg.Go(func() { tokens.Renew(t.Context(), old, why) })
+		time.Sleep(5 * time.Second)
+		get(t, tokens, "T1")
+		wg.Wait()
+		m.expectForced(false, false, true)
 	})
 }
