@@ -9,10 +9,10 @@ import (
 
 // A Secret is a text that prints as dots. Reveal is the only way to read it.
 //
-// It holds a pointer because fmt calls no method of an unexported field, and
-// does not follow a pointer inside a struct: %+v of a struct around a Secret
-// shows an address at most. The zero Secret is the empty text. Compare with
-// Equal; == does not compile.
+// It holds a pointer because fmt calls no method of an unexported field, and no
+// verb follows a pointer to a string: a struct around a Secret prints an address
+// at most. The zero Secret is the empty text. Compare with Equal; == does not
+// compile.
 type Secret struct {
 	_ [0]func() // makes == a compile error, because it would compare addresses
 	p *string

@@ -17,7 +17,9 @@ const DefaultURL = "https://api.weixin.qq.com"
 
 // An API sends requests to the WeChat API.
 type API struct {
-	transport http.RoundTripper
+	// roundTrip is a transport's method and not the transport, because %s follows
+	// pointers to structs, into the transport's buffers and past its locks.
+	roundTrip func(*http.Request) (*http.Response, error)
 	bases     []string
 	first     atomic.Int32 // index of the base that answered last
 }
@@ -32,7 +34,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 	if len(bases) == 0 {
 		bases = []string{DefaultURL}
 	}
-	a := &API{transport: t}
+	a := &API{roundTrip: t.RoundTrip}
 	for _, b := range bases {
 		a.bases = append(a.bases, strings.TrimRight(b, "/"))
 	}
@@ -57,7 +59,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 			return nil, failed(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
 		req.Header.Set("Content-Type", "application/json")
-		r, b := exchange(ctx, a.transport, req)
+		r, b := exchange(ctx, a.roundTrip, req)
 		if b == nil {
 			a.first.Store(int32(n))
 			return r.parse(weChat, req.URL, secrets)

@@ -40,7 +40,7 @@ type broken struct {
 // exchange sends req and reads the answer, giving up when nothing moves for
 // patience. A slow answer that moves is never cut off. A user in the URL is sent as
 // basic authentication.
-func exchange(ctx context.Context, t http.RoundTripper, req *http.Request) (*reply, *broken) {
+func exchange(ctx context.Context, roundTrip func(*http.Request) (*http.Response, error), req *http.Request) (*reply, *broken) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(patience, func() { cancel(errIdle) })
@@ -69,7 +69,7 @@ func exchange(ctx context.Context, t http.RoundTripper, req *http.Request) (*rep
 		req.SetBasicAuth(u.Username(), password)
 	}
 	asked := wallClock()
-	resp, err := t.RoundTrip(req.WithContext(ctx))
+	resp, err := roundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, because(err)
 	}

@@ -37,7 +37,7 @@ func TokenServer(t http.RoundTripper, address string) *CachedTokens {
 		if mode != ordinary {
 			req.Header.Set("Cache-Control", "no-cache")
 		}
-		reply, b := exchange(ctx, t, req)
+		reply, b := exchange(ctx, t.RoundTrip, req)
 		if b != nil {
 			return issuedToken{}, failed(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
