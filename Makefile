@@ -7,7 +7,7 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: help demo test check arm64 integration package chaos soak fuzz bench browser
+.PHONY: help demo test check cross arm64 integration package chaos soak fuzz bench browser
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -18,7 +18,7 @@ test: ## run every test
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
 
-check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
+check: cross ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./internal/test/integration
@@ -28,6 +28,15 @@ check: ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
 	$(GO) test ./internal/test/arch ./internal/tools/pack ./internal/tools/scaling
 	$(GO) test -count=1 -v ./internal/test/deploy | grep -v '^=== '
 	@.ci/vulncheck
+
+# What make test does not compile: other systems, other processors, and no assembly.
+cross:
+	$(GO) vet -tags purego ./...
+	$(GO) test -tags purego ./internal/meter/...
+	@for p in linux/arm64 linux/riscv64 darwin/arm64 windows/amd64; do \
+		echo "build and vet for $$p"; export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
+		$(GO) build ./... && $(GO) vet ./... || exit 1; \
+	done
 
 # On an arm64 machine make test runs the same.
 QEMU := $(firstword $(foreach q,qemu-aarch64-static qemu-aarch64,$(shell command -v $(q))))

@@ -1,18 +1,15 @@
-// Package meter watches a file on its way from the source to COS: it counts and
-// hashes what passes, stops an upload whose source does not end where it should,
-// and afterwards compares what was sent with what COS says it stored.
+// Package meter counts and hashes a file on its way from the source to COS. It stops
+// an upload whose source does not end where it should. Afterwards it compares what
+// was sent with what COS says it stored.
 package meter
 
 import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
-
-	"github.com/minio/crc64nvme"
 
 	"github.com/tcbferry/tcbferry/internal/meter/crc64"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -32,9 +29,9 @@ func New(obj *transfer.Object) *Meter { return &Meter{obj: obj} }
 
 // Read passes the source on. It returns io.EOF only after exactly obj.Size bytes
 // and the source's own io.EOF, and a Corrupt *transfer.Error when the source is
-// shorter or longer or has other checksums than it states: a form whose end waits
-// for that io.EOF is never closed around the wrong file. Other errors are the
-// source's, unchanged.
+// shorter or longer or has other checksums than it states. The closing boundary is
+// written only after io.EOF, so such a source never becomes a complete upload.
+// Other errors are the source's, unchanged.
 func (m *Meter) Read(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
@@ -43,14 +40,14 @@ func (m *Meter) Read(p []byte) (int, error) {
 	m.n += int64(n)
 	switch {
 	case m.n > m.obj.Size:
-		m.err = corrupt("the source holds more than the %d bytes it announced; it probably changed while it was read, so try again", m.obj.Size)
+		m.err = corruptf("the source holds more than the %d bytes it announced; it probably changed while it was read, so try again", m.obj.Size)
 		return 0, m.err
 	case err == io.EOF && m.n < m.obj.Size:
-		err = corrupt("the source ended after %d of %d bytes; it broke off or changed while it was read, so try again", m.n, m.obj.Size)
+		err = corruptf("the source ended after %d of %d bytes; it broke off or changed while it was read, so try again", m.n, m.obj.Size)
 	}
-	m.crc = crc64.Update(m.crc, p[:n])
+	m.crc = crc64.Update(m.crc, crc64.ECMA, p[:n])
 	if m.obj.CRC64NVME != "" {
-		m.nvme = crc64nvme.Update(m.nvme, p[:n])
+		m.nvme = crc64.Update(m.nvme, crc64.NVME, p[:n])
 	}
 	if err == io.EOF {
 		err = m.end()
@@ -61,12 +58,12 @@ func (m *Meter) Read(p []byte) (int, error) {
 
 // end is io.EOF unless the source states a checksum that is not of what it sent.
 func (m *Meter) end() error {
-	if m.obj.CRC64 != "" && !m.is(m.obj.CRC64) {
-		return corrupt("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
+	if m.obj.CRC64 != "" && !m.hasCRC64(m.obj.CRC64) {
+		return corruptf("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
 	}
-	if m.obj.CRC64NVME != "" && !m.isNVME(m.obj.CRC64NVME) {
+	if m.obj.CRC64NVME != "" && !m.hasNVME(m.obj.CRC64NVME) {
 		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
-		return corrupt("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
+		return corruptf("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
 	}
 	return io.EOF
 }
@@ -79,42 +76,42 @@ func (m *Meter) Close() error { return m.obj.Body.Close() }
 // *transfer.Error that names the first one that failed.
 func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 	if m.err != io.EOF {
-		return nil, corrupt("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
+		return nil, corruptf("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
 	}
 	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
 	if isMD5(m.obj.MD5) && isMD5(r.ETag) {
 		if !strings.EqualFold(m.obj.MD5, r.ETag) {
-			return nil, corrupt("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
+			return nil, corruptf("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
 		}
 		verified = append(verified, transfer.VerifiedMD5)
 	}
 	if r.CRC64 != "" {
-		if !m.is(r.CRC64) {
-			return nil, corrupt("COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, m.crc)
+		if !m.hasCRC64(r.CRC64) {
+			return nil, corruptf("COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, m.crc)
 		}
 		verified = append(verified, transfer.VerifiedCRC64)
 	}
 	return verified, nil
 }
 
-// is compares numbers, not text: leading zeros do not make a difference.
-func (m *Meter) is(decimal string) bool {
+// hasCRC64 compares numbers, not text, because leading zeros make no difference.
+func (m *Meter) hasCRC64(decimal string) bool {
 	crc, err := strconv.ParseUint(decimal, 10, 64)
 	return err == nil && crc == m.crc
 }
 
-// isNVME compares with a CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
-func (m *Meter) isNVME(text string) bool {
+// hasNVME compares with a CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+func (m *Meter) hasNVME(text string) bool {
 	want := binary.BigEndian.AppendUint64(make([]byte, 0, 8), m.nvme)
 	return string(base64.StdEncoding.AppendEncode(make([]byte, 0, 12), want)) == text
 }
 
-// isMD5 tells an MD5 from the other things that an ETag may be (wire.md B.2).
+// isMD5 reports whether an ETag looks like an MD5; it may be something else (wire.md B.2).
 func isMD5(s string) bool {
 	_, err := hex.DecodeString(s)
 	return err == nil && len(s) == 32
 }
 
-func corrupt(format string, args ...any) *transfer.Error {
-	return &transfer.Error{Stage: transfer.StageCheck, Kind: transfer.KindCorrupt, What: fmt.Sprintf(format, args...)}
+func corruptf(format string, args ...any) *transfer.Error {
+	return transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt, format, args...)
 }

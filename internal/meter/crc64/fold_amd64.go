@@ -4,15 +4,11 @@ package crc64
 
 import "golang.org/x/sys/cpu"
 
-var (
-	canFold = cpu.X86.HasPCLMULQDQ
-	// inFours says that one instruction multiplies four times 16 bytes.
-	inFours = cpu.X86.HasAVX512VPCLMULQDQ
-)
+var canFold = cpu.X86.HasPCLMULQDQ
 
 // fold returns 16 bytes, as two little-endian words, that leave the same
 // remainder as p with crc added to its first 8 bytes. len(p) is a multiple of 16
-// and at least 64.
+// and at least minFold.
 //
 //go:noescape
-func fold(crc uint64, p []byte, powers *[6]uint64) (lo, hi uint64)
+func fold(crc uint64, p []byte, powers *[4]uint64) (lo, hi uint64)

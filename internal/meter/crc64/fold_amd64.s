@@ -11,59 +11,13 @@
 	PXOR      there, x    \
 	PXOR      t, x
 
-// CARRY4 is CARRY with four times 16 bytes in each register.
-#define CARRY4(k, there, x, t) \
-	VPCLMULQDQ $0x00, k, x, t     \
-	VPCLMULQDQ $0x11, k, x, x     \
-	VPTERNLOGQ $0x96, there, t, x
-
-// func fold(crc uint64, p []byte, powers *[6]uint64) (lo, hi uint64)
+// func fold(crc uint64, p []byte, powers *[4]uint64) (lo, hi uint64)
 TEXT ·fold(SB), NOSPLIT, $0-56
 	MOVQ  crc+0(FP), X4
 	MOVQ  p_base+8(FP), SI
 	MOVQ  p_len+16(FP), CX
 	MOVQ  powers+32(FP), DX
 
-	CMPB ·inFours(SB), $0
-	JEQ  near
-	CMPQ CX, $512
-	JLT  near
-
-	VMOVQ           X4, X4             // clears the rest of Z4
-	VMOVDQU64       0(SI), Z0
-	VMOVDQU64       64(SI), Z1
-	VMOVDQU64       128(SI), Z2
-	VMOVDQU64       192(SI), Z3
-	VPXORQ          Z4, Z0, Z0
-	VBROADCASTI32X4 32(DX), Z8
-	ADDQ            $256, SI
-	SUBQ            $256, CX
-
-far:
-	CMPQ CX, $256
-	JLT  gather
-	CARRY4(Z8, 0(SI), Z0, Z4)
-	CARRY4(Z8, 64(SI), Z1, Z5)
-	CARRY4(Z8, 128(SI), Z2, Z6)
-	CARRY4(Z8, 192(SI), Z3, Z7)
-	ADDQ $256, SI
-	SUBQ $256, CX
-	JMP  far
-
-gather:
-	VBROADCASTI32X4 0(DX), Z8
-	CARRY4(Z8, Z1, Z0, Z4)
-	CARRY4(Z8, Z2, Z0, Z4)
-	CARRY4(Z8, Z3, Z0, Z4)
-	VEXTRACTI32X4   $1, Z0, X1
-	VEXTRACTI32X4   $2, Z0, X2
-	VEXTRACTI32X4   $3, Z0, X3
-	VZEROUPPER
-	MOVOU 0(DX), X8
-	MOVOU 16(DX), X9
-	JMP   wide
-
-near:
 	MOVOU 0(DX), X8
 	MOVOU 16(DX), X9
 
@@ -75,7 +29,7 @@ near:
 	ADDQ  $64, SI
 	SUBQ  $64, CX
 
-	// Four times 16 bytes at once, for one multiplication waits for the last.
+	// Four times 16 bytes at once, because each multiplication waits for the one before.
 wide:
 	CMPQ  CX, $64
 	JLT   join

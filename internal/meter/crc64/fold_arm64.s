@@ -10,7 +10,7 @@
 	VEOR    t.B16, x.B16, x.B16    \
 	VEOR    there.B16, x.B16, x.B16
 
-// func fold(crc uint64, p []byte, powers *[6]uint64) (lo, hi uint64)
+// func fold(crc uint64, p []byte, powers *[4]uint64) (lo, hi uint64)
 TEXT ·fold(SB), NOSPLIT, $0-56
 	MOVD crc+0(FP), R0
 	MOVD p_base+8(FP), R1
@@ -24,7 +24,7 @@ TEXT ·fold(SB), NOSPLIT, $0-56
 	VEOR   V4.B16, V0.B16, V0.B16
 	SUB    $64, R2, R2
 
-	// Four times 16 bytes at once, for one multiplication waits for the last.
+	// Four times 16 bytes at once, because each multiplication waits for the one before.
 wide:
 	CMP    $64, R2
 	BLT    join

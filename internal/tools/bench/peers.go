@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -123,9 +122,7 @@ func (c *curlWorker) carry(ctx context.Context, keys []string) error {
 			return fmt.Errorf("curl: %w: %.500s", err, out)
 		}
 		c.used += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			c.most = max(c.most, usage.Maxrss<<10)
-		}
+		c.most = max(c.most, maxRSS(cmd.ProcessState))
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ var stages = []stage{
 	{"ticket", 94, 0, ticketStage},
 	{"crc64", 0, 1 << 20, func(testing.TB) func() {
 		block := make([]byte, 1<<20)
-		return func() { crc64.Update(0, block) }
+		return func() { crc64.Update(0, crc64.ECMA, block) }
 	}},
 	{"meter", 3, 1 << 20, meterStage("")},
 	{"meter/crc64nvme", 3, 1 << 20, meterStage("vXaWOF2jG0Y=")},
@@ -148,7 +148,7 @@ func meterStage(nvme string) func(testing.TB) func() {
 }
 
 func anUploader() *cospost.Uploader {
-	h := http.Header{"X-Cos-Request-Id": {"r"}, "X-Cos-Hash-Crc64ecma": {fmt.Sprint(crc64.Update(0, small))}, "Etag": {`"0-1"`}}
+	h := http.Header{"X-Cos-Request-Id": {"r"}, "X-Cos-Hash-Crc64ecma": {fmt.Sprint(crc64.Update(0, crc64.ECMA, small))}, "Etag": {`"0-1"`}}
 	return cospost.New(answering{status: 204, header: h})
 }
 

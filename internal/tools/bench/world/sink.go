@@ -137,7 +137,7 @@ func (u *upload) read(body io.Reader, length int64, buf []byte) error {
 	left, tail := u.size, []byte(nil)
 	take := func(p []byte) {
 		n := min(int64(len(p)), left)
-		u.crc = crc64.Update(u.crc, p[:n])
+		u.crc = crc64.Update(u.crc, crc64.ECMA, p[:n])
 		left -= n
 		tail = append(tail, p[n:]...)
 	}
@@ -161,7 +161,7 @@ func (u *upload) read(body io.Reader, length int64, buf []byte) error {
 func (u *upload) put(body io.Reader, buf []byte) error {
 	for {
 		n, err := body.Read(buf)
-		u.crc, u.size = crc64.Update(u.crc, buf[:n]), u.size+int64(n)
+		u.crc, u.size = crc64.Update(u.crc, crc64.ECMA, buf[:n]), u.size+int64(n)
 		if err == io.EOF {
 			return nil
 		}
