@@ -153,3 +153,15 @@ func TestSources(t *testing.T) {
 		})
 	}
 }
+
+// A token that WeChat refuses for good costs a delivery two requests for a ticket.
+func TestARefusedTokenIsFinalAfterTwoRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	put(t, w, good, "content")
+	w.Cloud.Inject(always(tcb.FaultNamed("ticket 40001"), good))
+	matches(t, lambda(t, w).one(s3Event(good)), verdict{code: "40001"})
+	if n := w.Cloud.Requests()[tcb.OpTicket]; n != 2 {
+		t.Errorf("%d requests for a ticket, want 2", n)
+	}
+}

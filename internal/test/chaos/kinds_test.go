@@ -148,7 +148,7 @@ func cloudKinds() []*kind {
 		k := &kind{name: f.Name, at: at, cloud: f}
 		k.ends, k.sure = verdict(f)
 		k.slow = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
-		k.wide = at == atTicket && slices.Contains(k.ends, transfer.KindStale) && !strings.HasPrefix(f.Name, "ticket expired") && !strings.HasPrefix(f.Name, "ticket wrong")
+		k.wide = at == atTicket && slices.Contains(apiStale, f.Code)
 		all = append(all, k)
 	}
 	return all
@@ -207,8 +207,6 @@ func verdict(f tcb.Fault) (ends []transfer.Kind, sure bool) {
 		return one(transfer.KindThrottled), true
 	case slices.Contains(apiRefused, f.Code):
 		return one(transfer.KindRefused), true
-	case slices.Contains(apiStale, f.Code) && f.Op == tcb.OpTicket:
-		return one(transfer.KindStale), true
 	}
 	return one(transfer.KindDenied), true
 }

@@ -133,7 +133,7 @@ func (p *plan) drawInstances(rng *rand.Rand, sc scale, draw func() *kind) {
 		switch {
 		case n < sc.instances/8:
 			in.wide = true
-			in.ends = one(transfer.KindStale)
+			in.ends = one(transfer.KindDenied) // of a second refusal in a row
 		case n < sc.instances*5/8:
 			in.tokens = &bite{draw(), 1 + rng.IntN(3)}
 			in.ends = in.tokens.kind.ends

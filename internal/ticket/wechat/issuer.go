@@ -63,7 +63,8 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	return t, nil
 }
 
-// call posts with a token, and once more with another when WeChat refuses it.
+// call posts with a token, and once more with another when WeChat refuses it. A
+// refusal that this does not cure is Denied, so that no caller begins again.
 func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*response, error) {
 	token, err := d.tokens.Get(ctx)
 	if err != nil {
@@ -75,9 +76,21 @@ func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*respon
 		return a, err
 	}
 	if token, err = d.tokens.Renew(ctx, token, refusal); err != nil {
-		return nil, err
+		return nil, final(err)
 	}
-	return d.once(ctx, path, token, body)
+	a, err = d.once(ctx, path, token, body)
+	return a, final(err)
+}
+
+// final is err, Denied if it is Stale.
+func final(err error) error {
+	e, ok := errors.AsType[*transfer.Error](err)
+	if !ok || e.Kind != transfer.KindStale {
+		return err
+	}
+	denied := *e
+	denied.Kind = transfer.KindDenied
+	return &denied
 }
 
 func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body any) (*response, error) {

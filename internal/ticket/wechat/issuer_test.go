@@ -233,16 +233,50 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-func TestATokenRefusedTwiceIsStale(t *testing.T) {
+// A refused token is replaced once and the request repeated once. What comes of
+// that is final, whatever the tokens come from: the retries of a delivery must
+// not begin all over again.
+func TestATokenRefusedTwiceIsFinal(t *testing.T) {
 	t.Parallel()
-	var calls atomic.Int32
-	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
-		io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
-	})
-	_, err := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), stubborn{}, false).Ticket(t.Context(), transfer.Dest{})
-	if e := fault(t, err); e.Kind != transfer.KindStale || e.Code != "42001" || calls.Load() != 2 {
-		t.Errorf("%d calls, %+v", calls.Load(), e)
+	path := t.TempDir() + "/token"
+	if err := os.WriteFile(path, []byte("FILE"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		tokens func(*wechat.API, http.RoundTripper, string) wechat.Tokens
+		calls  int32
+		says   string
+	}{
+		"another token is refused too": {func(*wechat.API, http.RoundTripper, string) wechat.Tokens { return stubborn{} }, 2, "a new token is fetched once"},
+		"stable_token": {func(a *wechat.API, _ http.RoundTripper, _ string) wechat.Tokens {
+			return wechat.StableTokens(a, "wx1", transfer.NewSecret("SECRET"))
+		}, 2, "a new token is fetched once"},
+		"the token server has no other": {func(_ *wechat.API, t http.RoundTripper, base string) wechat.Tokens {
+			return wechat.TokenServer(t, base+"/server")
+		}, 1, "keeps giving out"},
+		"the file holds the same": {func(*wechat.API, http.RoundTripper, string) wechat.Tokens { return wechat.TokenFile(path) }, 1, path},
+		"the token cannot be renewed": {func(*wechat.API, http.RoundTripper, string) wechat.Tokens {
+			return wechat.FixedToken(transfer.NewSecret("F"))
+		}, 1, "replace it"},
+	} {
+		var calls atomic.Int32
+		client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/cgi-bin/stable_token":
+				forced, _ := fields(t, r)["force_refresh"].(bool)
+				io.WriteString(w, `{"access_token":"T`+map[bool]string{false: "0", true: "1"}[forced]+`","expires_in":7200}`)
+			case "/server":
+				io.WriteString(w, `{"access_token":"S","expires_in":7200}`)
+			default:
+				calls.Add(1)
+				io.WriteString(w, `{"errcode":42001,"errmsg":"access_token expired rid: 1-2"}`)
+			}
+		})
+		api := wechat.NewAPI(client.Transport, []string{base})
+		_, err := wechat.NewTicketIssuer(api, c.tokens(api, client.Transport, base), false).Ticket(t.Context(), transfer.Dest{})
+		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != "42001" || calls.Load() != c.calls || !strings.Contains(e.What, c.says) {
+			t.Errorf("%s: %d calls, want %d; %+v", name, calls.Load(), c.calls, e)
+		}
 	}
 }
 
