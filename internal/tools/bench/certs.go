@@ -14,53 +14,42 @@ import (
 	"time"
 )
 
-// systemRoots are where the machine keeps its root certificates. What a contestant
-// loads is all of them, as in reality, and ours.
+// systemRoots are where a machine keeps its root certificates. A contestant reads all
+// of them and ours, because a function reads all of them too.
 var systemRoots = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}
 
-// certify makes an authority, a server's certificate for the world, and the bundle
-// that contestants trust through SSL_CERT_FILE.
+// certify makes a certificate for the world, which is its own authority, and the
+// bundle that the contestants trust through SSL_CERT_FILE.
 func (b *bench) certify() error {
 	b.bundle, b.cert, b.key = b.binary("roots.pem"), b.binary("cert.pem"), b.binary("key.pem")
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "benchmark authority"},
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "benchmark"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "127.0.0.1"},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(hostOf(apiAddr))},
 		DNSNames: []string{"localhost", apiName, cosName},
 	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return err
 	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, leafKey.Public(), caKey)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
-	if err != nil {
-		return err
-	}
-	roots := pemBlock("CERTIFICATE", caDER)
+	cert := pemBlock("CERTIFICATE", der)
+	roots := cert
 	for _, name := range systemRoots {
 		if text, err := os.ReadFile(name); err == nil {
-			roots = append(append(bytes.TrimSpace(text), '\n'), roots...)
+			roots = append(append(bytes.TrimSpace(text), '\n'), cert...)
 			break
 		}
 	}
-	for name, text := range map[string][]byte{b.bundle: roots, b.cert: pemBlock("CERTIFICATE", leafDER), b.key: pemBlock("PRIVATE KEY", keyDER)} {
+	for name, text := range map[string][]byte{b.bundle: roots, b.cert: cert, b.key: pemBlock("PRIVATE KEY", keyDER)} {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,55 +13,47 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
-// smallestShare is the part of a CPU that Lambda gives 128 MB of memory: 128/1769.
-const smallestShare = 0.072
+// Lambda gives 128 MB of memory this part of a CPU: 128/1769.
+const (
+	smallestMemory = 128
+	smallestShare  = 0.072
+)
 
-// A start is a kind of cold start, measured several times.
-type start struct {
-	kind
-	share        float64 // of a CPU from the first event on; 0 is no limit
-	poll         []time.Duration
-	first        []time.Duration // the first file of 10 kB
-	second       []time.Duration // the next one
-	atPoll, peak int64           // bytes
+// coldStarts are fresh processes in smallestShare of a CPU.
+type coldStarts struct {
+	poll   []time.Duration // from exec to the first poll, which Lambda does not limit
+	first  []time.Duration // the first file of 10 kB
+	second []time.Duration // the next one
+	peak   int64           // bytes
 }
 
-// coldStarts measures from exec to the first poll, and the first file.
-func (b *bench) coldStarts(ctx context.Context, w *world) error {
+// measureColdStarts needs a control group; without one it notes that it was skipped.
+func (b *bench) measureColdStarts(ctx context.Context, w *world) error {
+	group, err := newGroup()
+	if err != nil {
+		b.skipped = append(b.skipped, "cold starts: "+err.Error())
+		return nil
+	}
+	defer group.remove()
 	runs := 25
 	if b.quick {
-		runs = 3
+		runs = 2
 	}
-	for _, share := range []float64{0, smallestShare} {
-		cell := start{kind: w.kind, share: share}
-		group, err := newGroup(share)
-		if err != nil {
-			b.skip(fmt.Sprintf("first file over %s in %.3f of a CPU", w.kind, share), err.Error())
-			continue
+	for range runs {
+		if err := b.coldStart(ctx, w, group); err != nil {
+			return err
 		}
-		for range runs {
-			if err := b.coldStart(ctx, w, &cell, group); err != nil {
-				group.remove()
-				return err
-			}
-		}
-		group.remove()
-		b.cold = append(b.cold, cell)
-		log.Printf("cold, %s, share %.3f: poll %v, first file %v", w.kind, share, median(cell.poll), median(cell.first))
 	}
+	log.Printf("cold start: first file %v", median(b.cold.first))
 	return nil
 }
 
-func (b *bench) coldStart(ctx context.Context, w *world, cell *start, group group) error {
-	lambda := platform.NewLambda(b.function, maps.Clone(w.functionVars()))
-	defer lambda.Close()
-	var poll time.Duration
-	begin := func(f func() error) error { return f() }
-	if w.kind == byName {
-		begin = b.withNames
-	}
-	err := begin(func() (err error) {
-		poll, err = lambda.Init(ctx)
+func (b *bench) coldStart(ctx context.Context, w *world, group group) error {
+	f := &function{lambda: platform.NewLambda(b.function, w.functionVars(smallestMemory, 1)), atOnce: 1}
+	defer f.close()
+	err := b.withNames(func() error {
+		poll, err := f.lambda.Init(ctx)
+		b.cold.poll = append(b.cold.poll, poll)
 		return err
 	})
 	if err != nil {
@@ -72,36 +63,30 @@ func (b *bench) coldStart(ctx context.Context, w *world, cell *start, group grou
 	if err != nil {
 		return err
 	}
-	cell.atPoll = max(cell.atPoll, memoryOf(pid, vmRSS))
-	if err := group.add(pid); err != nil {
+	f.process = process(pid)
+	if err := setting(filepath.Join(string(group), "cgroup.procs"), strconv.Itoa(pid)); err != nil {
 		return err
 	}
-	f := &ferry{lambda: lambda, atOnce: 1, process: process(pid)}
-	var took [2]time.Duration
-	for i := range took {
+	for i, took := range []*[]time.Duration{&b.cold.first, &b.cold.second} {
 		began := time.Now()
-		if err := f.invoke(ctx, fifo(warmUp[i:i+1]), 1); err != nil {
+		if err := f.deliver(ctx, []string{fmt.Sprintf("small/%d", i)}); err != nil {
 			return err
 		}
-		took[i] = time.Since(began)
+		*took = append(*took, time.Since(began))
 	}
-	cell.poll, cell.first, cell.second = append(cell.poll, poll), append(cell.first, took[0]), append(cell.second, took[1])
-	cell.peak = max(cell.peak, f.peak())
-	return w.check(2, 20_000)
+	b.cold.peak = max(b.cold.peak, f.peak())
+	return w.check(2, 2*smallSize)
 }
 
-// A group is a control group with a share of a CPU, in periods of 20 ms as on
-// Lambda; "" is none.
+// A group is the directory of a control group with smallestShare of a CPU.
 type group string
 
-const period = 20_000 // microseconds
+// period is how often the kernel gives out CPU time, in microseconds. Lambda uses 20 ms.
+const period = 20_000
 
 // newGroup makes a control group, of version 2 or 1, where the machine permits it.
-func newGroup(share float64) (group, error) {
-	if share == 0 {
-		return "", nil
-	}
-	quota := strconv.Itoa(int(share * period))
+func newGroup() (group, error) {
+	quota := strconv.Itoa(int(smallestShare * period))
 	name := fmt.Sprintf("tcbferry-bench-%d", os.Getpid())
 	for _, try := range []struct {
 		parent   string
@@ -137,16 +122,9 @@ func setting(name, value string) error {
 	return err
 }
 
-func (g group) add(pid int) error {
-	if g == "" {
-		return nil
-	}
-	return setting(filepath.Join(string(g), "cgroup.procs"), strconv.Itoa(pid))
-}
-
 func (g group) remove() {
-	for range 100 { // the last process may still be on its way out
-		if g == "" || os.Remove(string(g)) == nil {
+	for range 100 { // the last process may still be ending
+		if os.Remove(string(g)) == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -158,8 +136,6 @@ func median[T ~int64 | ~float64](all []T) T {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(all))
-	if n := len(sorted); n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[len(sorted)/2]
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -1,13 +1,11 @@
-// Command bench measures tcbferry against what people use today, and writes
-// docs/benchmarks.md. Source, sink and contestants are processes of their own on
-// loopback; each contestant does the same job in turn in every round, and ratios
-// are taken inside a round, so that a machine that is slower for a while is so for
-// all. CPU time and memory are the contestant's alone, read from /proc.
+// Command bench compares tcbferry with a bare relay in Go and writes the measured
+// part of docs/benchmarks.md. The source, the sink and each contestant are separate
+// processes on loopback. In each round every contestant does the same job, and a ratio
+// compares two contestants of the same round, so a machine that is slow for a while
+// slows both. CPU time and memory are the contestant's alone, read from /proc.
 //
-//	go run ./internal/tools/bench            all of it, about nine minutes
-//	go run ./internal/tools/bench -quick     a tenth of it, to see that it works
-//
-// The directory world holds the source and the sink, relay the plain contestants.
+//	go run ./internal/tools/bench            everything
+//	go run ./internal/tools/bench -quick     small files, one round: does it work?
 package main
 
 import (
@@ -26,51 +24,47 @@ import (
 func main() {
 	log.SetFlags(log.Ltime)
 	b := &bench{}
-	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each measurement")
-	flag.BoolVar(&b.quick, "quick", false, "small files and few rounds, and no document: does it work?")
-	flag.StringVar(&b.only, "only", "", "only the measurements of this name (a pattern like small*-http), and no document")
-	flag.StringVar(&b.function, "binary", "", "measure this build of functions/lambda-objects, and not a new one")
-	flag.StringVar(&b.node, "node", ".cache/bench-node", "where to install the Node peers")
-	docs := flag.String("docs", "docs", "directory of benchmarks.md and its charts")
+	flag.BoolVar(&b.quick, "quick", false, "small files and one round; prints the result instead of writing the page")
+	page := flag.String("page", "docs/benchmarks.md", "the page to write")
 	flag.Parse()
-	if b.quick {
-		b.rounds = 1
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := b.run(ctx); err != nil {
 		log.Fatal(err)
 	}
-	text := b.report()
-	if b.quick || b.only != "" {
-		fmt.Print(text, "\n", b.verdicts())
+	if b.quick {
+		fmt.Print(b.report())
 		return
 	}
-	if err := b.write(*docs, text); err != nil {
+	if err := b.write(*page); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Print(b.verdicts())
+	failed := 0
+	for _, x := range b.bounds() {
+		fmt.Printf("%-5s %s: %s (%s)\n", x.result("ok", "FAILS"), x.what, x.value, x.limit)
+		if !x.ok {
+			failed++
+		}
+	}
+	if failed > 0 {
+		log.Fatalf("%d bounds do not hold", failed)
+	}
 }
 
 // A bench is one run of everything.
 type bench struct {
-	rounds int
-	quick  bool
-	only   string
-	node   string // directory of the Node peers
+	quick    bool
+	function string // the Lambda binary
+	size     int64  // of that binary, bytes
 
-	function string // tcbferry's binary
-
-	dir    string // of binaries and certificates, temporary
+	dir    string // binaries and certificates, temporary
 	bundle string // root certificates: the machine's and our own
 	cert   string
 	key    string
 
-	size    int64 // of tcbferry's binary
-	cells   []*cell
-	memory  []memory
-	cold    []start
-	skipped []string
+	rows    []*row
+	cold    coldStarts
+	skipped []string // what was not measured, and why
 }
 
 func (b *bench) run(ctx context.Context) (err error) {
@@ -87,68 +81,33 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if b.function == "" {
-		if b.function, err = platform.Build(ctx, b.dir, "./functions/lambda-objects", "lambda.norpc"); err != nil {
-			return err
-		}
+	if b.function, err = platform.Build(ctx, b.dir, "./functions/lambda-objects", "lambda.norpc"); err != nil {
+		return err
 	}
 	info, err := os.Stat(b.function)
 	if err != nil {
 		return err
 	}
 	b.size = info.Size()
-	b.prepareNode(ctx)
-	for _, k := range []kind{overHTTP, overHTTPS, byName} {
-		if k == byName {
-			if err := b.canName(); err != nil {
-				b.skip("cold starts at WeChat's own addresses", err.Error())
-				continue
-			}
-		}
-		w, err := b.startWorld(ctx, k)
-		if err != nil {
-			return err
-		}
-		err = b.measure(ctx, w)
-		w.close()
-		if err != nil {
-			return err
+	for _, k := range []kind{overHTTPS, overHTTP} {
+		if err := b.inWorld(ctx, k, b.measure); err != nil {
+			return fmt.Errorf("over %s: %w", k, err)
 		}
 	}
-	return nil
+	if err := b.canName(); err != nil {
+		b.skipped = append(b.skipped, "cold starts: "+err.Error())
+		return nil
+	}
+	return b.inWorld(ctx, byName, b.measureColdStarts)
 }
 
-func (b *bench) measure(ctx context.Context, w *world) error {
-	for _, load := range b.loads() {
-		if load.peers || !b.wanted(w, load.name) {
-			continue
-		}
-		if err := b.race(ctx, w, load); err != nil {
-			return fmt.Errorf("%s over %s: %w", load.name, w.scheme, err)
-		}
+func (b *bench) inWorld(ctx context.Context, k kind, f func(context.Context, *world) error) error {
+	w, err := b.startWorld(ctx, k)
+	if err != nil {
+		return err
 	}
-	for _, load := range b.loads() {
-		if load.peers && b.wanted(w, load.name) {
-			if err := b.race(ctx, w, load); err != nil {
-				return fmt.Errorf("%s over %s: %w", load.name, w.scheme, err)
-			}
-		}
-	}
-	if b.wanted(w, "memory") {
-		if err := b.remember(ctx, w); err != nil {
-			return fmt.Errorf("memory over %s: %w", w.scheme, err)
-		}
-	}
-	if b.wanted(w, "cold") {
-		return b.coldStarts(ctx, w)
-	}
-	return nil
-}
-
-// skip notes by name what is not measured, and why.
-func (b *bench) skip(what, why string) {
-	log.Printf("skipped: %s: %s", what, why)
-	b.skipped = append(b.skipped, what+": "+why)
+	defer w.close()
+	return f(ctx, w)
 }
 
 func (b *bench) binary(name string) string { return filepath.Join(b.dir, name) }

@@ -20,8 +20,8 @@ func (b *bench) canName() error {
 	return b.withNames(func() error { return nil })
 }
 
-// withNames runs f on a thread, and so starts its processes, where the names of WeChat's
-// API and of COS lead to the sink: in a mount namespace with an /etc/hosts of its own.
+// withNames runs f on a thread in a mount namespace with an /etc/hosts of its own. For a
+// process that f starts, the names of WeChat's API and of COS lead to the sink.
 func (b *bench) withNames(f func() error) error {
 	hosts := b.binary("hosts")
 	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"+hostOf(apiAddr)+" "+apiName+"\n"+hostOf(cosAddr)+" "+cosName+"\n"), 0o644); err != nil {

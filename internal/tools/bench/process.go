@@ -72,18 +72,20 @@ func cpuOf(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-var (
-	vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-	vmRSS = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
-)
+// A process is measured from outside, by its ID.
+type process int
 
-// memoryOf reads a line of /proc/PID/status: bytes.
-func memoryOf(pid int, line *regexp.Regexp) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func (p process) cpu() (time.Duration, error) { return cpuOf(int(p)) }
+
+var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peak is the most memory that the process has had, in bytes.
+func (p process) peak() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", int(p)))
 	if err != nil {
 		return 0
 	}
-	m := line.FindSubmatch(text)
+	m := vmHWM.FindSubmatch(text)
 	if m == nil {
 		return 0
 	}

@@ -2,9 +2,9 @@
 // so that the CPU time of a contestant is its own: "world source" is a staging
 // bucket, "world sink" the WeChat API and COS.
 //
-// The source is the project's emulated staging bucket. The sink is lenient where
-// the emulator of package tcb is strict, for it must be faster than what it
-// measures: it checks a form's framing and computes its CRC64, and nothing else.
+// The source is the project's emulated staging bucket. The sink checks a form's framing
+// and computes its CRC64, and nothing else, because it must be faster than what it
+// measures. The emulator of package tcb checks everything.
 package main
 
 import (
@@ -44,8 +44,8 @@ func main() {
 
 const anyPort = "127.0.0.1:0"
 
-// serve returns the URL at which h is served from now on. HTTP/1.1 alone is
-// spoken, as tcbferry does.
+// serve returns the URL at which h is served from now on. It speaks HTTP/1.1 only, as
+// tcbferry does.
 func serve(addr, cert, key string, h http.Handler) (string, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

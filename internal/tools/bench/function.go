@@ -3,44 +3,38 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
-// perEvent is how many files an event names. The list that the other contestants
-// get beforehand comes to tcbferry in events of this size.
+// perEvent is how many files an event names: far below the limit of 6 MB for an event.
 const perEvent = 250
 
-// A ferry is the real Lambda binary behind the Runtime API.
-//
-// One file at a time is an SQS event of a FIFO queue with one message group; more at
-// once are the plain request, the nearest to the list that the others get, and
-// sixteen two of them at once (AWS_LAMBDA_MAX_CONCURRENCY), for tcbferry carries
-// eight files of one event side by side.
-type ferry struct {
+// sideBySide is how many files of one event the function delivers at once.
+const sideBySide = 8
+
+// A function is the real Lambda binary behind a Runtime API. One file at a time is an
+// SQS event of a FIFO queue with one message group. Several at once are the plain
+// request; more than sideBySide are several events at once.
+type function struct {
 	lambda *platform.Lambda
 	process
 	atOnce int
 }
 
-// vars are the variables of a deployed function.
-func (w *world) functionVars() map[string]string {
+// functionVars are the variables of a deployed function with so many MB of memory.
+func (w *world) functionVars(memory, atOnce int) map[string]string {
 	vars := map[string]string{
 		"CLOUDBASE_ENV": "bench", "WECHAT_APP_ID": "wxbench", "WECHAT_APP_SECRET": "secret",
 		"AWS_ENDPOINT_URL_S3": w.source, "AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(memory),
 	}
 	if w.kind != byName {
 		vars["WECHAT_API_URL"] = w.api
@@ -48,23 +42,14 @@ func (w *world) functionVars() map[string]string {
 	if w.bundle != "" {
 		vars["SSL_CERT_FILE"] = w.bundle
 	}
+	if atOnce > sideBySide {
+		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / sideBySide)
+	}
 	return vars
 }
 
-// What a function may believe to have, in MB: a part of a CPU, or two and more
-// (1769 MB are one).
-const (
-	partOfCPU = "256"
-	twoCPUs   = "4096"
-)
-
-func (b *bench) startFerry(ctx context.Context, w *world, atOnce int, memory string) (contestant, error) {
-	vars := maps.Clone(w.functionVars())
-	vars["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = memory
-	if atOnce > 8 {
-		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / 8)
-	}
-	f := &ferry{lambda: platform.NewLambda(b.function, vars), atOnce: atOnce}
+func (b *bench) startFunction(ctx context.Context, w *world, memory, atOnce int) (*function, error) {
+	f := &function{lambda: platform.NewLambda(b.function, w.functionVars(memory, atOnce)), atOnce: atOnce}
 	if _, err := f.lambda.Init(ctx); err != nil {
 		return nil, err
 	}
@@ -73,49 +58,35 @@ func (b *bench) startFerry(ctx context.Context, w *world, atOnce int, memory str
 	return f, err
 }
 
-func (f *ferry) close() { f.lambda.Close() }
+func (f *function) close() { f.lambda.Close() }
 
-func (f *ferry) carry(ctx context.Context, keys []string) error {
-	slots := make(chan struct{}, max(1, f.atOnce/8))
-	var events errgroup
-	for some := range slices.Chunk(keys, perEvent) {
+// deliver sends the events that name keys, as many at once as the load asks for.
+func (f *function) deliver(ctx context.Context, keys []string) error {
+	atOnce, perEvent := max(1, f.atOnce/sideBySide), min(perEvent, max(1, len(keys)*sideBySide/f.atOnce))
+	slots := make(chan struct{}, atOnce)
+	var errs []error
+	results := make(chan error)
+	events := slices.Collect(slices.Chunk(keys, perEvent))
+	for _, some := range events {
 		payload := plain(some)
 		if f.atOnce == 1 {
 			payload = fifo(some)
 		}
-		slots <- struct{}{}
-		events.run(func() error {
-			defer func() { <-slots }()
-			return f.invoke(ctx, payload, len(some))
-		})
+		go func() {
+			slots <- struct{}{}
+			err := f.invoke(ctx, payload, len(some))
+			<-slots
+			results <- err
+		}()
 	}
-	return events.wait()
-}
-
-// An errgroup waits for goroutines and keeps their errors.
-type errgroup struct {
-	sync.WaitGroup
-	mu   sync.Mutex
-	errs []error
-}
-
-func (g *errgroup) run(f func() error) {
-	g.Go(func() {
-		if err := f(); err != nil {
-			g.mu.Lock()
-			g.errs = append(g.errs, err)
-			g.mu.Unlock()
-		}
-	})
-}
-
-func (g *errgroup) wait() error {
-	g.Wait()
-	return errors.Join(g.errs...)
+	for range events {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
 }
 
 // invoke fails unless all of the event's files were delivered.
-func (f *ferry) invoke(ctx context.Context, payload []byte, files int) error {
+func (f *function) invoke(ctx context.Context, payload []byte, files int) error {
 	result, err := f.lambda.Invoke(ctx, payload, 15*time.Minute)
 	if err != nil {
 		return err
@@ -155,15 +126,4 @@ func fifo(keys []string) []byte {
 	}
 	payload, _ := json.Marshal(object{"Records": messages})
 	return payload
-}
-
-// trusting is a client that trusts a bundle.
-func trusting(bundle string) (*http.Client, error) {
-	text, err := os.ReadFile(bundle)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(text)
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}, nil
 }
