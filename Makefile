@@ -7,25 +7,30 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: help demo test check cross arm64 integration package chaos soak fuzz bench browser
+.PHONY: help demo test stress check cross arm64 integration package chaos soak fuzz bench browser
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## ferry sample files through the real binary to an emulated CloudBase
+demo: ## deliver sample files through the real binary to an emulated CloudBase
 	@$(GO) run ./functions/local -demo
 
 test: ## run every test
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
 
-check: cross ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules
+# The loops end with the tests, whatever their result is.
+stress: ## run every test beside twice as many busy loops as there are CPUs
+	@loops=; for i in $$(seq $$(($$(getconf _NPROCESSORS_ONLN) * 2))); do (while :; do :; done) & loops="$$loops $$!"; done; \
+		trap "kill $$loops" EXIT; $(GO) test $(RACE) -count=1 ./...
+
+check: cross ## formatting, vet, staticcheck, tidy, known vulnerabilities, house rules; build and vet for other systems
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./internal/test/integration
-	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -checks all ./...
 	$(TOOL) staticcheck -tags integration ./internal/test/integration
 	$(GO) mod tidy -diff
-	$(GO) test ./internal/test/arch ./internal/tools/pack ./internal/tools/scaling
+	$(GO) test ./internal/test/arch ./internal/test/docs ./internal/tools/pack
 	$(GO) test -count=1 -v ./internal/test/deploy | grep -v '^=== '
 	@.ci/vulncheck
 
@@ -64,7 +69,7 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## measure against what people use today; writes docs/benchmarks.md (about 9 minutes)
+bench: ## measure against a bare relay; writes docs/benchmarks.md (about 5 minutes)
 	$(GO) run ./internal/tools/bench
 
 browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core
@@ -73,9 +78,13 @@ browser: ## upload from a page in headless Chromium; installs Chromium and playw
 package: ## build reproducible zips for Lambda and SCF into dist/
 	@$(GO) run ./internal/tools/pack
 
-# sam build calls these; SAM does not say for which architecture: pass GOARCH=amd64 for x86_64.
-GOARCH ?= arm64
+# sam build calls these. SAM does not say for which architecture: pass GOARCH=amd64 for x86_64.
+# SAM builds in a copy without .git: pass VERSION to name what is deployed. The other
+# variables are fixed so that the environment does not change the binary.
+GOARCH  ?= arm64
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 .PHONY: build-LambdaObjects build-LambdaHttp
 build-LambdaObjects build-LambdaHttp: build-Lambda%:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid=' \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= $(GO) build -trimpath -buildvcs=false -tags lambda.norpc \
+		-ldflags '-s -w -buildid= -X github.com/tcbferry/tcbferry/internal/app.Version=$(VERSION)' \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/lambda-$(shell echo $* | tr A-Z a-z)

@@ -20,7 +20,7 @@ func TestSameBytesTwice(t *testing.T) {
 	var zips [2][]byte
 	for i := range zips {
 		dir := t.TempDir()
-		size, err := a.pack(dir)
+		size, err := a.pack(dir, "v0.0.0-test")
 		if err != nil {
 			t.Fatal(err)
 		}
