@@ -109,7 +109,7 @@ var mayImport = map[string][]string{
 
 // mayDoAnything are the packages whose job is to put everything together: the
 // command for your own machine, and the tools that measure the whole.
-var mayDoAnything = []string{"internal/local", "internal/tools/bench", "internal/test/chaos", "internal/tools/scaling"}
+var mayDoAnything = []string{"internal/local", "internal/tools/bench", "internal/test/chaos"}
 
 func TestImports(t *testing.T) {
 	for _, p := range list(t) {
