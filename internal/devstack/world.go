@@ -1,6 +1,6 @@
 // Package devstack is the outside world on loopback: a staging bucket, the
 // WeChat API and COS, and the platforms that run the built functions. The parts
-// are packages of their own (staging, tcb, host); a World is all of them, ready
+// are packages of their own (staging, tcb, platform); a World is all of them, ready
 // to use. It imports nothing that it stands in for.
 package devstack
 
@@ -23,7 +23,7 @@ const (
 	Bucket = "staging"
 	Env    = "demo-1a2b3c"
 	AppID  = "wxdemo0000000000"
-	// AppSecret is no secret: it is known to nobody but the emulator beside it.
+	// AppSecret is no secret: only the emulator knows it.
 	AppSecret = "emulated-app-secret"
 )
 
@@ -105,7 +105,7 @@ func (w *World) Close() {
 // listen serves h on a loopback address and returns its URL.
 func (w *World) listen(addr string, h http.Handler) (string, error) {
 	if ip, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(ip).IsLoopback() {
-		return "", fmt.Errorf("%s is not a loopback address; nothing here is to be reached from outside, write 127.0.0.1:PORT", addr)
+		return "", fmt.Errorf("%s is not a loopback address; the emulators must not be reached from outside, write 127.0.0.1:PORT", addr)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -141,13 +141,13 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (c *countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// Provide makes sure that the staging server has a bucket.
+// Provide creates a bucket on the staging server, unless it is there already.
 func (w *World) Provide(ctx context.Context, bucket string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.S3URL+"/"+bucket, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req) // one that is there already is as good as a new one
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}

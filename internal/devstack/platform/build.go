@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,6 +18,9 @@ import (
 // "./functions/lambda-objects"; the module is the one that holds the working
 // directory. GOFLAGS and the rest of the environment count as usual. Builds of
 // the same package may run at the same time.
+//
+// The program that go run would run is linked once: go run keeps it in Go's build
+// cache, unlike go build. All test binaries of one `go test ./...` share it.
 func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -26,30 +30,27 @@ func Build(ctx context.Context, dir, pkg string, tags ...string) (string, error)
 		return "", err
 	}
 	readSources(root)
-	// Built aside and moved into place: a binary that runs cannot be written.
+	// Copied aside and moved into place, because a binary that runs cannot be written.
 	tmp, err := os.MkdirTemp(dir, ".build-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
 	name := strings.Join(append([]string{path.Base(pkg)}, tags...), "-")
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(tmp, name)}
-	if len(tags) > 0 {
-		args = append(args, "-tags", strings.Join(tags, ","))
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	args := []string{"run", "-trimpath", "-ldflags", "-s -w", "-tags", strings.Join(tags, ","), "-exec", "cp", pkg, filepath.Join(tmp, name)}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+		return "", fmt.Errorf("building %s: %w\n%s", pkg, errors.Join(err, ctx.Err()), out)
 	}
 	binary := filepath.Join(dir, name)
 	return binary, os.Rename(filepath.Join(tmp, name), binary)
 }
 
-// readSources lists the directories of the module. `go test` notes what a test
-// looks at, and runs it anew when that has changed; without this, a change to the
-// program under test would be answered from its cache. What cannot be read is
-// the compiler's to complain about.
+// readSources lists the directories of the module, because `go test` notes what
+// a test looks at and runs it anew when that has changed. Otherwise a change to the
+// program under test would be answered from the cache of test results. The
+// compiler reports what cannot be read.
 func readSources(root string) {
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, _ error) error {
 		if d != nil && d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {

@@ -57,8 +57,8 @@ func (l *Lambda) Invoke(ctx context.Context, payload []byte, timeout time.Durati
 	if len(payload) > MaxPayload {
 		return Result{}, fmt.Errorf("a payload of %d bytes is more than Lambda takes (%d)", len(payload), MaxPayload)
 	}
-	// A process may be found dead, or die of the invocation before, just now:
-	// the next one is asked. Three in a row are a fault of the function.
+	// A process may have died since, or may die of the invocation before. Then the
+	// next process is asked. Three deaths in a row are the function's own doing.
 	for try := 1; ; try++ {
 		box, err := l.sandbox()
 		if err != nil {
@@ -115,7 +115,7 @@ func (l *Lambda) sandbox() (*sandbox, error) {
 	return box, err
 }
 
-// errorDocument is how Lambda writes an error to whoever invoked the function.
+// errorDocument is how Lambda writes an error for the caller.
 type errorDocument struct {
 	ErrorType    string `json:"errorType"`
 	ErrorMessage string `json:"errorMessage"`

@@ -20,7 +20,7 @@ func newLambda(t *testing.T, env map[string]string) *platform.Lambda {
 	return l
 }
 
-// invoke is Invoke with a host that must not fail.
+// invoke is Invoke on a platform that must not fail.
 func invoke(t *testing.T, l *platform.Lambda, payload []byte, timeout time.Duration) platform.Result {
 	t.Helper()
 	r, err := l.Invoke(t.Context(), payload, timeout)
@@ -229,7 +229,7 @@ func TestLambdaCloseEndsInvocations(t *testing.T) {
 	go func() {
 		r, err := l.Invoke(context.Background(), event("hang", ""), long)
 		if err == nil && !r.FunctionError {
-			err = errors.New("a closed host answered " + string(r.Payload))
+			err = errors.New("a closed platform answered " + string(r.Payload))
 		} else if errors.Is(err, platform.ErrClosed) {
 			err = nil // it came after Close
 		}

@@ -32,7 +32,7 @@ func built(name string, tags ...string) func() (string, error) {
 }
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "host-test-")
+	dir, err := os.MkdirTemp("", "platform-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -1,11 +1,11 @@
-// Package host runs built function binaries as the platforms do, from outside:
+// Package platform runs built function binaries as the platforms do, from outside:
 // AWS Lambda (the Runtime API), Tencent SCF event functions (net/rpc) and SCF
 // web functions (an HTTP server). A test that uses it sees what a user of the
 // deployed function sees: the answer or the error, the time it took, what was
 // written to standard output and error, and the memory it needed.
 //
 // A process gets PATH, HOME, what its platform sets and what the caller gives,
-// and nothing else of the caller's environment. One that exits, or that
+// and nothing else of the caller's environment. A process that exits, or that
 // outlives its timeout, is replaced for the next invocation.
 package platform
 
@@ -18,19 +18,19 @@ import (
 	"time"
 )
 
-// ErrClosed is what an invocation gets after Close.
-var ErrClosed = errors.New("the host is closed")
+// ErrClosed is the error of an invocation after Close.
+var ErrClosed = errors.New("the platform is closed")
 
 // initTime is how long a process may take to start, as on Lambda.
 const initTime = 10 * time.Second
 
-// A Result is what the platform hands to whoever invoked the function.
+// A Result is what the caller of a function gets from the platform.
 type Result struct {
 	Payload       []byte // the answer; on Lambda, the error document when FunctionError
 	FunctionError bool   // the function failed: it said so, exited, or ran out of time
 	ErrorType     string
 	ErrorMessage  string        // after an exit or a timeout it ends with the process's last lines of output
-	Took          time.Duration // from the hand-over of the payload, without the start of the process
+	Took          time.Duration // from the moment that the process has the payload, so without its start
 }
 
 // A Program is a binary and what was seen of the processes that ran it.

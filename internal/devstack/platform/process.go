@@ -60,8 +60,8 @@ func (p *process) ending() string { return p.cmd.ProcessState.String() }
 
 var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// sample keeps the process's peak memory. VmHWM and not getrusage: the latter
-// begins with the memory of whoever started the process.
+// sample keeps the process's peak memory. It reads VmHWM because getrusage begins
+// with the memory of the parent process.
 func (p *process) sample() {
 	if p.gone() {
 		return // the number may be another process's by now
@@ -104,7 +104,7 @@ func (p *process) dial(ctx context.Context, addr string) (net.Conn, error) {
 	}
 }
 
-// serve starts a server on a free port, which the variable called name hands to it.
+// serve starts a server on a free port, whose number is in the variable called name.
 func (p *Program) serve(name string, vars map[string]string) (proc *process, port string, err error) {
 	port, hold, err := FreePort()
 	if err != nil {
@@ -122,11 +122,10 @@ func (p *Program) serve(name string, vars map[string]string) (proc *process, por
 	return proc, port, nil
 }
 
-// FreePort finds a TCP port that nobody listens on, and that nobody takes before
-// the process does. It is below those that systems give to connections and to
-// listeners that do not care (Linux from 32768, others from 49152), and no other
-// caller, in this process or another, is given it until hold is closed: what is
-// held is the UDP port of the same number.
+// FreePort finds a free TCP port between 20000 and 31999. These are below the
+// ephemeral ranges, which are the ports that systems choose themselves (Linux from
+// 32768, others from 49152). hold keeps the UDP port of the same number: until it
+// is closed, FreePort gives the port to no other caller, in any process.
 func FreePort() (port string, hold io.Closer, err error) {
 	for range 100 {
 		port = strconv.Itoa(20000 + rand.IntN(12000))

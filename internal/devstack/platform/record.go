@@ -25,7 +25,7 @@ func (r *record) open() (*os.File, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.file == nil {
-		file, err := os.CreateTemp("", "host-output-")
+		file, err := os.CreateTemp("", "platform-output-")
 		if err != nil {
 			return nil, fmt.Errorf("no file for its output: %w", err)
 		}

@@ -20,7 +20,7 @@ type sandbox struct {
 	limit   time.Duration // of init
 	alarm   *time.Timer
 
-	work      chan *invocation // unbuffered: a send is a hand-over to a poll
+	work      chan *invocation // unbuffered: a poll receives each
 	ready     chan struct{}    // closed by the first poll
 	initError chan struct{}    // closed by POST init/error
 
@@ -104,7 +104,7 @@ func (s *sandbox) tooLate() {
 	}
 }
 
-// failed says that the process gave up at start and waits to be replaced.
+// failed says that the process reported an error at start and waits to be replaced.
 func (s *sandbox) failed() bool {
 	select {
 	case <-s.initError:
@@ -186,7 +186,7 @@ func (s *sandbox) finish(ctx context.Context, inv *invocation) (r Result, err er
 		}
 	case <-ctx.Done():
 		s.proc.kill()
-		return Result{}, fmt.Errorf("the invocation was given up: %w", ctx.Err())
+		return Result{}, fmt.Errorf("the invocation was abandoned: %w", ctx.Err())
 	}
 	r.ErrorMessage = s.program.withOutput(r.ErrorMessage)
 	return r, nil

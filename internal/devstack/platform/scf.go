@@ -98,7 +98,7 @@ func (s *SCF) call(ctx context.Context, proc *process, client *rpc.Client, reque
 		return Result{FunctionError: true, ErrorType: "InvokeTimeout", ErrorMessage: s.withOutput(message)}, nil
 	case <-ctx.Done():
 		proc.kill()
-		return Result{}, fmt.Errorf("the invocation was given up: %w", ctx.Err())
+		return Result{}, fmt.Errorf("the invocation was abandoned: %w", ctx.Err())
 	}
 	var refused rpc.ServerError
 	switch {
@@ -135,7 +135,7 @@ func newSCFRequest(payload []byte, timeout time.Duration, environment map[string
 }
 
 // boot returns the process that runs, or a new one that answers a ping. An
-// error without a process is the host's, one with a process is the function's.
+// error without a process is the platform's, one with a process is the function's.
 func (s *SCF) boot(ctx context.Context) (*process, *rpc.Client, error) {
 	s.mu.Lock()
 	if s.closed {
