@@ -62,6 +62,13 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %d %v %s", tt.name, resp.StatusCode, h, answer)
 		}
 	}
+	for _, from := range []string{"", "*", "http://app.example", "https://evil-app.example", "https://app.example:8443", "https://APP.example",
+		origin + "/", origin + " https://evil.example", "https://x." + origin[len("https://"):]} {
+		resp, _ := f.send(t, "OPTIONS", "/files/x", bearer("", "Origin", from, "Access-Control-Request-Method", "PUT"), nil)
+		if resp.StatusCode != 401 || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("preflight from %q: %d %v", from, resp.StatusCode, resp.Header)
+		}
+	}
 	closed := start(t, func(o *httpapi.Options) { o.Origins = nil })
 	resp, _ := closed.send(t, "OPTIONS", "/files/x", bearer("", "Origin", origin, "Access-Control-Request-Method", "PUT"), nil)
 	if resp.StatusCode != 401 || resp.Header.Get("Vary") != "" || resp.Header.Get("Access-Control-Allow-Origin") != "" {

@@ -63,6 +63,13 @@ func TestRawRequests(t *testing.T) {
 		{"a negative length", "PUT /files/x HTTP/1.1\r\n" + auth + "Content-Length: -1\r\n\r\nx", 400},
 		{"expectation, too large", "PUT /files/x HTTP/1.1\r\n" + auth + "Content-Length: 9999999\r\nExpect: 100-continue\r\n\r\n", 413},
 		{"expectation without a key", "PUT /files/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 401},
+		{"endless target", "PUT /files/" + strings.Repeat("x", 64<<10) + " HTTP/1.1\r\n" + auth + "\r\n", 431},
+		{"chunks, disguised", "PUT /files/x HTTP/1.1\r\n" + auth + "Transfer-Encoding: xchunked\r\n\r\nx", 501},
+		{"two keys", "PUT /files/x HTTP/1.1\r\n" + auth + "Authorization: Bearer guess\r\nContent-Length: 1\r\n\r\nx", 401},
+		{"no host", "PUT /files/x HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 400},
+		{"folded header", "PUT /files/x HTTP/1.1\r\nHost: x\r\nX: y\r\n Authorization: Bearer " + anyKey + "\r\nContent-Length: 1\r\n\r\nx", 401},
+		{"a proxy's request", "CONNECT 169.254.169.254:80 HTTP/1.1\r\n" + auth + "\r\n", 404},
+		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400},
 		{"two types", "POST /tickets HTTP/1.1\r\n" + auth + "Content-Type: application/json, text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
 	} {
 		if status, answer := f.raw(t, tt.text); status != tt.status {
@@ -71,25 +78,36 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-// A body that ends before its Content-Length is not a file.
+// A body that ends before its length is not a file.
 func TestTruncatedBody(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	conn, err := net.Dial("tcp", f.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	const auth = "Host: x\r\nAuthorization: Bearer " + anyKey + "\r\nContent-Type: "
+	for name, text := range map[string]string{
+		"PUT":    "PUT /files/x HTTP/1.1\r\n" + auth + "image/png\r\nContent-Length: 9\r\n\r\nbytes",
+		"form":   "POST /files HTTP/1.1\r\n" + auth + formType + "\r\nContent-Length: 999\r\n\r\n" + file("a", "x") + formEnd,
+		"chunks": "POST /files HTTP/1.1\r\n" + auth + formType + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n",
+		"JSON":   "POST /tickets HTTP/1.1\r\n" + auth + jsonType + "\r\nContent-Length: 99\r\n\r\n" + `{"path":"x"}`,
+	} {
+		conn, err := net.Dial("tcp", f.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, text)
+		conn.(*net.TCPConn).CloseWrite()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if p, err := readProblem(answer); err != nil || p.Status != 400 || !strings.Contains(p.Detail, "ends early") {
+			t.Errorf("%s: %s %v", name, answer, err)
+		}
 	}
-	defer conn.Close()
-	io.WriteString(conn, "PUT /files/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+anyKey+"\r\nContent-Length: 9\r\n\r\nbytes")
-	conn.(*net.TCPConn).CloseWrite()
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(resp.Body)
-	if p, err := readProblem(answer); err != nil || p.Status != 400 || !strings.Contains(p.Detail, "ends early") || len(f.deliverer.deliveries) > 0 {
-		t.Errorf("%s %v", answer, err)
+	if n := len(f.deliverer.deliveries); n > 0 {
+		t.Errorf("%d deliveries", n)
 	}
 }
 

@@ -96,9 +96,9 @@ var mayImport = map[string][]string{
 	"internal/tools/pack": {},
 
 	// These hold tests, which may import anything.
-	"internal/test/blackbox":     {},
-	"internal/test/blackboxhttp": {},
-	"internal/test/browser":      {},
+	"internal/test/kit":      {"internal/devstack", "internal/devstack/platform", "internal/devstack/tcb"},
+	"internal/test/blackbox": {},
+	"internal/test/browser":  {},
 
 	"functions/lambda-objects": {"internal/app", "internal/host/lambdahost"},
 	"functions/lambda-http":    {"internal/app", "internal/host/lambdahost"},

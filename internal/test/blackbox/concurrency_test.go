@@ -9,6 +9,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // One process serves as many invocations at once as Lambda says. They share an
@@ -16,7 +17,7 @@ import (
 func TestConcurrentInvocations(t *testing.T) {
 	t.Parallel()
 	const atOnce = 4
-	w := newWorld(t)
+	w := kit.NewWorld(t)
 	var waiting atomic.Int64
 	all := make(chan struct{})
 	w.Staging.OnGet = func(_, _ string, nth int) *staging.Fault {
@@ -34,16 +35,16 @@ func TestConcurrentInvocations(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 3 * atOnce {
 		key := "in/" + strconv.Itoa(i)
-		body := put(t, w, key, "content of "+key)
+		body := kit.Put(t, w, key, "content of "+key)
 		wg.Go(func() {
 			r, err := f.call(s3Event(key, "in/gone-"+key), limit)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			files := entries(t, r)
-			delivered(t, w.Cloud, devstack.Env, files[0], body)
-			matches(t, files[1], verdict{reason: "gone"})
+			files := kit.Entries(t, r)
+			kit.Delivered(t, w.Cloud, devstack.Env, files[0], body)
+			matches(t, files[1], ending{reason: "gone"})
 		})
 	}
 	wg.Wait()
@@ -55,15 +56,15 @@ func TestConcurrentInvocations(t *testing.T) {
 // A file that one envelope names several times is carried once, and answered each time.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	body := put(t, w, good, "content")
-	put(t, w, "in/other.txt", body)
-	files := lambda(t, w).ferry(s3Event(good, "in/other.txt", good, good))
+	w := kit.NewWorld(t)
+	body := kit.Put(t, w, good, "content")
+	kit.Put(t, w, "in/other.txt", body)
+	files := lambda(t, w).deliver(s3Event(good, "in/other.txt", good, good))
 	if len(files) != 4 {
 		t.Fatalf("%d files are answered", len(files))
 	}
 	for _, e := range files {
-		delivered(t, w.Cloud, devstack.Env, e, body)
+		kit.Delivered(t, w.Cloud, devstack.Env, e, body)
 	}
 	if n := w.Cloud.Requests()[tcb.OpUpload]; n != 2 {
 		t.Errorf("%d uploads of 2 files", n)
@@ -76,11 +77,11 @@ func TestDuplicates(t *testing.T) {
 // In a FIFO queue nothing overtakes a message that failed.
 func TestFIFO(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := kit.NewWorld(t)
 	for _, key := range []string{"in/1", "in/2", "in/3", "in/4"} {
-		put(t, w, key, "content")
+		kit.Put(t, w, key, "content")
 	}
-	w.Cloud.Inject(always(tcb.COSError(403, "AccessDenied", "no"), "in/2"))
+	w.Cloud.Inject(kit.Always(tcb.COSError(403, "AccessDenied", "no"), "in/2"))
 	f := lambda(t, w)
 	const want = `{"batchItemFailures":[{"itemIdentifier":"m-1"},{"itemIdentifier":"m-2"},{"itemIdentifier":"m-3"}]}`
 	if r := f.invoke(fifoEvent("in/1", "in/2", "in/3", "in/4"), limit); string(r.Payload) != want {

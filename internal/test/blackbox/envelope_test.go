@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 type object = map[string]any
@@ -80,13 +81,13 @@ const (
 
 // cosEvent is the event of a COS trigger.
 func cosEvent(keys ...string) []byte {
-	name, account, _ := strings.Cut(cosBucket, "-")
+	name, account, _ := strings.Cut(kit.CosBucket, "-")
 	var records []any
 	for _, key := range keys {
 		file := object{"size": 1, "meta": object{"ETag": `"0"`}, "vid": ""}
 		if key != "" {
 			file["key"] = "/" + account + "/" + name + "/" + key
-			file["url"] = "http://" + cosBucket + ".cos.ap-shanghai.myqcloud.com/" + (&url.URL{Path: key}).EscapedPath()
+			file["url"] = "http://" + kit.CosBucket + ".cos.ap-shanghai.myqcloud.com/" + (&url.URL{Path: key}).EscapedPath()
 		}
 		records = append(records, object{
 			"cos": object{

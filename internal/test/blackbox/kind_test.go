@@ -7,16 +7,17 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // The examples that the outcome table names, one file each, all in one event.
 func TestNamedFaults(t *testing.T) {
 	t.Parallel()
-	refused := func(code int) tcb.Fault { return later(tcb.WeChatError(tcb.OpTicket, code, "no")) }
-	cos := func(status int, code string) tcb.Fault { return later(tcb.COSError(status, code, "no")) }
-	w := newWorld(t)
+	refused := func(code int) tcb.Fault { return kit.Final(tcb.WeChatError(tcb.OpTicket, code, "no")) }
+	cos := func(status int, code string) tcb.Fault { return kit.Final(tcb.COSError(status, code, "no")) }
+	w := kit.NewWorld(t)
 	var keys []string
-	var want []verdict
+	var want []ending
 	for _, tc := range []struct {
 		fault     tcb.Fault
 		code      string
@@ -41,10 +42,10 @@ func TestNamedFaults(t *testing.T) {
 		{refused(-1), "-1", true},
 		{refused(-1000), "-1000", true},
 		{refused(-501001), "-501001", true},
-		{later(tcb.FaultNamed("ticket 502")), "Unavailable", true},
-		{later(tcb.FaultNamed("ticket html")), "Unavailable", true},
-		{later(tcb.FaultNamed("upload gateway 403")), "Unavailable", true},
-		{later(tcb.FaultNamed("upload gateway 504")), "Unavailable", true},
+		{kit.Final(tcb.FaultNamed("ticket 502")), "Unavailable", true},
+		{kit.Final(tcb.FaultNamed("ticket html")), "Unavailable", true},
+		{kit.Final(tcb.FaultNamed("upload gateway 403")), "Unavailable", true},
+		{kit.Final(tcb.FaultNamed("upload gateway 504")), "Unavailable", true},
 		{cos(500, "InternalError"), "InternalError", true},
 		// Stale: renewed once, and then final
 		{cos(403, "InvalidAccessKeyId"), "InvalidAccessKeyId", true},
@@ -52,11 +53,11 @@ func TestNamedFaults(t *testing.T) {
 		{fault("upload 403 AccessDenied expired", ""), "AccessDenied", true},
 	} {
 		key := "in/" + strings.ReplaceAll(tc.fault.Name, " ", "-") + ".txt"
-		put(t, w, key, "content of "+key)
-		w.Cloud.Inject(always(tc.fault, key))
-		keys, want = append(keys, key), append(want, verdict{code: tc.code, retryable: tc.retryable})
+		kit.Put(t, w, key, "content of "+key)
+		w.Cloud.Inject(kit.Always(tc.fault, key))
+		keys, want = append(keys, key), append(want, ending{code: tc.code, retryable: tc.retryable})
 	}
-	files := lambda(t, w).ferry(s3Event(keys...))
+	files := lambda(t, w).deliver(s3Event(keys...))
 	if len(files) != len(want) {
 		t.Fatalf("%d files are answered, not %d", len(files), len(want))
 	}
@@ -84,19 +85,19 @@ func TestTokenRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			put(t, w, good, "content")
+			w := kit.NewWorld(t)
+			kit.Put(t, w, good, "content")
 			function := lambda(t, w)
 			w.Cloud.Inject(tcb.FaultNamed(name))
 			e := function.one(s3Event(good))
-			matches(t, e, verdict{code: f.code, retryable: f.retryable})
+			matches(t, e, ending{code: f.code, retryable: f.retryable})
 			if !strings.Contains(e.Error.Message, f.says) || !strings.Contains(e.Error.Message, "rid") {
 				t.Errorf("%q does not say %s and the rid", e.Error.Message, f.says)
 			}
 			if n := w.Cloud.Requests()[tcb.OpTicket]; n != 0 {
 				t.Errorf("%d tickets were asked for", n)
 			}
-			delivered(t, w.Cloud, devstack.Env, function.one(s3Event(good)), "content") // once it is mended
+			kit.Delivered(t, w.Cloud, devstack.Env, function.one(s3Event(good)), "content") // once it is mended
 		})
 	}
 }
@@ -111,11 +112,11 @@ func TestRenewals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			put(t, w, good, "content")
+			w := kit.NewWorld(t)
+			kit.Put(t, w, good, "content")
 			w.Cloud.Inject(tcb.FaultNamed(name))
 			e := lambda(t, w).one(s3Event(good))
-			delivered(t, w.Cloud, devstack.Env, e, "content")
+			kit.Delivered(t, w.Cloud, devstack.Env, e, "content")
 			if attempts > 0 && e.Attempts != attempts {
 				t.Errorf("%d attempts, not %d", e.Attempts, attempts)
 			}
@@ -142,11 +143,11 @@ func TestSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			put(t, w, good, body)
+			w := kit.NewWorld(t)
+			kit.Put(t, w, good, body)
 			w.Staging.Inject(tc.faults...)
 			e := lambda(t, w).one(s3Event(good))
-			delivered(t, w.Cloud, devstack.Env, e, body)
+			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
 			if e.Attempts != tc.attempts {
 				t.Errorf("%d attempts, not %d", e.Attempts, tc.attempts)
 			}
@@ -157,10 +158,10 @@ func TestSources(t *testing.T) {
 // A token that WeChat refuses for good costs a delivery two requests for a ticket.
 func TestARefusedTokenIsFinalAfterTwoRequests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	put(t, w, good, "content")
-	w.Cloud.Inject(always(tcb.FaultNamed("ticket 40001"), good))
-	matches(t, lambda(t, w).one(s3Event(good)), verdict{code: "40001"})
+	w := kit.NewWorld(t)
+	kit.Put(t, w, good, "content")
+	w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), good))
+	matches(t, lambda(t, w).one(s3Event(good)), ending{code: "40001"})
 	if n := w.Cloud.Requests()[tcb.OpTicket]; n != 2 {
 		t.Errorf("%d requests for a ticket, want 2", n)
 	}

@@ -4,10 +4,10 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // collection is a line of GODEBUG=gctrace=1: the heap before and after, in MiB.
@@ -16,20 +16,16 @@ var collection = regexp.MustCompile(`(?m)^gc \d+ .* (\d+)->(\d+)->\d+ MB`)
 // The memory of the real process does not depend on the size of the file.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	size := int64(1 << 30)
-	if testing.Short() {
-		size = 256 << 20
-		t.Log("-short: 256 MiB in place of 1 GiB")
-	}
-	w := newWorld(t)
+	const size = 256 << 20 // sixteen times the bound of the heap
+	w := kit.NewWorld(t)
 	w.Cloud.Digests = 0 // CRC64 alone
 	content := staging.Synthetic{Size: size, Seed: 1}
 	if err := w.Staging.Synthesize(devstack.Bucket, good, content.Size, content.Seed); err != nil {
 		t.Fatal(err)
 	}
 	f := lambda(t, w, "GODEBUG", "gctrace=1", "GOGC", "50") // so that there are collections to look at
-	r := f.invoke(s3Event(good), 10*time.Minute)
-	e := entries(t, r)[0]
+	r := f.invoke(s3Event(good), 20*limit)
+	e := kit.Entries(t, r)[0]
 	if e.Status != "delivered" || e.Size != size || e.Attempts != 1 {
 		t.Fatalf("the file is %+v", e)
 	}

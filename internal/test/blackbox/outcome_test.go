@@ -2,7 +2,7 @@ package blackbox_test
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,17 +10,19 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // A row of the outcome table in docs/architecture.md, and a file that ends there.
 type row struct {
-	kind, key string
-	arrange   func(w *devstack.World, key string)
-	want      verdict
+	key     string
+	arrange func(w *devstack.World, key string)
+	source  staging.Fault // of the file's download
+	want    ending
 }
 
-// A verdict is how a file ends.
-type verdict struct {
+// An ending is how a file ends.
+type ending struct {
 	reason    string // of a skipped file
 	code      string // of a failed one
 	retryable bool
@@ -28,49 +30,39 @@ type verdict struct {
 
 const good = "in/2026 Q4/红花 a+b (1).txt" // the neighbour of every file that fails
 
-func rows() []row {
+// rows are the table, by kind.
+func rows() map[string]row {
 	upload := func(f tcb.Fault) func(*devstack.World, string) {
-		return func(w *devstack.World, key string) { w.Cloud.Inject(always(f, key)) }
+		return func(w *devstack.World, key string) { w.Cloud.Inject(kit.Always(f, key)) }
 	}
-	source := func(f staging.Fault) func(*devstack.World, string) {
-		return func(w *devstack.World, key string) {
-			w.Staging.OnGet = func(_, k string, _ int) *staging.Fault {
-				if k != key {
-					return nil
-				}
-				return &f
-			}
-		}
-	}
-	return []row{
-		{kind: "Malformed", key: "", want: verdict{code: "Malformed"}},
-		{kind: "Refused", key: "in/../坏 a+b.txt", want: verdict{code: "InvalidPath"}},
-		{kind: "NotFound", key: "in/gone.txt", want: verdict{reason: "gone"},
+	return map[string]row{
+		"Malformed": {key: "", want: ending{code: "Malformed"}},
+		"Refused":   {key: "in/../坏 a+b.txt", want: ending{code: "InvalidPath"}},
+		"NotFound": {key: "in/gone.txt", want: ending{reason: "gone"},
 			arrange: func(w *devstack.World, key string) {
 				w.Staging.Remove(devstack.Bucket, key)
-				w.Staging.Remove(cosBucket, key)
+				w.Staging.Remove(kit.CosBucket, key)
 			}},
-		{kind: "Denied", key: "in/secret.txt", want: verdict{code: "AccessDenied"}, arrange: source(staging.Fault{Status: 403})},
-		{kind: "Stale", key: "in/stale.txt", want: verdict{code: "ExpiredToken", retryable: true},
+		"Denied": {key: "in/secret.txt", want: ending{code: "AccessDenied"}, source: staging.Fault{Status: 403}},
+		"Stale": {key: "in/stale.txt", want: ending{code: "ExpiredToken", retryable: true},
 			arrange: upload(tcb.COSError(400, "ExpiredToken", "The provided token has expired."))},
-		{kind: "Throttled", key: "in/busy.txt", want: verdict{code: "SlowDown", retryable: true},
-			arrange: upload(later(tcb.COSError(503, "SlowDown", "Please reduce your request rate.")))},
-		{kind: "Unavailable", key: "in/gateway.txt", want: verdict{code: "Unavailable", retryable: true},
-			arrange: upload(later(tcb.FaultNamed("upload gateway 502")))},
-		{kind: "Corrupt", key: "in/corrupt.txt", want: verdict{code: "BadDigest", retryable: true},
-			arrange: upload(later(tcb.COSError(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")))},
-		{kind: "OutOfTime", key: "in/slow.txt", want: verdict{code: "OutOfTime", retryable: true},
-			arrange: source(staging.Fault{After: 3, Stall: true})},
+		"Throttled": {key: "in/busy.txt", want: ending{code: "SlowDown", retryable: true},
+			arrange: upload(kit.Final(tcb.COSError(503, "SlowDown", "Please reduce your request rate.")))},
+		"Unavailable": {key: "in/gateway.txt", want: ending{code: "Unavailable", retryable: true},
+			arrange: upload(kit.Final(tcb.FaultNamed("upload gateway 502")))},
+		"Corrupt": {key: "in/corrupt.txt", want: ending{code: "BadDigest", retryable: true},
+			arrange: upload(kit.Final(tcb.COSError(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")))},
+		"OutOfTime": {key: "in/slow.txt", want: ending{code: "OutOfTime", retryable: true}, source: staging.Fault{After: 3, Stall: true}},
 	}
 }
 
-// A form is an envelope on its host, and how it is answered.
+// A form is an envelope on its platform, and how it is answered.
 type form struct {
 	name   string
 	start  func(t testing.TB, w *devstack.World, more ...string) *function
 	vars   []string
 	event  func(keys ...string) []byte
-	answer func(t *testing.T, r platform.Result, output string, want verdict)
+	answer func(t *testing.T, r platform.Result, want ending)
 }
 
 var forms = []form{
@@ -84,42 +76,58 @@ var forms = []form{
 // Every row of the table in every form. The good neighbour arrives each time.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
+	byName := map[string]form{}
 	for _, form := range forms {
-		for _, row := range rows() {
-			t.Run(form.name+"/"+row.kind, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t)
-				body := put(t, w, good, "the good one")
-				if row.arrange != nil {
-					put(t, w, row.key, "the bad one")
-					row.arrange(w, row.key)
-				}
-				f := form.start(t, w, form.vars...)
-				limit := limit
-				if row.kind == "OutOfTime" {
-					limit = short
-				}
-				r := f.invoke(form.event(row.key, good), limit)
-				form.answer(t, r, f.program.Output(), row.want)
-				stored(t, w.Cloud, devstack.Env, good, body)
-				if row.want.code != "" && !strings.Contains(f.program.Output(), fmt.Sprintf(`"kind":%q`, row.kind)) {
-					t.Errorf("the log does not say %s", row.kind)
-				}
-			})
-		}
+		byName[form.name] = form
 	}
+	sideBySide(t, byName, func(t *testing.T, _ string, form form) {
+		w := kit.NewWorld(t)
+		body := kit.Put(t, w, good, "the good one")
+		rows := rows()
+		for _, row := range rows {
+			if row.key != "" {
+				kit.Put(t, w, row.key, "the bad one")
+			}
+			if row.arrange != nil {
+				row.arrange(w, row.key)
+			}
+		}
+		w.Staging.OnGet = func(_, key string, _ int) *staging.Fault {
+			for _, row := range rows {
+				if row.key == key {
+					return &row.source
+				}
+			}
+			return nil
+		}
+		f := form.start(t, w, append(form.vars, manyAtOnce...)...)
+		sideBySide(t, rows, func(t *testing.T, kind string, row row) {
+			limit := limit
+			if kind == "OutOfTime" {
+				limit = short
+			}
+			form.answer(t, f.at(t).invoke(form.event(row.key, good), limit), row.want)
+			kit.Stored(t, w.Cloud, devstack.Env, good, body)
+			logged := func(l kit.Line) bool {
+				return l.Kind == kind && l.Code == row.want.code && l.Retryable == row.want.retryable
+			}
+			if row.want.code != "" && !slices.ContainsFunc(kit.Lines(f.program.Output()), logged) {
+				t.Errorf("the log has no file of kind %s and code %s", kind, row.want.code)
+			}
+		})
+	})
 }
 
 // filesAnswer checks the files document: first the bad one, then the good one.
-func filesAnswer(t *testing.T, r platform.Result, _ string, want verdict) {
-	files := entries(t, r)
+func filesAnswer(t *testing.T, r platform.Result, want ending) {
+	files := kit.Entries(t, r)
 	if len(files) != 2 || files[1].Status != "delivered" || files[1].Path != good {
 		t.Fatalf("the answer is %+v", files)
 	}
 	matches(t, files[0], want)
 }
 
-func matches(t *testing.T, e entry, want verdict) {
+func matches(t *testing.T, e kit.Entry, want ending) {
 	t.Helper()
 	status := "failed"
 	if want.reason != "" {
@@ -135,7 +143,7 @@ func matches(t *testing.T, e entry, want verdict) {
 
 // partialAnswer checks the reply to SQS, which names the failed message and
 // nothing else; why it failed is in the log.
-func partialAnswer(t *testing.T, r platform.Result, output string, want verdict) {
+func partialAnswer(t *testing.T, r platform.Result, want ending) {
 	reply := `{"batchItemFailures":[{"itemIdentifier":"m-0"}]}`
 	if want.reason != "" {
 		reply = `{"batchItemFailures":[]}`
@@ -143,15 +151,10 @@ func partialAnswer(t *testing.T, r platform.Result, output string, want verdict)
 	if r.FunctionError || string(r.Payload) != reply {
 		t.Errorf("the answer is %s%s, not %s", r.Payload, r.ErrorType, reply)
 	}
-	for _, say := range []string{fmt.Sprintf(`"code":%q`, want.code), fmt.Sprintf(`"retryable":%v`, want.retryable)} {
-		if want.code != "" && !strings.Contains(output, say) {
-			t.Errorf("the log does not say %s", say)
-		}
-	}
 }
 
 // batchAnswer checks the response document of S3 Batch Operations.
-func batchAnswer(t *testing.T, r platform.Result, _ string, want verdict) {
+func batchAnswer(t *testing.T, r platform.Result, want ending) {
 	var doc struct {
 		InvocationSchemaVersion, TreatMissingKeysAs, InvocationID string
 		Results                                                   []struct{ TaskID, ResultCode, ResultString string }

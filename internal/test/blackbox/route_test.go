@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // serveCloud puts a cloud with these apps in the place of the world's own.
@@ -23,7 +24,7 @@ func serveCloud(t *testing.T, w *devstack.World, apps ...tcb.App) {
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := kit.NewWorld(t)
 	serveCloud(t, w,
 		tcb.App{ID: "wxa", Secret: "secret-of-a", Envs: []string{"env-a"}},
 		tcb.App{ID: "wxb", Secret: "secret-of-b", Envs: []string{"env-b", "env-c"}})
@@ -39,7 +40,7 @@ func TestRoutes(t *testing.T) {
 			{"from":"s3://staging/slash/","path":"/{key}"},
 			{"from":"s3://staging/empty/","path":"{ext}"},
 			{"from":"s3://staging/foreign/","env":"env-b"},
-			{"from":"cos://`+cosBucket+`/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`","path":"cos/{name}"}]`)
+			{"from":"cos://`+kit.CosBucket+`/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`","path":"cos/{name}"}]`)
 	var sources []string
 	cases := []struct{ source, env, path, reason, code string }{
 		{source: "s3://staging/a/1.txt", env: "env-a", path: "all/a/1.txt"},
@@ -56,28 +57,28 @@ func TestRoutes(t *testing.T) {
 		{source: "s3://staging/a/tmp/8.txt", reason: "excluded"},
 		{source: "s3://staging/a/no9.txt", reason: "excluded"},
 		{source: "s3://staging/a/no10.txt", env: "env-a", path: "all/a/no10.txt"},
-		{source: "cos://" + cosBucket + "/b/11.txt?region=ap-shanghai", env: "env-b", path: "cos/11.txt"},
+		{source: "cos://" + kit.CosBucket + "/b/11.txt?region=ap-shanghai", env: "env-b", path: "cos/11.txt"},
 	}
 	for _, tc := range cases {
 		sources = append(sources, tc.source)
 		key, _, _ := strings.Cut(strings.SplitN(tc.source, "/", 4)[3], "?")
-		put(t, w, key, tc.source)
+		kit.Put(t, w, key, tc.source)
 	}
-	files := f.ferry(plain(sources...))
+	files := f.deliver(plain(sources...))
 	for i, tc := range cases {
 		e := files[i]
 		switch {
 		case tc.env == "":
-			matches(t, e, verdict{reason: tc.reason, code: tc.code})
+			matches(t, e, ending{reason: tc.reason, code: tc.code})
 		case tc.path != "" && e.Path != tc.path:
 			t.Errorf("%s went to %s, not %s: %s", e.Source, e.Path, tc.path, e.Error.Message)
 		default:
-			delivered(t, w.Cloud, tc.env, e, tc.source)
+			kit.Delivered(t, w.Cloud, tc.env, e, tc.source)
 		}
 	}
 	// The date is the event's.
 	e := f.one(s3Event("c/sub/红.x.txt"))
-	delivered(t, w.Cloud, "env-c", e, "s3://staging/c/sub/红.x.txt")
+	kit.Delivered(t, w.Cloud, "env-c", e, "s3://staging/c/sub/红.x.txt")
 	if e.Path != "2026/11/22/staging/c/sub/红.x-x.txt" {
 		t.Errorf("the path is %s", e.Path)
 	}
@@ -102,13 +103,13 @@ func noApp(name, value string) []string {
 
 func TestFixedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	put(t, w, good, "content")
+	w := kit.NewWorld(t)
+	kit.Put(t, w, good, "content")
 	f := lambda(t, w, noApp("WECHAT_ACCESS_TOKEN", w.Cloud.AccessToken(devstack.AppID))...)
-	delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+	kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 	w.Cloud.Inject(tcb.FaultNamed("ticket token revoked 40001"))
 	e := f.one(s3Event(good))
-	matches(t, e, verdict{code: "40001"}) // a person has to replace it
+	matches(t, e, ending{code: "40001"}) // a person has to replace it
 	if !strings.Contains(e.Error.Message, "WECHAT_ACCESS_TOKEN") {
 		t.Errorf("the message is %q", e.Error.Message)
 	}
@@ -126,8 +127,8 @@ func TestTokenFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			put(t, w, good, "content")
+			w := kit.NewWorld(t)
+			kit.Put(t, w, good, "content")
 			path := writeFile(t, "token-that-nobody-knows")
 			value := path
 			if name == "WECHAT_ACCESS_TOKEN" {
@@ -141,7 +142,7 @@ func TestTokenFiles(t *testing.T) {
 			if err := os.WriteFile(path, []byte("\n "+issue(w.Cloud)+" \n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+			kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
@@ -155,8 +156,8 @@ func TestTokenFiles(t *testing.T) {
 // A token server is asked once, and past its cache when WeChat refuses the token.
 func TestTokenServer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	put(t, w, good, "content")
+	w := kit.NewWorld(t)
+	kit.Put(t, w, good, "content")
 	var ordinary, fresh atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		token := "token-from-a-stale-cache"
@@ -176,7 +177,7 @@ func TestTokenServer(t *testing.T) {
 	f := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=key-of-the-token-server")...)
 	f.secrets = append(f.secrets, "key-of-the-token-server", "token-from-a-stale-cache")
 	for range 3 {
-		delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+		kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 	}
 	if ordinary.Load() != 1 || fresh.Load() != 1 {
 		t.Errorf("asked %d times, and %d times without cache", ordinary.Load(), fresh.Load())
@@ -191,10 +192,10 @@ func TestTokenServer(t *testing.T) {
 // The next host of the API is tried when one cannot be reached.
 func TestAPIFailover(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	put(t, w, good, "content")
+	w := kit.NewWorld(t)
+	kit.Put(t, w, good, "content")
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	f := lambda(t, w, "WECHAT_API_URL", closed.URL+", http://no-such-host.invalid,"+w.APIURL)
-	delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
+	kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 }

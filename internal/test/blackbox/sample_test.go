@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -35,7 +35,7 @@ func TestSamples(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, *devstack.World, ...string) *function{"lambda": lambda, "scf": scf} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := kit.NewWorld(t)
 			f := start(t, w)
 			f.secrets = append(f.secrets, "q-sign-", "AQEB", "principalId") // of the uploaders and queues in the samples
 			files, err := filepath.Glob(filepath.Join(samples, name+"-*.json"))
@@ -52,7 +52,7 @@ func TestSamples(t *testing.T) {
 
 func sample(t *testing.T, w *devstack.World, f *function, file string) {
 	var want golden
-	if err := json.Unmarshal(read(t, filepath.Join(goldens, filepath.Base(file))), &want); err != nil {
+	if err := json.Unmarshal(kit.Read(t, filepath.Join(goldens, filepath.Base(file))), &want); err != nil {
 		t.Fatal(err)
 	}
 	for _, item := range want.Items {
@@ -70,7 +70,7 @@ func sample(t *testing.T, w *devstack.World, f *function, file string) {
 			t.Fatal(err)
 		}
 	}
-	r := f.invoke(read(t, file), limit)
+	r := f.invoke(kit.Read(t, file), limit)
 	switch {
 	case want.Error != "":
 		if r.ErrorType != "EventNotUnderstood" || r.ErrorMessage != want.Error {
@@ -86,23 +86,23 @@ func sample(t *testing.T, w *devstack.World, f *function, file string) {
 			t.Errorf("the answer is %v, not %v", got, want)
 		}
 	case len(want.Items) == 1 && strings.HasPrefix(want.Items[0].Source, "cos://staging-1250000000//"):
-		matches(t, entries(t, r)[0], verdict{code: "InvalidPath"}) // its key begins with a slash
+		matches(t, kit.Entries(t, r)[0], ending{code: "InvalidPath"}) // its key begins with a slash
 		return
 	default:
-		same(t, entries(t, r), entries(t, platform.Result{
+		same(t, kit.Entries(t, r), kit.Entries(t, platform.Result{
 			Payload: []byte(compact(t, want.Reply)), FunctionError: r.FunctionError, ErrorType: r.ErrorType, ErrorMessage: compact(t, want.Reply),
 		}))
 	}
 	for _, item := range want.Items {
 		if item.Source != "" && item.Reason == "" {
 			ref, _ := transfer.Parse(item.Source)
-			stored(t, w.Cloud, devstack.Env, ref.Key, item.Source)
+			kit.Stored(t, w.Cloud, devstack.Env, ref.Key, item.Source)
 		}
 	}
 }
 
 // same compares what does not depend on the files' content.
-func same(t *testing.T, got, want []entry) {
+func same(t *testing.T, got, want []kit.Entry) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d files are answered, not %d", len(got), len(want))
@@ -134,12 +134,12 @@ func results(t *testing.T, doc []byte) map[string]string {
 // serves fails the test unless the same process serves a good event.
 func (f *function) serves(w *devstack.World, name string) {
 	f.t.Helper()
-	body := put(f.t, w, good, "good "+name)
+	body := kit.Put(f.t, w, good, "good "+name)
 	event := s3Event(good)
 	if strings.HasPrefix(name, "scf") {
 		event = cosEvent(good)
 	}
-	delivered(f.t, w.Cloud, devstack.Env, f.one(event), body)
+	kit.Delivered(f.t, w.Cloud, devstack.Env, f.one(event), body)
 	if n := strings.Count(f.program.Output(), "goroutine "); n > 0 {
 		f.t.Errorf("the output has %d stacks", n)
 	}
@@ -170,13 +170,13 @@ func TestGarbage(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, *devstack.World, ...string) *function{"lambda": lambda, "scf": scf} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := kit.NewWorld(t)
 			f := start(t, w)
 			for _, what := range slices.Sorted(maps.Keys(payloads)) {
 				r := f.invoke([]byte(payloads[what]), limit)
 				switch {
 				case what == "nested" && name == "lambda": // an SQS message that fails alone
-					partialAnswer(t, r, f.program.Output(), verdict{code: "Malformed"})
+					partialAnswer(t, r, ending{code: "Malformed"})
 				case !r.FunctionError || r.ErrorType != "EventNotUnderstood" && r.ErrorType != "DeliveryFailed" || r.ErrorMessage == "":
 					t.Errorf("%s: the answer is %.500q %s", what, r.Payload, r.ErrorType)
 				case len(r.ErrorMessage) > 4<<10 && what != "20000 files":
@@ -192,15 +192,6 @@ func TestGarbage(t *testing.T) {
 			}
 		})
 	}
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func compact(t *testing.T, doc []byte) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // A bucket is one kind of source store: where the files are, and who is told.
@@ -20,7 +21,7 @@ type bucket struct {
 
 var buckets = []bucket{
 	{"s3", devstack.Bucket, lambda, s3Event},
-	{"cos", cosBucket, scf, cosEvent},
+	{"cos", kit.CosBucket, scf, cosEvent},
 }
 
 func forBuckets(t *testing.T, test func(t *testing.T, w *devstack.World, b bucket)) {
@@ -28,7 +29,7 @@ func forBuckets(t *testing.T, test func(t *testing.T, w *devstack.World, b bucke
 	for _, b := range buckets {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := kit.NewWorld(t)
 			w.Staging.COS = b.name == "cos"
 			test(t, w, b)
 		})
@@ -49,7 +50,7 @@ func TestTagging(t *testing.T) {
 		}
 		resp.Body.Close()
 		e := b.start(t, w, "ON_DELIVERED", "tag").one(b.event(key))
-		delivered(t, w.Cloud, devstack.Env, e, "content")
+		kit.Delivered(t, w.Cloud, devstack.Env, e, "content")
 		o, _ := w.Staging.Stat(b.in, key)
 		want := map[string]string{"team": "red", "kind": "text", "tcb-delivered-etag": o.ETag,
 			"tcb-file-id": strings.ReplaceAll(e.FileID, "%", "=25")}
@@ -61,9 +62,9 @@ func TestTagging(t *testing.T) {
 
 func TestDeleting(t *testing.T) {
 	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
-		body := put(t, w, good, "content")
+		body := kit.Put(t, w, good, "content")
 		e := b.start(t, w, "ON_DELIVERED", "delete").one(b.event(good))
-		delivered(t, w.Cloud, devstack.Env, e, body)
+		kit.Delivered(t, w.Cloud, devstack.Env, e, body)
 		if _, there := w.Staging.Stat(b.in, good); there || e.Warning != "" {
 			t.Errorf("the source is there: %v; %s", there, e.Warning)
 		}
@@ -74,9 +75,9 @@ func TestDeleting(t *testing.T) {
 func TestFailuresAreKept(t *testing.T) {
 	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		for _, mode := range []string{"tag", "delete"} {
-			put(t, w, good, "content")
+			kit.Put(t, w, good, "content")
 			w.Cloud.Inject(tcb.COSError(403, "AccessDenied", "no"))
-			matches(t, b.start(t, w, "ON_DELIVERED", mode).one(b.event(good)), verdict{code: "AccessDenied"})
+			matches(t, b.start(t, w, "ON_DELIVERED", mode).one(b.event(good)), ending{code: "AccessDenied"})
 			if o, there := w.Staging.Stat(b.in, good); !there || len(o.Tags) > 0 {
 				t.Errorf("the source is there: %v, with the tags %v", there, o.Tags)
 			}
@@ -87,8 +88,8 @@ func TestFailuresAreKept(t *testing.T) {
 // What the store refuses after a delivery is a warning, and the file is delivered.
 func TestSettlingRefused(t *testing.T) {
 	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
-		body := put(t, w, good, "content")
-		refuse := front(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
+		body := kit.Put(t, w, good, "content")
+		refuse := intercept(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
 			if r.Method != http.MethodPut && r.Method != http.MethodDelete {
 				return false
 			}
@@ -98,7 +99,7 @@ func TestSettlingRefused(t *testing.T) {
 		})
 		for _, mode := range []string{"tag", "delete"} {
 			e := b.start(t, w, append(refuse, "ON_DELIVERED", mode)...).one(b.event(good))
-			delivered(t, w.Cloud, devstack.Env, e, body)
+			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
 			if _, there := w.Staging.Stat(b.in, good); !there || !strings.Contains(e.Warning, "AccessDenied") {
 				t.Errorf("%s: the source is there: %v, the warning is %q", mode, there, e.Warning)
 			}
@@ -124,24 +125,24 @@ func TestChangedSourceIsKept(t *testing.T) {
 			moments = moments[:2]
 		}
 		for _, m := range moments {
-			put(t, w, good, "content")
+			kit.Put(t, w, good, "content")
 			var seen atomic.Int64
-			change := front(t, w, func(_ http.ResponseWriter, r *http.Request) bool {
+			change := intercept(t, w, func(_ http.ResponseWriter, r *http.Request) bool {
 				if r.Method == m.method && seen.Add(1) == m.nth {
-					put(t, w, good, "newer content")
+					kit.Put(t, w, good, "newer content")
 				}
 				return false
 			})
 			e := b.start(t, w, append(change, "ON_DELIVERED", "delete")...).one(b.event(good))
 			_, there := w.Staging.Stat(b.in, good)
 			if m.again {
-				delivered(t, w.Cloud, devstack.Env, e, "newer content")
+				kit.Delivered(t, w.Cloud, devstack.Env, e, "newer content")
 				if there || e.Attempts != 2 {
 					t.Errorf("changed %s: the source is there: %v, after %d attempts", m.name, there, e.Attempts)
 				}
 				continue
 			}
-			delivered(t, w.Cloud, devstack.Env, e, "content") // the change has an event of its own
+			kit.Delivered(t, w.Cloud, devstack.Env, e, "content") // the change has an event of its own
 			if !there || !strings.Contains(e.Warning, "kept") {
 				t.Errorf("changed %s: the source is there: %v, the warning is %q", m.name, there, e.Warning)
 			}
@@ -152,7 +153,7 @@ func TestChangedSourceIsKept(t *testing.T) {
 // Without a checksum there is no proof, and without proof no deletion.
 func TestUnprovedIsKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := kit.NewWorld(t)
 	if err := w.Staging.Synthesize(devstack.Bucket, good, 1000, 1); err != nil { // its ETag is no MD5
 		t.Fatal(err)
 	}

@@ -7,41 +7,24 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
-// What is wrong with an environment that differs from a good one by more, and the
-// variables that the message must name.
+// mistakes are one for each part of the configuration, by what is added to a good
+// environment, and the variables that the message must name. All mistakes that
+// there can be are config's and route's to test.
 var mistakes = []struct {
 	name  string
 	more  []string
 	names []string
 }{
 	{"no environment", []string{"CLOUDBASE_ENV", ""}, []string{"CLOUDBASE_ENV"}},
-	{"no token source", []string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", ""}, []string{"WECHAT_APP_ID"}},
-	{"no app ID", []string{"WECHAT_APP_ID", ""}, []string{"WECHAT_APP_ID"}},
-	{"no secret", []string{"WECHAT_APP_SECRET", ""}, []string{"WECHAT_APP_SECRET"}},
-	{"two token sources", []string{"WECHAT_ACCESS_TOKEN", "TOPSECRET-token"}, []string{"WECHAT_APP_ID", "WECHAT_ACCESS_TOKEN"}},
 	{"three token sources", []string{"WECHAT_TOKEN_URL", "https://h/?key=TOPSECRET", "WECHAT_CLOUDBASE_TOKEN_FILE", "/x"}, []string{"WECHAT_APP_ID", "WECHAT_TOKEN_URL", "WECHAT_CLOUDBASE_TOKEN_FILE"}},
-	{"token URL", []string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_TOKEN_URL", "ftp://h/?key=TOPSECRET"}, []string{"WECHAT_TOKEN_URL"}},
 	{"secret's file", []string{"WECHAT_APP_SECRET", "file:/no/such/file"}, []string{"WECHAT_APP_SECRET"}},
 	{"secret's scheme", []string{"WECHAT_APP_SECRET", "ssm:"}, []string{"WECHAT_APP_SECRET"}},
-	{"placeholder", []string{"CLOUDBASE_PATH", "a/{nope}"}, []string{"CLOUDBASE_PATH"}},
-	{"brace", []string{"CLOUDBASE_PATH", "a/{key"}, []string{"CLOUDBASE_PATH"}},
-	{"routes", []string{"ROUTES", "{"}, []string{"ROUTES"}},
-	{"no routes", []string{"ROUTES", "[]"}, []string{"ROUTES"}},
-	{"route's field", []string{"ROUTES", `[{"form":"s3://b/"}]`}, []string{"ROUTES"}},
-	{"route's source", []string{"ROUTES", `[{"from":"staging/in"}]`}, []string{"ROUTES"}},
-	{"route's environment", []string{"CLOUDBASE_ENV", "", "ROUTES", `[{"from":"s3://b/"}]`}, []string{"ROUTES", "CLOUDBASE_ENV"}},
-	{"route's placeholder", []string{"ROUTES", `[{"from":"s3://b/","path":"{x}"}]`}, []string{"ROUTES"}},
-	{"route's app", []string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "ROUTES", `[{"from":"s3://b/","appId":"wx1"}]`}, []string{"ROUTES"}},
 	{"route's secret", []string{"ROUTES", `[{"from":"s3://b/","appId":"wx1","appSecret":"file:/no/such/file"}]`}, []string{"ROUTES"}},
 	{"include", []string{"INCLUDE", "a,\xff,b"}, []string{"INCLUDE"}},
 	{"exclude", []string{"EXCLUDE", "a/\xff"}, []string{"EXCLUDE"}},
-	{"on delivered", []string{"ON_DELIVERED", "move"}, []string{"ON_DELIVERED"}},
-	{"level", []string{"LOG_LEVEL", "loud"}, []string{"LOG_LEVEL"}},
-	{"partial batch", []string{"SQS_PARTIAL_BATCH", "maybe"}, []string{"SQS_PARTIAL_BATCH"}},
-	{"API", []string{"WECHAT_API_URL", "https://a,nonsense"}, []string{"WECHAT_API_URL"}},
-	{"COS", []string{"COS_ENDPOINT_URL", "cos.example"}, []string{"COS_ENDPOINT_URL"}},
 	{"S3", []string{"AWS_ENDPOINT_URL_S3", "nonsense"}, []string{"AWS_ENDPOINT_URL_S3"}},
 	{"all at once", []string{"ON_DELIVERED", "x", "LOG_LEVEL", "y", "CLOUDBASE_PATH", "{z}", "CLOUDBASE_ENV", ""}, []string{"ON_DELIVERED", "LOG_LEVEL", "CLOUDBASE_PATH", "CLOUDBASE_ENV"}},
 }
@@ -72,7 +55,7 @@ func TestStartOnLambda(t *testing.T) {
 	for _, tc := range mistakes {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l := platform.NewLambda(lambdaObjects.path(t), devstack.With(startVars(), tc.more...))
+			l := platform.NewLambda(functions.Path(t, "lambda-objects"), devstack.With(startVars(), tc.more...))
 			defer l.Close()
 			if _, err := l.Init(t.Context()); err == nil {
 				t.Fatal("it started")
@@ -80,7 +63,7 @@ func TestStartOnLambda(t *testing.T) {
 			explained(t, l.Output(), tc.names)
 		})
 	}
-	l := platform.NewLambda(lambdaObjects.path(t), startVars())
+	l := platform.NewLambda(functions.Path(t, "lambda-objects"), startVars())
 	defer l.Close()
 	if took, err := l.Init(t.Context()); err != nil {
 		t.Errorf("without a mistake, after %v: %v", took, err)
@@ -91,15 +74,15 @@ func TestStartOnLambda(t *testing.T) {
 // the process serves the next.
 func TestStartOnSCF(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	body := put(t, w, good, "content")
+	w := kit.NewWorld(t)
+	body := kit.Put(t, w, good, "content")
 	for _, tc := range mistakes {
 		if tc.name == "include" || tc.name == "exclude" {
 			continue // the environment comes as JSON, which has no such bytes
 		}
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s := platform.NewSCF(scfObjects.path(t), nil)
+			s := platform.NewSCF(functions.Path(t, "scf-objects"), nil)
 			defer s.Close()
 			wrong := devstack.With(startVars(), tc.more...)
 			r, err := s.Invoke(t.Context(), cosEvent(good), limit, wrong)
@@ -118,7 +101,7 @@ func TestStartOnSCF(t *testing.T) {
 			if r, err = s.Invoke(t.Context(), cosEvent(good), limit, right); err != nil {
 				t.Fatal(err)
 			}
-			delivered(t, w.Cloud, devstack.Env, entries(t, r)[0], body)
+			kit.Delivered(t, w.Cloud, devstack.Env, kit.Entries(t, r)[0], body)
 		})
 	}
 }
@@ -126,21 +109,21 @@ func TestStartOnSCF(t *testing.T) {
 // The credentials of COS are those of the invocation, not of the first one.
 func TestSCFCredentials(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	body := put(t, w, good, "content")
-	s := platform.NewSCF(scfObjects.path(t), nil)
+	w := kit.NewWorld(t)
+	body := kit.Put(t, w, good, "content")
+	s := platform.NewSCF(functions.Path(t, "scf-objects"), nil)
 	defer s.Close()
 	r, err := s.Invoke(t.Context(), cosEvent(good), limit, devstack.With(w.Vars(), "TENCENTCLOUD_SECRETKEY", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := entries(t, r)[0]
-	matches(t, e, verdict{code: "Denied"})
+	e := kit.Entries(t, r)[0]
+	matches(t, e, ending{code: "Denied"})
 	if !strings.Contains(e.Error.Message, "TENCENTCLOUD_SECRETKEY") {
 		t.Errorf("the message is %q", e.Error.Message)
 	}
 	if r, err = s.Invoke(t.Context(), cosEvent(good), limit, w.Vars()); err != nil {
 		t.Fatal(err)
 	}
-	delivered(t, w.Cloud, devstack.Env, entries(t, r)[0], body)
+	kit.Delivered(t, w.Cloud, devstack.Env, kit.Entries(t, r)[0], body)
 }

@@ -9,56 +9,54 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // Whatever COS says of an upload, a file that is answered as delivered is there,
-// byte for byte. A lie told once costs an attempt; one told always is a failure.
+// byte for byte. A fault that comes once costs an attempt. One that stays is a
+// failure, unless the answer still proves the file.
 func TestVerifiedDelivery(t *testing.T) {
 	t.Parallel()
-	for name, truth := range map[string][]string{ // what is verified although the fault is always there
+	w := kit.NewWorld(t)
+	f := lambda(t, w, manyAtOnce...)
+	sideBySide(t, map[string][]string{ // what is verified although the fault is always there
 		"wrong crc64": nil, "wrong etag": nil, "stored short": nil, "stored corrupt": nil,
 		"answer lost": nil, "reset before": nil, "reset middle": nil, "reset after": nil,
 		"gateway 200": nil, "gateway 204": nil, "redirect 302": nil, "redirect 307": nil,
 		"garbage xml": nil, "empty 500": nil,
 		"200": {"size", "md5", "crc64"}, "201": {"size", "md5", "crc64"}, "no crc64": {"size", "md5"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			once, always := fault("upload "+name, "once"), later(fault("upload "+name, "always"))
-			once.Times = 1
-			w.Cloud.Inject(once)
-			w.Cloud.Inject(always)
-			body := strings.Repeat("The bytes of a file. ", 5000)
-			put(t, w, "once", body)
-			put(t, w, "always", body)
-			f := lambda(t, w)
-			files := entries(t, f.invoke(s3Event("once", "always"), 2*short))
-			for i, e := range files {
-				switch {
-				case e.Status == "delivered":
-					delivered(t, w.Cloud, devstack.Env, e, body)
-					if i == 1 && !slices.Equal(e.Verified, truth) {
-						t.Errorf("verified by %v", e.Verified)
-					}
-				case i == 0 || truth != nil:
-					t.Errorf("%s failed: %s", e.Source, e.Error.Message)
-				}
+	}, func(t *testing.T, name string, proof []string) {
+		once := fault("upload "+name, "once/"+name)
+		once.Times = 1
+		w.Cloud.Inject(once)
+		w.Cloud.Inject(kit.Final(fault("upload "+name, "always/"+name)))
+		body := strings.Repeat("The bytes of a file. ", 5000)
+		kit.Put(t, w, "once/"+name, body)
+		kit.Put(t, w, "always/"+name, body)
+		files := kit.Entries(t, f.at(t).invoke(s3Event("once/"+name, "always/"+name), 2*short))
+		kit.Delivered(t, w.Cloud, devstack.Env, files[0], body)
+		if want := 2 - min(1, len(proof)); files[0].Attempts != want {
+			t.Errorf("%d attempts, not %d", files[0].Attempts, want)
+		}
+		if always := files[1]; proof != nil {
+			kit.Delivered(t, w.Cloud, devstack.Env, always, body)
+			if !slices.Equal(always.Verified, proof) {
+				t.Errorf("verified by %v", always.Verified)
 			}
-			if want := 2 - min(1, len(truth)); files[0].Status == "delivered" && files[0].Attempts != want {
-				t.Errorf("%d attempts, not %d", files[0].Attempts, want)
-			}
-			if n := w.Cloud.Requests()[tcb.OpStray]; n > 0 {
-				t.Errorf("%d redirects were followed", n)
-			}
-		})
+		} else if always.Status != "failed" {
+			t.Errorf("the file without proof is %+v", always)
+		}
+	})
+	if n := w.Cloud.Requests()[tcb.OpStray]; n > 0 {
+		t.Errorf("%d redirects were followed", n)
 	}
 }
 
-// A front is the staging bucket with something before it.
-func front(t *testing.T, w *devstack.World, meddle func(w http.ResponseWriter, r *http.Request) (done bool)) []string {
+// intercept puts a handler before the staging bucket. It returns the variables that
+// lead there; answer reports whether it answered itself.
+func intercept(t *testing.T, w *devstack.World, answer func(w http.ResponseWriter, r *http.Request) (done bool)) []string {
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !meddle(rw, r) {
+		if !answer(rw, r) {
 			w.Staging.ServeHTTP(rw, r)
 		}
 	}))
@@ -76,11 +74,11 @@ func TestCorruptDownload(t *testing.T) {
 		}
 		t.Run(form.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := kit.NewWorld(t)
 			w.Staging.COS = form.name == "cos"
-			body := put(t, w, good, "content")
+			body := kit.Put(t, w, good, "content")
 			gets := 0
-			meddle := front(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
+			vars := intercept(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
 				if r.Method != http.MethodGet {
 					return false
 				}
@@ -95,8 +93,8 @@ func TestCorruptDownload(t *testing.T) {
 				rw.Write([]byte("Content"))
 				return true
 			})
-			e := form.start(t, w, meddle...).one(form.event(good))
-			delivered(t, w.Cloud, devstack.Env, e, body)
+			e := form.start(t, w, vars...).one(form.event(good))
+			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
 			if e.Attempts != 2 {
 				t.Errorf("%d attempts, not 2", e.Attempts)
 			}

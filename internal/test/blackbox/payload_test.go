@@ -1,4 +1,4 @@
-package blackboxhttp_test
+package blackbox_test
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ func TestHostilePayloads(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newHTTPWorld(t)
 			s := f.start(t, w)
 			for name, change := range map[string]func(p map[string]any){
 				"no base64":               func(p map[string]any) { p["body"], p["isBase64Encoded"] = "***", true },
@@ -28,12 +28,12 @@ func TestHostilePayloads(t *testing.T) {
 				"base64 of another table": func(p map[string]any) { p["body"], p["isBase64Encoded"] = "_-_-", true },
 				"no method":               func(p map[string]any) { method(p, "P U T") },
 			} {
-				p := f.payload(put("/files/x", "text/plain", "xxxx"))
+				p := f.payload(putFile("/files/x", "text/plain", "xxxx"))
 				change(p)
 				document, _ := json.Marshal(p) // a payload always marshals
 				a := s.invoke(document, limit)
 				s.said.add(a)
-				wellFormed(t, request{method: "PUT", target: "/files/x"}, a)
+				a.wellFormed(t, request{method: "PUT", target: "/files/x"})
 				if a.status != 400 || a.problem(t).Code != "Malformed" {
 					t.Errorf("%s: %d %s", name, a.status, a.body)
 				}
@@ -42,7 +42,7 @@ func TestHostilePayloads(t *testing.T) {
 				t.Errorf("%d requests went out", n)
 			}
 			// A flood of headers, and a Content-Length that is not the body's: what counts is the body.
-			r := put("/files/x", "text/plain", "xxxx")
+			r := putFile("/files/x", "text/plain", "xxxx")
 			for range 2000 {
 				r.header.Add("X-Flood", strings.Repeat("x", 50))
 			}
@@ -78,7 +78,7 @@ func TestSamplePayloads(t *testing.T) {
 	if err != nil || len(samples) < 6 {
 		t.Fatal(samples, err)
 	}
-	w := newWorld(t)
+	w := newHTTPWorld(t)
 	for name, auth := range map[string][]string{"keys": nil, "iam": {"HTTP_AUTH", "iam", "HTTP_KEYS", ""}} {
 		s := fronts[0].start(t, w, auth...)
 		for _, sample := range samples {
@@ -99,10 +99,10 @@ func TestSamplePayloads(t *testing.T) {
 	}
 }
 
-// An event of another kind fails the invocation: somebody wired it wrongly.
+// An event of another kind fails the invocation, because the trigger is wrong.
 func TestOtherEvents(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHTTPWorld(t)
 	s := fronts[0].start(t, w)
 	for _, sample := range []string{"lambda-s3-put-2.1.json", "lambda-sqs-s3.json", "lambda-plain-request.json", "scf-timer-daily.json"} {
 		payload, err := os.ReadFile("../../../events/" + sample)
@@ -114,7 +114,7 @@ func TestOtherEvents(t *testing.T) {
 			t.Errorf("%s: %+v %v", sample, r, err)
 		}
 	}
-	if a := s.do(put("/files/x", "text/plain", "x")); a.status != 201 {
+	if a := s.do(putFile("/files/x", "text/plain", "x")); a.status != 201 {
 		t.Errorf("after that: %d %s", a.status, a.body)
 	}
 }

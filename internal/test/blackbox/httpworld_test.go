@@ -1,4 +1,4 @@
-package blackboxhttp_test
+package blackbox_test
 
 import (
 	"crypto/sha256"
@@ -17,11 +17,11 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 const (
-	cosBucket = devstack.Bucket + "-1250000000"
-	origin    = "https://app.example"
+	origin = "https://app.example"
 
 	anyKey  = "KEY-that-may-write-anywhere"
 	teamKey = "KEY-that-may-write-under-team"
@@ -29,9 +29,9 @@ const (
 	signature = "SIGNATURE-of-a-signed-url"
 )
 
-// A world is the outside world of an HTTP function: besides the staging buckets
-// and the cloud there is an https server that sources may name.
-type world struct {
+// An httpWorld is the outside world of an HTTP function. Besides the staging buckets
+// and the cloud it has an https server that sources may name.
+type httpWorld struct {
 	*devstack.World
 	site string       // host and port of the https server
 	hits atomic.Int64 // requests to it
@@ -40,19 +40,11 @@ type world struct {
 
 // newWorld starts a world that ends with the test. Its files are in/a b%2B+红.txt
 // in both buckets and on the https server.
-func newWorld(t testing.TB) *world {
+func newHTTPWorld(t testing.TB) *httpWorld {
 	t.Helper()
-	stack, err := devstack.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stack.Close)
-	if err := stack.Provide(t.Context(), cosBucket); err != nil {
-		t.Fatal(err)
-	}
-	w := &world{World: stack}
+	w := &httpWorld{World: kit.NewWorld(t)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not like it
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of TLS clients that refuse it
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	w.site = server.Listener.Addr().String()
@@ -61,24 +53,20 @@ func newWorld(t testing.TB) *world {
 	if err := os.WriteFile(w.ca, cert, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, bucket := range []string{devstack.Bucket, cosBucket} {
-		w.put(t, bucket, stagedKey, "from "+bucket)
-		w.put(t, bucket, "other/secret.txt", "not to be had")
+	for _, bucket := range []string{devstack.Bucket, kit.CosBucket} {
+		for key, body := range map[string]string{stagedKey: "from " + bucket, "other/secret.txt": "outside of HTTP_SOURCES"} {
+			if err := w.Staging.Put(bucket, key, "text/plain", []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return w
 }
 
 const stagedKey = "in/a b%2B+红.txt"
 
-func (w *world) put(t testing.TB, bucket, key, body string) {
-	t.Helper()
-	if err := w.Staging.Put(bucket, key, "text/plain", []byte(body)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // serve is the https server: files under /in/, and redirects.
-func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+func (w *httpWorld) serve(rw http.ResponseWriter, r *http.Request) {
 	w.hits.Add(1)
 	switch path := r.URL.Path; {
 	case path == "/in/none":
@@ -95,24 +83,24 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "text/css")
 		io.WriteString(rw, "from the web")
 	default:
-		io.WriteString(rw, "not to be had")
+		io.WriteString(rw, "outside of HTTP_SOURCES")
 	}
 }
 
 // port is the https server's.
-func (w *world) port() string {
+func (w *httpWorld) port() string {
 	_, port, _ := net.SplitHostPort(w.site)
 	return port
 }
 
 // vars is the environment of an HTTP function with two keys.
-func (w *world) vars(more ...string) map[string]string {
+func (w *httpWorld) vars(more ...string) map[string]string {
 	return devstack.With(devstack.With(w.Vars(),
 		"LOG_LEVEL", "debug",
 		"SSL_CERT_FILE", w.ca,
 		"HTTP_KEYS", "any:"+hash(anyKey)+", team:"+strings.ToUpper(hash(teamKey))+":team/a/",
 		"HTTP_CORS_ORIGINS", origin,
-		"HTTP_SOURCES", "s3://"+devstack.Bucket+"/in/, cos://"+cosBucket+"/in/, https://"+w.site+"/in/, https://localhost:"+w.port()+"/in/",
+		"HTTP_SOURCES", "s3://"+devstack.Bucket+"/in/, cos://"+kit.CosBucket+"/in/, https://"+w.site+"/in/, https://localhost:"+w.port()+"/in/",
 	), more...)
 }
 
@@ -121,8 +109,8 @@ func hash(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// touched is how often the function asked anybody outside for anything.
-func (w *world) touched() int64 {
+// touched is how many requests the function sent to any other party.
+func (w *httpWorld) touched() int64 {
 	n := w.hits.Load() + int64(w.Staging.Count(http.MethodGet)+w.Staging.Count(http.MethodHead))
 	for _, requests := range w.Cloud.Requests() {
 		n += requests
@@ -131,23 +119,11 @@ func (w *world) touched() int64 {
 }
 
 // stored fails the test unless the destination holds exactly this.
-func (w *world) stored(t testing.TB, path, data, contentType string) {
+func (w *httpWorld) stored(t testing.TB, path, data, contentType string) tcb.Object {
 	t.Helper()
-	o, ok := w.Cloud.Object(devstack.Env, path)
-	switch {
-	case !ok:
-		t.Errorf("%q is not stored", path)
-	case !o.Readable:
-		t.Errorf("%q is stored so that nobody can read it", path)
-	case string(o.Content) != data:
-		t.Errorf("%q is stored with other content (%d bytes, not %d)", path, len(o.Content), len(data))
-	case o.ContentType != contentType:
+	o := kit.Stored(t, w.Cloud, devstack.Env, path, data)
+	if o.ContentType != contentType {
 		t.Errorf("%q is stored as %q, not %q", path, o.ContentType, contentType)
 	}
-}
-
-// always makes a fault bite each time that a request is about key.
-func always(f tcb.Fault, key string) tcb.Fault {
-	f.Times, f.Match = -1, func(k string) bool { return k == key }
-	return f
+	return o
 }

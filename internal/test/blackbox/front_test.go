@@ -1,4 +1,4 @@
-package blackboxhttp_test
+package blackbox_test
 
 import (
 	"encoding/base64"
@@ -28,8 +28,8 @@ type answer struct {
 	took   time.Duration
 }
 
-// A front is one way from a client to a function. An HTTP API hands the path over
-// percent-decoded; a web function's front hands over bytes, the others a payload.
+// A front is one way from a client to a function. An HTTP API decodes the path. The
+// front of a web function passes bytes on, the others make a payload of a request.
 type front struct {
 	name    string
 	payload func(r request) map[string]any // nil: the web function
@@ -37,7 +37,7 @@ type front struct {
 	multi   bool // answers with multi-value headers only
 }
 
-const web = "scf-http"
+const webFunction = "scf-http"
 
 var fronts = []front{
 	{name: "function URL", payload: functionURL},
@@ -46,15 +46,15 @@ var fronts = []front{
 	{name: "REST API", payload: restAPI},
 	{name: "ALB", payload: alb},
 	{name: "ALB with multi-value headers", payload: albMulti, multi: true},
-	{name: web},
+	{name: webFunction},
 }
 
 // runtimes are one front for each of the functions, for what does not depend on
 // the front.
 var runtimes = []front{fronts[0], fronts[len(fronts)-1]}
 
-// hand is the payload for a request.
-func (f front) hand(t testing.TB, r request) []byte {
+// payloadOf is the payload for a request.
+func (f front) payloadOf(t testing.TB, r request) []byte {
 	t.Helper()
 	if f.decodes {
 		path, err := url.PathUnescape(r.target)
@@ -92,8 +92,8 @@ func headers(r request, host string, lower bool) (joined map[string]string, list
 	return joined, lists
 }
 
-// content puts a body into a payload: text as it is, all else as base64.
-func content(p map[string]any, r request) map[string]any {
+// withBody puts a body into a payload: text as it is, all else as base64.
+func withBody(p map[string]any, r request) map[string]any {
 	if kind := r.header.Get("Content-Type"); r.body != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "application/json") {
 		p["body"], p["isBase64Encoded"] = base64.StdEncoding.EncodeToString([]byte(r.body)), true
 	} else {
@@ -105,7 +105,7 @@ func content(p map[string]any, r request) map[string]any {
 func version2(r request, domain, stage, prefix string) map[string]any {
 	joined, _ := headers(r, domain, true)
 	path := prefix + r.target
-	return content(map[string]any{
+	return withBody(map[string]any{
 		"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": joined,
 		"requestContext": map[string]any{
 			"domainName": domain, "stage": stage, "requestId": "JKJaXmPLvHcESHA=",
@@ -124,7 +124,7 @@ func httpAPI(r request) map[string]any {
 
 func version1(r request, domain, prefix string, lower bool) map[string]any {
 	joined, lists := headers(r, domain, lower)
-	return content(map[string]any{
+	return withBody(map[string]any{
 		"resource": "/{proxy+}", "path": prefix + r.target, "httpMethod": r.method, "headers": joined, "multiValueHeaders": lists,
 		"requestContext": map[string]any{"stage": "prod", "path": "/prod" + r.target, "domainName": domain, "httpMethod": r.method},
 	}, r)
@@ -155,9 +155,9 @@ func albMulti(r request) map[string]any {
 	return p
 }
 
-// read turns a function's answer into what the front makes of it. A front takes
+// answerOf turns a function's answer into what the front makes of it. A front takes
 // no headers in the form that it does not understand.
-func (f front) read(t testing.TB, document []byte) answer {
+func (f front) answerOf(t testing.TB, document []byte) answer {
 	t.Helper()
 	var doc struct {
 		StatusCode        int

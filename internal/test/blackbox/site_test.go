@@ -1,13 +1,10 @@
-package blackboxhttp_test
+package blackbox_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,13 +12,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
-)
-
-const (
-	limit = 10 * time.Second // of a request, unless a test has its own
-	// Answers come 500 ms before the deadline (interface.md); a busy machine may
-	// be late by half of that.
-	margin = 250 * time.Millisecond
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // A site is a function that runs behind a front. When its test ends, nothing that
@@ -29,7 +20,7 @@ const (
 type site struct {
 	front
 	t       testing.TB
-	w       *world
+	w       *httpWorld
 	program *platform.Program
 	lambda  *platform.Lambda // nil for the web function
 	url     string           // of the web function
@@ -57,25 +48,28 @@ func (s site) at(t testing.TB) *site {
 }
 
 // start runs the front's function in the world, with more variables.
-func (f front) start(t testing.TB, w *world, more ...string) *site {
+func (f front) start(t testing.TB, w *httpWorld, more ...string) *site {
 	t.Helper()
 	s := &site{front: f, t: t, w: w, said: &transcript{}}
 	vars := w.vars(more...)
 	end := func() {}
 	if f.payload == nil {
-		server, err := platform.StartWeb(t.Context(), scfHTTP, vars)
+		server, err := platform.StartWeb(t.Context(), functions.Path(t, "scf-http"), vars)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.program, s.url, s.send, end = server.Program, server.URL, s.overHTTP(), server.Close
 	} else {
-		l := platform.NewLambda(lambdaHTTP, vars)
+		l := platform.NewLambda(functions.Path(t, "lambda-http"), vars)
 		s.lambda, s.program, end = l, l.Program, l.Close
-		s.send = func(t testing.TB, r request, limit time.Duration) answer { return s.at(t).invoke(s.hand(t, r), limit) }
+		s.send = func(t testing.TB, r request, limit time.Duration) answer {
+			return s.at(t).invoke(s.payloadOf(t, r), limit)
+		}
 	}
 	t.Cleanup(func() {
 		end()
-		s.search(vars)
+		kit.NoSecrets(t, s.said.text.String()+s.program.Output(), vars,
+			append(w.Cloud.Secrets(), anyKey, teamKey, hash(anyKey), hash(teamKey), signature))
 		if t.Failed() {
 			t.Logf("output of the function:\n%s", s.program.Output())
 		}
@@ -83,7 +77,18 @@ func (f front) start(t testing.TB, w *world, more ...string) *site {
 	return s
 }
 
-// invoke hands a payload to the function.
+// forFronts runs a test behind each of the fronts, in a world of its own.
+func forFronts(t *testing.T, fronts []front, test func(t *testing.T, w *httpWorld, f front)) {
+	t.Parallel()
+	for _, f := range fronts {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newHTTPWorld(t), f)
+		})
+	}
+}
+
+// invoke has the function handle a payload.
 func (s *site) invoke(payload []byte, limit time.Duration) answer {
 	s.t.Helper()
 	r, err := s.lambda.Invoke(s.t.Context(), payload, limit)
@@ -93,7 +98,7 @@ func (s *site) invoke(payload []byte, limit time.Duration) answer {
 	if r.FunctionError {
 		s.t.Fatalf("the function failed: %s %s", r.ErrorType, r.ErrorMessage)
 	}
-	a := s.read(s.t, r.Payload)
+	a := s.answerOf(s.t, r.Payload)
 	a.took = r.Took
 	return a
 }
@@ -141,14 +146,26 @@ func (s *site) do(r request) answer {
 func (s *site) within(r request, limit time.Duration) answer {
 	s.t.Helper()
 	a := s.send(s.t, r, limit)
-	if a.took > limit-margin {
+	if a.took > limit {
 		s.t.Errorf("%s %s: the answer took %v of %v", r.method, r.target, a.took, limit)
 	}
 	if !(r.target == "/tickets" && a.status == http.StatusCreated) { // the one answer that holds secrets
 		s.said.add(a)
 	}
-	wellFormed(s.t, r, a)
+	a.wellFormed(s.t, r)
 	return a
+}
+
+// wellFormed checks what every answer has: headers against caching and guessing, and
+// a problem where it is an error.
+func (a answer) wellFormed(t testing.TB, r request) {
+	t.Helper()
+	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%s %s: the answer %d may be kept or guessed at: %v", r.method, r.target, a.status, a.header)
+	}
+	if a.status >= 400 && r.method != http.MethodHead {
+		a.problem(t)
+	}
 }
 
 // A problem is an RFC 9457 answer.
@@ -167,53 +184,6 @@ func (a answer) problem(t testing.TB) (p problem) {
 		t.Errorf("the answer %d is no problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
 	}
 	return p
-}
-
-// An entry is the answer of a delivery.
-type entry struct {
-	Source, Status, Path, FileID, ETag, CRC64 string
-	Size                                      int64
-	Attempts                                  int
-	DurationMs                                int64
-	Verified                                  []string
-}
-
-// secretVars are the variables of the worlds that hold secrets.
-var secretVars = []string{"WECHAT_APP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY"}
-
-// search looks for secrets in all that the function said, in any spelling that a
-// log or an answer might give them.
-func (s *site) search(vars map[string]string) {
-	text := s.said.text.String() + s.program.Output()
-	secrets := append(s.w.Cloud.Secrets(), anyKey, teamKey, hash(anyKey), hash(teamKey), signature)
-	for _, name := range secretVars {
-		secrets = append(secrets, vars[name])
-	}
-	for _, secret := range secrets {
-		if shows(text, secret) {
-			s.t.Errorf("a secret was shown: %q", secret)
-		}
-	}
-}
-
-func shows(text, secret string) bool {
-	if secret == "" {
-		return false
-	}
-	quoted, _ := json.Marshal(secret) // a string: never fails
-	return slices.ContainsFunc([]string{
-		secret, strings.ToUpper(secret), url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
-		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="),
-	}, func(spelling string) bool { return strings.Contains(text, spelling) })
-}
-
-func TestSecretsAreFound(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{`a&b/c"`, "A&B/C\"", "a%26b%2Fc%22", `a\u0026b/c\"`, "YSZiL2Mi"} {
-		if !shows("before "+text+" after", `a&b/c"`) || shows(text, "") || shows(text, "other") {
-			t.Errorf("%s is not found, or what is not there", text)
-		}
-	}
 }
 
 // bearer is the header of a caller with a key, and more.

@@ -1,0 +1,152 @@
+// Package kit is what the suites share: the functions, built once; the entry of
+// an answer; the search for secrets; and checks of what is stored.
+package kit
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// CosBucket is the counterpart of devstack.Bucket on COS: a name and an account.
+const CosBucket = devstack.Bucket + "-1250000000"
+
+// Functions are built functions. The first test that runs one builds it: `go test`
+// does not ask its cache about what happens before m.Run.
+type Functions struct {
+	dir   string
+	mu    sync.Mutex
+	built map[string]func() (string, error)
+}
+
+// Run runs the tests of a suite, without what the machine has for itself: its CA
+// bundle, proxies and credentials are not for servers on loopback.
+func (f *Functions) Run(m *testing.M) int {
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TENCENTCLOUD_SESSIONTOKEN",
+		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+		os.Unsetenv(name)
+	}
+	dir, err := os.MkdirTemp("", "tcbferry-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	f.dir = dir
+	return m.Run()
+}
+
+// Path is where the built function is.
+func (f *Functions) Path(t testing.TB, function string) string {
+	t.Helper()
+	f.mu.Lock()
+	if f.built == nil {
+		f.built = map[string]func() (string, error){}
+	}
+	if f.built[function] == nil {
+		f.built[function] = sync.OnceValues(func() (string, error) { return devstack.Build(context.Background(), f.dir, function) })
+	}
+	build := f.built[function]
+	f.mu.Unlock()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// NewWorld starts a world that ends with the test. It has both buckets.
+func NewWorld(t testing.TB) *devstack.World {
+	t.Helper()
+	w, err := devstack.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	if err := w.Provide(t.Context(), CosBucket); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Put stores a file under the key in both buckets and returns its content.
+func Put(t testing.TB, w *devstack.World, key, body string) string {
+	t.Helper()
+	for _, bucket := range []string{devstack.Bucket, CosBucket} {
+		if err := w.Staging.Put(bucket, key, "text/plain", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return body
+}
+
+// Stored fails the test unless the environment holds this content at the path. It
+// returns what is there.
+func Stored(t testing.TB, cloud *tcb.Cloud, env, path, body string) tcb.Object {
+	t.Helper()
+	o, ok := cloud.Object(env, path)
+	switch {
+	case !ok:
+		t.Errorf("%q is not stored", path)
+	case !o.Readable:
+		t.Errorf("%q is stored, but the mini program cannot read it", path)
+	case string(o.Content) != body:
+		t.Errorf("%q is stored with other content (%d bytes, not %d)", path, len(o.Content), len(body))
+	}
+	return o
+}
+
+// Always makes a fault apply to each request about the key.
+func Always(f tcb.Fault, key string) tcb.Fault {
+	f.Times, f.Match = -1, func(k string) bool { return k == key }
+	return f
+}
+
+// Final makes an answer ask for more time than any invocation has, so that its
+// failure is final at once.
+func Final(f tcb.Fault) tcb.Fault {
+	f.RetryAfter = "3600"
+	return f
+}
+
+// Until waits for what another process or goroutine does. The minute is not
+// a measure of anything: it ends a test that would otherwise hang.
+func Until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain until " + what)
+		}
+	}
+}
+
+// NoLeaks waits until every goroutine but the test's own has ended.
+func NoLeaks(t testing.TB) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if err = goleak.Find(); err == nil { // it waits about a second itself
+			return
+		}
+	}
+	t.Error(err)
+}
+
+// Read returns a file's content.
+func Read(t testing.TB, path ...string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
