@@ -84,7 +84,7 @@ func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (acc
 	wg.Wait()
 	all := accounts{}
 	for i, name := range names {
-		all[name] = account{sources[i], wechat.NewTicketIssuer(api, sources[i], c.PlainHTTP)}
+		all[name] = account{sources[i], wechat.NewTicketIssuer(api, sources[i], c.TicketHosts)}
 	}
 	return all, errors.Join(errs...)
 }

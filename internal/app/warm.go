@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport"
 )
@@ -32,11 +32,15 @@ func (a *app) warm(ctx context.Context) {
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if strings.HasPrefix(a.API[0], "https:") {
+	api := wechat.DefaultURL
+	if len(a.API) > 0 {
+		api = a.API[0]
+	}
+	if strings.HasPrefix(api, "https:") {
 		wg.Go(func() { _, _ = x509.SystemCertPool() }) // also when no handshake succeeds here
 	}
-	wg.Go(func() { transport.Preconnect(ctx, a.toAPI, a.API[0]) })
-	if a.API[0] == config.DefaultAPI {
+	wg.Go(func() { transport.Preconnect(ctx, a.toAPI, api) })
+	if api == wechat.DefaultURL {
 		wg.Go(func() { transport.Preconnect(ctx, a.toCOS, defaultCOSHost) })
 	}
 	store, ok := a.deliverer.Sources[transfer.SchemeS3].(*s3source.Store)

@@ -21,17 +21,14 @@ const (
 	Delete = "delete"
 )
 
-// DefaultAPI is where the WeChat API lives.
-const DefaultAPI = "https://api.weixin.qq.com"
-
 // A Config is everything that the environment says. Secrets in it may still be
 // references (see package secret).
 type Config struct {
 	Env         string      // CLOUDBASE_ENV; "" when ROUTES gives every environment
 	Table       route.Table // where files go
 	Apps        map[string]Tokens
-	API         []string // WECHAT_API_URL
-	PlainHTTP   bool     // a ticket URL on plain http is accepted: WECHAT_API_URL is set
+	API         []string // WECHAT_API_URL; empty means WeChat's own
+	TicketHosts []string // TICKET_HOSTS: host names or *.suffix
 	OnDelivered string   // Keep, Tag or Delete
 	COSEndpoint string   // COS_ENDPOINT_URL
 	AWS         bool     // AWS credentials are configured
@@ -132,10 +129,26 @@ func (l *loader) address(name, raw string) {
 	}
 }
 
+// hosts reads a comma-separated list of host names, each perhaps after "*.".
+func (l *loader) hosts(name string) (all []string) {
+	list := l.get(name)
+	if list == "" {
+		return nil
+	}
+	for host := range strings.SplitSeq(list, ",") {
+		host = strings.ToLower(strings.TrimSpace(host))
+		plain := strings.TrimPrefix(host, "*.")
+		if plain == "" || strings.HasPrefix(plain, ".") || strings.Trim(plain, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+			l.fail(name, "holds something that is not a host name; write host names like files.example.com or *.example.com, without https:// and without ports")
+		}
+		all = append(all, host)
+	}
+	return all
+}
+
 func (l *loader) common() Config {
 	c := Config{
 		Env:         l.get("CLOUDBASE_ENV"),
-		API:         []string{DefaultAPI},
 		OnDelivered: l.oneOf("ON_DELIVERED", Keep, Tag, Delete),
 		COSEndpoint: l.get("COS_ENDPOINT_URL"),
 		Apps:        map[string]Tokens{},
@@ -143,13 +156,13 @@ func (l *loader) common() Config {
 	c.Partial, _ = strconv.ParseBool(l.oneOf("SQS_PARTIAL_BATCH", "true", "false"))
 	c.LogLevel.UnmarshalText([]byte(l.oneOf("LOG_LEVEL", "info", "debug", "warn", "error")))
 	if list := l.get("WECHAT_API_URL"); list != "" {
-		c.API, c.PlainHTTP = nil, true
 		for base := range strings.SplitSeq(list, ",") {
 			base = strings.TrimRight(strings.TrimSpace(base), "/")
 			l.address("WECHAT_API_URL", base)
 			c.API = append(c.API, base)
 		}
 	}
+	c.TicketHosts = l.hosts("TICKET_HOSTS")
 	for _, name := range []string{"COS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
 		if raw := l.get(name); raw != "" {
 			l.address(name, raw)

@@ -45,6 +45,10 @@ func TestMistakes(t *testing.T) {
 		{"level", single + "\nLOG_LEVEL=loud", []string{"LOG_LEVEL"}},
 		{"partial", single + "\nSQS_PARTIAL_BATCH=maybe", []string{"SQS_PARTIAL_BATCH"}},
 		{"api", single + "\nWECHAT_API_URL=https://a,nonsense", []string{"WECHAT_API_URL"}},
+		{"ticket host", single + "\nTICKET_HOSTS=a.example,https://b", []string{"TICKET_HOSTS"}},
+		{"ticket host, empty", single + "\nTICKET_HOSTS=a.example,", []string{"TICKET_HOSTS"}},
+		{"ticket host, every", single + "\nTICKET_HOSTS=*", []string{"TICKET_HOSTS"}},
+		{"ticket host, port", single + "\nTICKET_HOSTS=a.example:443", []string{"TICKET_HOSTS"}},
 		{"cos", single + "\nCOS_ENDPOINT_URL=cos.example", []string{"COS_ENDPOINT_URL"}},
 		{"s3", single + "\nAWS_ENDPOINT_URL_S3=minio:9000\nAWS_ENDPOINT_URL=minio", []string{"AWS_ENDPOINT_URL_S3 holds", "AWS_ENDPOINT_URL holds"}},
 		{"all at once", "ON_DELIVERED=x\nLOG_LEVEL=y\nCLOUDBASE_PATH={z}",
@@ -82,6 +86,7 @@ func TestMistakes(t *testing.T) {
 func TestValues(t *testing.T) {
 	c, err := config.Load(env(single + `
 		WECHAT_API_URL=https://one/, http://two:8080
+		TICKET_HOSTS= Files.example.com, *.cdn.example
 		ON_DELIVERED=tag
 		SQS_PARTIAL_BATCH=false
 		AWS_ACCESS_KEY_ID=AKID
@@ -89,9 +94,9 @@ func TestValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintln(c.API, c.PlainHTTP, c.OnDelivered, c.Partial, c.AWS, len(c.Apps), c.Apps["wx2"].SecretFrom,
+	got := fmt.Sprintln(c.API, c.TicketHosts, c.OnDelivered, c.Partial, c.AWS, len(c.Apps), c.Apps["wx2"].SecretFrom,
 		c.Table.Routes[0].Env, c.Table.Routes[1].Env, c.Table.Routes[1].App)
-	const want = "[https://one http://two:8080] true tag false true 2 ROUTES env-1 e2 wx2\n"
+	const want = "[https://one http://two:8080] [files.example.com *.cdn.example] tag false true 2 ROUTES env-1 e2 wx2\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

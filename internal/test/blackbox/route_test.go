@@ -199,3 +199,16 @@ func TestAPIFailover(t *testing.T) {
 	f := lambda(t, w, "WECHAT_API_URL", closed.URL+", http://no-such-host.invalid,"+w.APIURL)
 	kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 }
+
+// The emulator's tickets lead to a loopback address, which TICKET_HOSTS may leave out.
+func TestTicketHosts(t *testing.T) {
+	t.Parallel()
+	w := kit.NewWorld(t)
+	kit.Put(t, w, good, "content")
+	e := lambda(t, w, "TICKET_HOSTS", "files.example.com").one(s3Event(good))
+	matches(t, e, ending{code: "Denied"})
+	if n := w.Cloud.Requests()[tcb.OpUpload]; n != 0 || !strings.Contains(e.Error.Message, "TICKET_HOSTS") {
+		t.Errorf("%d uploads; the message is %q", n, e.Error.Message)
+	}
+	kit.Delivered(t, w.Cloud, devstack.Env, lambda(t, w, "TICKET_HOSTS", "files.example.com,127.0.0.1").one(s3Event(good)), "content")
+}

@@ -106,7 +106,7 @@ func TestColdStartsAtTheLimit(t *testing.T) {
 func coldStart(t *testing.T, client *http.Client, path string) transfer.Outcome {
 	api := wechat.NewAPI(client.Transport, []string{"http://api.test"})
 	c := &delivery.Deliverer{
-		Tickets:  wechat.NewTicketIssuer(api, wechat.StableTokens(api, appID(0), transfer.NewSecret("s")), true),
+		Tickets:  wechat.NewTicketIssuer(api, wechat.StableTokens(api, appID(0), transfer.NewSecret("s")), nil),
 		Uploader: cospost.New(client.Transport),
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -277,7 +277,7 @@ func TestTheCallersDeadlineIsOutOfTime(t *testing.T) {
 		}), nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), false).Ticket(ctx, transfer.Dest{})
+		_, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), nil).Ticket(ctx, transfer.Dest{})
 		if e := fault(t, err); e.Kind != transfer.KindOutOfTime {
 			t.Errorf("%+v, want OutOfTime", e)
 		}

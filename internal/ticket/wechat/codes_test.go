@@ -120,7 +120,7 @@ func TestGoldenRefusals(t *testing.T) {
 			}
 			continue
 		}
-		_, err = wechat.NewTicketIssuer(api, stubborn{}, false).Ticket(context.Background(), transfer.Dest{})
+		_, err = wechat.NewTicketIssuer(api, stubborn{}, nil).Ticket(context.Background(), transfer.Dest{})
 		if got := fault(t, err).What; got != lines.Text() {
 			t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
 		}

@@ -49,7 +49,7 @@ func FuzzAnswers(f *testing.F) {
 			r.Header.Set("Date", date)
 			return r, nil
 		}), nil)
-		desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN-1")), false)
+		desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN-1")), nil)
 		ticket, err := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 		if err != nil {
 			sound(t, err)

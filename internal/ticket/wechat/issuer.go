@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,20 +16,22 @@ const ticketLife = 900 * time.Second
 
 // A TicketIssuer hands out upload tickets for one app. It is a transfer.TicketIssuer.
 type TicketIssuer struct {
-	api       *API
-	tokens    Tokens
-	allowHTTP bool
+	api    *API
+	tokens Tokens
+	hosts  []string
 }
 
-// NewTicketIssuer returns a TicketIssuer. allowHTTP lets a ticket name a plain http URL, which
-// is for an API that was set by WECHAT_API_URL.
-func NewTicketIssuer(api *API, tokens Tokens, allowHTTP bool) *TicketIssuer {
-	return &TicketIssuer{api, tokens, allowHTTP}
+// NewTicketIssuer returns a TicketIssuer. hosts are where a ticket may lead to
+// beside COS: host names or *.suffix (TICKET_HOSTS). Without any, an API that is not
+// WeChat's own may name any host.
+func NewTicketIssuer(api *API, tokens Tokens, hosts []string) *TicketIssuer {
+	return &TicketIssuer{api, tokens, hosts}
 }
 
 // Ticket asks tcb/uploadfile for a ticket. An answer that lacks a part of it is
-// Unavailable; one whose file ID is not that of dest.Path is Corrupt, and so is one
-// whose URL is unfit to send a file to. Expires is on this machine's clock.
+// Unavailable. One whose file ID is not that of dest.Path is Corrupt, and so is one
+// whose URL is no URL or leads to another bucket. One that leads to a host where no
+// file may go is Denied. Expires is on this machine's clock.
 func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
 	a, err := d.call(ctx, "/tcb/uploadfile", struct {
 		Env  string `json:"env"`
@@ -56,8 +57,8 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
 		return transfer.Ticket{}, failed(transfer.KindCorrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
 	}
-	if !d.fit(t.URL) {
-		return transfer.Ticket{}, failed(transfer.KindCorrupt, "WeChat answered a ticket whose url is no https URL with a host alone; the ticket was not used, try again (plain http is accepted only when WECHAT_API_URL is set)")
+	if err := checkDestination(t, a.url, d.hosts); err != nil {
+		return transfer.Ticket{}, err
 	}
 	t.Expires = expires(t.Signature.Reveal(), a.header, a.asked)
 	return t, nil
@@ -102,20 +103,6 @@ func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body 
 		return nil, err
 	}
 	return a, nil
-}
-
-// fit looks at the scheme and the authority alone: the rest is used exactly as
-// WeChat wrote it, which need not be what url.Parse accepts (wire.md E).
-func (d *TicketIssuer) fit(address string) bool {
-	scheme, rest, ok := strings.Cut(address, "://")
-	if !ok || scheme != "https" && (scheme != "http" || !d.allowHTTP) {
-		return false
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	u, err := url.Parse(scheme + "://" + rest)
-	return err == nil && u.User == nil && u.Hostname() != ""
 }
 
 // expires reads the end of q-sign-time=start;end, which is on the server's

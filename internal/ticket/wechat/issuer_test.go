@@ -29,7 +29,7 @@ func TestTicketOfTheDocumentation(t *testing.T) {
 	// The upper bound: the Date of the answer is within the signature's span.
 	api := answering(t, 200, string(sample), "Date", "Wed, 08 May 2019 09:18:50 GMT")
 	began := time.Now()
-	got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN")), false).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
+	got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN")), nil).Ticket(t.Context(), transfer.Dest{Env: "test2-4a89da", Path: "testupload"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestUploadfileRequest(t *testing.T) {
 		}
 		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
 	})
-	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken(transfer.NewSecret("T+&/")), false)
+	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken(transfer.NewSecret("T+&/")), nil)
 	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
 		t.Error(err)
 	}
@@ -64,34 +64,18 @@ func TestUploadfileRequest(t *testing.T) {
 
 func TestTicketsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	const good = "https://cos.example.com/bucket/a/b"
 	for name, c := range map[string]struct {
 		old, new string
-		http     bool
-		kind     transfer.Kind // "" means that the ticket is good
+		kind     transfer.Kind
 	}{
-		"as it is":              {good, good, false, ""},
-		"no url":                {`"url"`, `"u"`, false, transfer.KindUnavailable},
-		"no token":              {`"STS"`, `""`, false, transfer.KindUnavailable},
-		"no authorization":      {`"authorization"`, `"x"`, false, transfer.KindUnavailable},
-		"no file_id":            {`"file_id"`, `"x"`, false, transfer.KindUnavailable},
-		"no cos_file_id":        {`"META"`, `null`, false, transfer.KindUnavailable},
-		"a number for a text":   {`"STS"`, `5`, false, transfer.KindUnavailable},
-		"other path":            {"env.bucket/a/b", "env.bucket/a/c", false, transfer.KindCorrupt},
-		"longer name":           {"env.bucket/a/b", "env.bucket/xa/b", false, transfer.KindCorrupt},
-		"http":                  {good, "http://cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
-		"http allowed":          {good, "http://127.0.0.1:1/bucket/a/b", true, ""},
-		"https when http is ok": {good, good, true, ""},
-		"ftp":                   {good, "ftp://cos.example.com/bucket/a/b", true, transfer.KindCorrupt},
-		"relative":              {good, "/bucket/a/b", true, transfer.KindCorrupt},
-		"no host":               {good, "https:///bucket/a/b", false, transfer.KindCorrupt},
-		"a port alone":          {good, "https://:443/bucket/a/b", false, transfer.KindCorrupt},
-		"userinfo":              {good, "https://u:p@cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
-		"userinfo, empty":       {good, "https://@cos.example.com/bucket/a/b", false, transfer.KindCorrupt},
-		"bad host":              {good, "https://a b/bucket/a/b", false, transfer.KindCorrupt},
-		"at sign in the path":   {good, "https://cos.example.com/b@c/a/b", false, ""},
-		"unescaped path":        {good, "https://cos.example.com/bucket/中 文 100%.txt", false, ""},
-		"no path":               {good, "https://cos.example.com?x", false, ""},
+		"no url":              {`"url"`, `"u"`, transfer.KindUnavailable},
+		"no token":            {`"STS"`, `""`, transfer.KindUnavailable},
+		"no authorization":    {`"authorization"`, `"x"`, transfer.KindUnavailable},
+		"no file_id":          {`"file_id"`, `"x"`, transfer.KindUnavailable},
+		"no cos_file_id":      {`"META"`, `null`, transfer.KindUnavailable},
+		"a number for a text": {`"STS"`, `5`, transfer.KindUnavailable},
+		"other path":          {"env.bucket/a/b", "env.bucket/a/c", transfer.KindCorrupt},
+		"longer name":         {"env.bucket/a/b", "env.bucket/xa/b", transfer.KindCorrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,17 +83,112 @@ func TestTicketsThatAreRefused(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			api := answering(t, 200, strings.Replace(goodTicket, c.old, c.new, 1))
-			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), c.http).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
-			if c.kind == "" {
-				if err != nil || strings.HasPrefix(c.old, "https") && got.URL != c.new {
-					t.Errorf("%v, url %q", err, got.URL)
-				}
-				return
-			}
+			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), nil).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 			if e := fault(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) {
 				t.Errorf("%+v, want %s", e, c.kind)
 			}
 		})
+	}
+}
+
+// Where a ticket may lead, by the API that answered and TICKET_HOSTS.
+func TestWhereTicketsMayLead(t *testing.T) {
+	t.Parallel()
+	const (
+		weChat   = "https://api.weixin.qq.com"
+		spare    = "https://sh.api.weixin.qq.com"
+		proxy    = "https://proxy.example"
+		emulator = "http://127.0.0.1:8080"
+		good     = ""
+		corrupt  = transfer.KindCorrupt
+		denied   = transfer.KindDenied
+	)
+	for _, c := range []struct {
+		api, url, hosts string
+		kind            transfer.Kind // good when the ticket is handed out
+	}{
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/bucket/a/b", "", good},
+		{weChat, "https://COS.ap-shanghai.MyQcloud.com/bucket/a/b", "", good},
+		{weChat, "https://bucket.cos.ap-shanghai.myqcloud.com/a/b", "", good},
+		{weChat, "https://bucket.cos.accelerate.myqcloud.com:443/a/b", "", good},
+		{weChat, "https://cos.ap-shanghai.tencentcos.cn/bucket/a/b", "", good},
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/bucket/中 文 100%.txt", "", good},
+		{weChat, "https://bucket.cos.ap-shanghai.myqcloud.com/b@c/a/b", "", good},
+		{weChat, "https://bucket.cos.ap-shanghai.myqcloud.com?x", "", good},
+
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/other/a/b", "", corrupt},
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/bucket2/a/b", "", corrupt},
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/bucket", "", corrupt},
+		{weChat, "https://bucket2.cos.ap-shanghai.myqcloud.com/a/b", "", corrupt},
+		{proxy, "https://cos.ap-shanghai.myqcloud.com/other/a/b", "", corrupt},
+		{weChat, "https://cos.ap-shanghai.myqcloud.com/other/a/b", "cos.ap-shanghai.myqcloud.com", corrupt},
+
+		{weChat, "https://stranger.example/bucket/a/b", "", denied},
+		{spare, "https://stranger.example/bucket/a/b", "", denied},
+		{weChat, "https://myqcloud.com/bucket/a/b", "", denied},
+		{weChat, "https://evilmyqcloud.com/bucket/a/b", "", denied},
+		{weChat, "https://cos.ap-shanghai.myqcloud.com.evil.example/bucket/a/b", "", denied},
+		{weChat, "https://evil.example/cos.ap-shanghai.myqcloud.com/bucket/a/b", "", denied},
+		{weChat, "https://files.example/a/b", "files.example", good},
+		{weChat, "https://FILES.example:8443/a/b", "other.example,Files.Example", good},
+		{weChat, "https://a.cdn.example/a/b", "*.cdn.example", good},
+		{weChat, "https://cdn.example/a/b", "*.cdn.example", denied},
+		{weChat, "https://xcdn.example/a/b", "*.cdn.example", denied},
+		{weChat, "https://a.files.example/a/b", "files.example", denied},
+		{proxy, "https://anywhere.example/a/b", "", good},
+		{proxy, "https://anywhere.example/a/b", "files.example", denied},
+		{"https://api.weixin.qq.com.evil.example", "https://anywhere.example/a/b", "", good},
+		{emulator, "http://127.0.0.1:1/bucket/a/b", "", good},
+		{emulator, "https://anywhere.example/a/b", "", good},
+		{emulator, "http://127.0.0.1:1/bucket/a/b", "files.example", denied},
+
+		{weChat, "http://cos.ap-shanghai.myqcloud.com/bucket/a/b", "", corrupt},
+		{proxy, "http://cos.ap-shanghai.myqcloud.com/bucket/a/b", "", corrupt},
+		{proxy, "http://files.example/a/b", "files.example", corrupt},
+		{emulator, "http://cos.ap-shanghai.myqcloud.com/bucket/a/b", "", good},
+
+		{emulator, "ftp://127.0.0.1/bucket/a/b", "", corrupt},
+		{emulator, "/bucket/a/b", "", corrupt},
+		{emulator, "https:///bucket/a/b", "", corrupt},
+		{emulator, "https://:443/bucket/a/b", "", corrupt},
+		{emulator, "https://u:p@cos.ap-shanghai.myqcloud.com/bucket/a/b", "", corrupt},
+		{emulator, "https://@cos.ap-shanghai.myqcloud.com/bucket/a/b", "", corrupt},
+		{emulator, "https://a b/bucket/a/b", "", corrupt},
+	} {
+		var hosts []string
+		if c.hosts != "" {
+			hosts = strings.Split(c.hosts, ",")
+		}
+		api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) {
+			return says(200, strings.Replace(goodTicket, "https://cos.ap-shanghai.myqcloud.com/bucket/a/b", c.url, 1)), nil
+		}), []string{c.api})
+		got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), hosts).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+		if c.kind == good {
+			if err != nil || got.URL != c.url {
+				t.Errorf("%s from %s with TICKET_HOSTS=%s: %v", c.url, c.api, c.hosts, err)
+			}
+			continue
+		}
+		if err == nil {
+			t.Errorf("%s from %s with TICKET_HOSTS=%s is used", c.url, c.api, c.hosts)
+			continue
+		}
+		if e := fault(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) || strings.Contains(e.What, "u:p") {
+			t.Errorf("%s from %s with TICKET_HOSTS=%s: %+v, want %s", c.url, c.api, c.hosts, e, c.kind)
+		}
+	}
+}
+
+// The next base is asked where the first cannot be reached: what counts is the one
+// that answered.
+func TestPlainHTTPGoesByTheAddressThatAnswered(t *testing.T) {
+	t.Parallel()
+	client, base := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, strings.Replace(goodTicket, "https://", "http://", 1))
+	})
+	secure := "https://" + strings.TrimPrefix(dead(t), "http://")
+	if _, err := ask(wechat.NewAPI(client.Transport, []string{secure, base})); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -205,7 +284,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		client, base := serve(t, s.ServeHTTP)
 		api := wechat.NewAPI(client.Transport, []string{base})
 		tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
-		desk := wechat.NewTicketIssuer(api, tokens, false)
+		desk := wechat.NewTicketIssuer(api, tokens, nil)
 		dest := transfer.Dest{Env: "env", Path: "a/b"}
 		if _, err := desk.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
@@ -273,7 +352,7 @@ func TestATokenRefusedTwiceIsFinal(t *testing.T) {
 			}
 		})
 		api := wechat.NewAPI(client.Transport, []string{base})
-		_, err := wechat.NewTicketIssuer(api, c.tokens(api, client.Transport, base), false).Ticket(t.Context(), transfer.Dest{})
+		_, err := wechat.NewTicketIssuer(api, c.tokens(api, client.Transport, base), nil).Ticket(t.Context(), transfer.Dest{})
 		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != "42001" || calls.Load() != c.calls || !strings.Contains(e.What, c.says) {
 			t.Errorf("%s: %d calls, want %d; %+v", name, calls.Load(), c.calls, e)
 		}
@@ -292,7 +371,7 @@ func TestCloudBaseTokenHasItsOwnParameter(t *testing.T) {
 		}
 		io.WriteString(w, goodTicket)
 	})
-	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseTokenFile(path), false)
+	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseTokenFile(path), nil)
 	if _, err := desk.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
 		t.Error(err)
 	}

@@ -56,7 +56,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 				wechat.TokenServer(client.Transport, base+"/broker?key="+broker),
 				wechat.TokenServer(client.Transport, dead(t)+"/broker?key="+broker),
 			} {
-				desk := wechat.NewTicketIssuer(api, tokens, true)
+				desk := wechat.NewTicketIssuer(api, tokens, nil)
 				got, err := tokens.Get(t.Context())
 				ticket, err2 := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 				_, err3 := desk.Download(t.Context(), "env", "x", 1)

@@ -51,7 +51,7 @@ func TestDownloadAndDelete(t *testing.T) {
 			}
 			io.WriteString(w, strings.Replace(c.body, "LIST", list, 1))
 		})
-		desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken(transfer.NewSecret("TOKEN")), false)
+		desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken(transfer.NewSecret("TOKEN")), nil)
 		link, err := desk.Download(t.Context(), "e", id, 90*time.Second)
 		check("download", err)
 		if err == nil && link != "https://h/中 文" {
@@ -59,7 +59,7 @@ func TestDownloadAndDelete(t *testing.T) {
 		}
 		check("delete", desk.Delete(t.Context(), "e", id))
 	}
-	_, err := wechat.NewTicketIssuer(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.FixedToken(transfer.NewSecret("T")), false).Download(t.Context(), "e", "x", time.Minute)
+	_, err := wechat.NewTicketIssuer(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.FixedToken(transfer.NewSecret("T")), nil).Download(t.Context(), "e", "x", time.Minute)
 	if e := fault(t, err); e.Kind != transfer.KindUnavailable {
 		t.Errorf("without a URL: %+v", e)
 	}

@@ -73,7 +73,7 @@ func fault(t testing.TB, err error) *transfer.Error {
 
 // ask gets a ticket for "a/b" with the fixed token TOKEN.
 func ask(api *wechat.API) (transfer.Ticket, error) {
-	return wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN")), false).Ticket(context.Background(), transfer.Dest{Env: "env", Path: "a/b"})
+	return wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN")), nil).Ticket(context.Background(), transfer.Dest{Env: "env", Path: "a/b"})
 }
 
-const goodTicket = `{"errcode":0,"errmsg":"ok","url":"https://cos.example.com/bucket/a/b","token":"STS","authorization":"q-sign-time=100;1000&q-signature=x","file_id":"cloud://env.bucket/a/b","cos_file_id":"META"}`
+const goodTicket = `{"errcode":0,"errmsg":"ok","url":"https://cos.ap-shanghai.myqcloud.com/bucket/a/b","token":"STS","authorization":"q-sign-time=100;1000&q-signature=x","file_id":"cloud://env.bucket/a/b","cos_file_id":"META"}`
