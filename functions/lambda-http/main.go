@@ -1,4 +1,4 @@
-// Command lambda-http ferries files that HTTP requests carry or name. It runs on
+// Command lambda-http delivers files that HTTP requests carry or name. It runs on
 // AWS Lambda behind a function URL, an HTTP or REST API, or an ALB.
 package main
 

@@ -1,4 +1,4 @@
-// Command lambda-objects ferries the files that object-created events name. It
+// Command lambda-objects delivers the files that object-created events name. It
 // runs on AWS Lambda.
 package main
 

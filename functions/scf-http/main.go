@@ -1,4 +1,4 @@
-// Command scf-http ferries files that HTTP requests carry or name. It runs on
+// Command scf-http delivers files that HTTP requests carry or name. It runs on
 // Tencent SCF as a web function, and anywhere else as a plain HTTP server.
 package main
 

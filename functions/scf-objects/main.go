@@ -1,4 +1,4 @@
-// Command scf-objects ferries the files that COS events name. It runs on Tencent
+// Command scf-objects delivers the files that COS events name. It runs on Tencent
 // SCF as an event function.
 package main
 
@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	scfhost.Run(func(ctx context.Context) (scfhost.Handler, error) {
+	scfhost.Abort(scfhost.Run(func(ctx context.Context) (scfhost.Handler, error) {
 		return app.Events(ctx, app.SCF, os.Getenv, os.Stdout)
-	})
+	}, "CLOUDBASE_ENV", "ROUTES"))
 }
