@@ -108,8 +108,8 @@ func newTokens(ctx context.Context, api *wechat.API, toTokenServer http.RoundTri
 		return wechat.StableTokens(api, spec.AppID, s), err
 	case spec.TokenFile != "":
 		return wechat.TokenFile(spec.TokenFile), nil
-	case !spec.Broker.Empty():
-		s, err := resolve("WECHAT_TOKEN_URL", spec.Broker)
+	case !spec.TokenServer.Empty():
+		s, err := resolve("WECHAT_TOKEN_URL", spec.TokenServer)
 		return wechat.TokenServer(toTokenServer, s.Reveal()), err
 	case spec.CloudBaseFile != "":
 		return wechat.CloudBaseTokenFile(spec.CloudBaseFile), nil

@@ -41,14 +41,14 @@ type Config struct {
 type HTTP struct{ Keys, Auth, Sources, Origins string }
 
 // Tokens describe one source of access tokens. Exactly one of AppID, Fixed,
-// TokenFile, Broker and CloudBaseFile is set.
+// TokenFile, TokenServer and CloudBaseFile is set.
 type Tokens struct {
 	AppID         string
 	Secret        transfer.Secret // with AppID: the value or a reference
 	SecretFrom    string          // the variable that Secret comes from
 	Fixed         transfer.Secret
 	TokenFile     string
-	Broker        transfer.Secret // a URL, which may hold a key
+	TokenServer   transfer.Secret // a URL, which may hold a key
 	CloudBaseFile string
 }
 
@@ -172,7 +172,13 @@ func (l *loader) common() Config {
 		c.AWS = c.AWS || l.get(name) != ""
 	}
 	c.Table.Include, c.Table.Exclude = l.globs("INCLUDE"), l.globs("EXCLUDE")
+	before := len(l.errs)
 	l.destinations(&c)
+	if c.OnDelivered == Delete && len(l.errs) == before {
+		if why := c.Table.Collision(); why != "" {
+			l.fail("ON_DELIVERED", "is delete, but %s, or keep the source", why)
+		}
+	}
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // env returns a getenv over NAME=value lines.
@@ -63,6 +64,19 @@ func TestMistakes(t *testing.T) {
 		{"routes half an app", `ROUTES=[{"from":"s3://b/","env":"e","appId":"wx"}]`, []string{"entry 1 has only one of appId"}},
 		{"routes two secrets", `ROUTES=[{"from":"s3://b/","env":"e","appId":"wx","appSecret":"TOPSECRET1"},{"from":"s3://c/","env":"e","appId":"wx","appSecret":"TOPSECRET2"}]`,
 			[]string{"entry 2 gives app wx another secret"}},
+		{"routes in another case", single + "\n" + `ROUTES=[{"from":"s3://b/","APPSECRET":"TOPSECRET","appId":"wx"}]`, []string{"ROUTES cannot be read", "appSecret"}},
+		{"routes with more behind", single + "\n" + `ROUTES=[{"from":"s3://b/"}] []`, []string{"ROUTES cannot be read"}},
+		{"routes of no objects", single + "\nROUTES=[1]", []string{"ROUTES cannot be read"}},
+		{"routes null", single + "\nROUTES=null", []string{"ROUTES cannot be read"}},
+		{"whole buckets", single + "\n" + `ROUTES=[{"from":"s3://b"},{"from":"cos://b-1?region=ap-shanghai"}]`, nil},
+		{"no bucket", single + "\n" + `ROUTES=[{"from":"s3://"}]`, []string{"ROUTES entry 1: from"}},
+		{"impossible path", single + "\nCLOUDBASE_PATH=/{key}", []string{"CLOUDBASE_PATH", "begins with /"}},
+		{"routes impossible path", single + "\n" + `ROUTES=[{"from":"s3://b/","path":"a//{key}"}]`, []string{"ROUTES", "holds //"}},
+		{"delete", single + "\nON_DELIVERED=delete", nil},
+		{"delete by name", single + "\nON_DELIVERED=delete\nCLOUDBASE_PATH=x/{name}", []string{"ON_DELIVERED is delete, but the path x/{name}", "{dir}"}},
+		{"tag by name", single + "\nON_DELIVERED=tag\nCLOUDBASE_PATH=x/{name}", nil},
+		{"delete, two buckets", single + "\nON_DELIVERED=delete\n" + `ROUTES=[{"from":"s3://b/"},{"from":"s3://c/"}]`, []string{"ON_DELIVERED is delete, but the paths {key} and {key}"}},
+		{"delete, two buckets apart", single + "\nON_DELIVERED=delete\n" + `ROUTES=[{"from":"s3://b/","path":"b/{key}"},{"from":"s3://c/","path":"c/{key}"}]`, nil},
 		{"routes placeholder", single + "\n" + `ROUTES=[{"from":"s3://b/","path":"{x}"}]`, []string{"ROUTES", "{x}"}},
 		{"routes no app", `ROUTES=[{"from":"s3://b/","env":"e"}]`, []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set"}},
 	} {
@@ -124,5 +138,25 @@ func TestHTTP(t *testing.T) {
 				t.Errorf("LoadHTTP: %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// A bucket alone is the whole bucket, and no other.
+func TestWholeBucket(t *testing.T) {
+	c, err := config.Load(env(single + "\n" + `ROUTES=[{"from":"s3://b"},{"from":"cos://b-1?region=ap-shanghai"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for source, want := range map[string]bool{
+		"s3://b/k": true, "s3://b/x/y": true, "s3://bb/k": false,
+		"cos://b-1/k?region=ap-shanghai": true, "cos://b-1/k?region=ap-beijing": false, "cos://b-12/k?region=ap-shanghai": false,
+	} {
+		ref, err := transfer.Parse(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, reason, _ := c.Table.Plan(transfer.Item{Ref: ref}); (reason == "") != want {
+			t.Errorf("%s: %q, want a route: %v", source, reason, want)
+		}
 	}
 }

@@ -2,15 +2,16 @@ package config
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// single is the key in Config.Apps of the single-destination token source. It
+// defaultApp is the key in Config.Apps of the single-destination token source. It
 // can be no app's ID.
-const single = ""
+const defaultApp = ""
 
 // destinations reads the routes, the single destination and their token sources.
 func (l *loader) destinations(c *Config) {
@@ -21,15 +22,13 @@ func (l *loader) destinations(c *Config) {
 	tpl := l.template("CLOUDBASE_PATH", path)
 	routes := l.get("ROUTES")
 	if routes == "" {
-		c.Apps[single] = l.tokens()
+		c.Apps[defaultApp] = l.tokens()
 		c.Table.Routes = []route.Route{{Env: c.Env, Path: tpl}}
 		return
 	}
-	var specs []spec
-	dec := json.NewDecoder(strings.NewReader(routes))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&specs); err != nil || dec.More() || len(specs) == 0 {
-		l.fail("ROUTES", `cannot be read; write a JSON array like [{"from":"s3://bucket/prefix","env":"...","path":"{key}"}] with the fields from, env, path, appId and appSecret`)
+	specs := parseRoutes(routes)
+	if len(specs) == 0 {
+		l.fail("ROUTES", `cannot be read; write a JSON array like [{"from":"s3://bucket/prefix","env":"...","path":"{key}"}] with the fields %s`, strings.Join(routeFields, ", "))
 		return
 	}
 	for i, s := range specs {
@@ -37,8 +36,8 @@ func (l *loader) destinations(c *Config) {
 	}
 }
 
-// A spec is one entry of ROUTES.
-type spec struct {
+// A routeSpec is one entry of ROUTES.
+type routeSpec struct {
 	From      string `json:"from"`
 	Env       string `json:"env"`
 	Path      string `json:"path"`
@@ -46,10 +45,44 @@ type spec struct {
 	AppSecret string `json:"appSecret"`
 }
 
-func (l *loader) route(c *Config, n int, s spec, tpl route.Template) {
+// routeFields are its fields. encoding/json would take them in any case of letters,
+// but a guard that looks for a secret in "appSecret" would not see "APPSECRET".
+var routeFields = []string{"from", "env", "path", "appId", "appSecret"}
+
+// parseRoutes reads ROUTES; nil means that it is not as it should be.
+func parseRoutes(text string) []routeSpec {
+	var fields []map[string]json.RawMessage
+	var specs []routeSpec
+	if json.Unmarshal([]byte(text), &fields) != nil || json.Unmarshal([]byte(text), &specs) != nil {
+		return nil
+	}
+	for _, entry := range fields {
+		for name := range entry {
+			if !slices.Contains(routeFields, name) {
+				return nil
+			}
+		}
+	}
+	return specs
+}
+
+// parseFrom reads where a route begins. A bucket alone is the whole bucket.
+func parseFrom(s string) (transfer.Ref, error) {
+	scheme, rest, _ := strings.Cut(s, "://")
+	if !strings.Contains(rest, "/") {
+		bucket, query, asked := strings.Cut(rest, "?")
+		s = scheme + "://" + bucket + "/"
+		if asked {
+			s += "?" + query
+		}
+	}
+	return transfer.Parse(s)
+}
+
+func (l *loader) route(c *Config, n int, s routeSpec, tpl route.Template) {
 	r := route.Route{Env: s.Env, Path: tpl}
 	var err error
-	if r.From, err = transfer.Parse(s.From); err != nil || r.From.Scheme == transfer.SchemeHTTPS {
+	if r.From, err = parseFrom(s.From); err != nil || r.From.Scheme == transfer.SchemeHTTPS {
 		l.fail("ROUTES", "entry %d: from is %q; write s3://bucket/prefix or cos://bucket-appid/prefix", n, s.From)
 	}
 	if r.Env == "" {
@@ -68,10 +101,10 @@ func (l *loader) route(c *Config, n int, s spec, tpl route.Template) {
 // route leaves out comes from the single-destination variables.
 func (l *loader) app(c *Config, n int, id, secret string) string {
 	if id == "" && secret == "" {
-		if _, ok := c.Apps[single]; !ok {
-			c.Apps[single] = l.tokens()
+		if _, ok := c.Apps[defaultApp]; !ok {
+			c.Apps[defaultApp] = l.tokens()
 		}
-		return single
+		return defaultApp
 	}
 	from := "ROUTES"
 	if id == "" {
@@ -93,7 +126,7 @@ func (l *loader) app(c *Config, n int, id, secret string) string {
 // tokens reads the single-destination token source: exactly one of four kinds.
 func (l *loader) tokens() Tokens {
 	id, secret := l.get("WECHAT_APP_ID"), l.get("WECHAT_APP_SECRET")
-	fixed, broker, file := l.get("WECHAT_ACCESS_TOKEN"), l.get("WECHAT_TOKEN_URL"), l.get("WECHAT_CLOUDBASE_TOKEN_FILE")
+	fixed, server, file := l.get("WECHAT_ACCESS_TOKEN"), l.get("WECHAT_TOKEN_URL"), l.get("WECHAT_CLOUDBASE_TOKEN_FILE")
 	var given []string
 	for _, kind := range []struct {
 		name string
@@ -101,7 +134,7 @@ func (l *loader) tokens() Tokens {
 	}{
 		{"WECHAT_APP_ID with WECHAT_APP_SECRET", id != "" || secret != ""},
 		{"WECHAT_ACCESS_TOKEN", fixed != ""},
-		{"WECHAT_TOKEN_URL", broker != ""},
+		{"WECHAT_TOKEN_URL", server != ""},
 		{"WECHAT_CLOUDBASE_TOKEN_FILE", file != ""},
 	} {
 		if kind.set {
@@ -118,14 +151,14 @@ func (l *loader) tokens() Tokens {
 	case id != "" && secret == "":
 		l.fail("WECHAT_APP_SECRET", "is not set, but WECHAT_APP_ID is; set both")
 	}
-	if broker != "" && !isReference(broker) {
-		l.address("WECHAT_TOKEN_URL", broker)
+	if server != "" && !isReference(server) {
+		l.address("WECHAT_TOKEN_URL", server)
 	}
 	if path, ok := strings.CutPrefix(fixed, "file:"); ok {
 		return Tokens{TokenFile: path}
 	}
 	return Tokens{AppID: id, Secret: transfer.NewSecret(secret), SecretFrom: "WECHAT_APP_SECRET",
-		Fixed: transfer.NewSecret(fixed), Broker: transfer.NewSecret(broker), CloudBaseFile: file}
+		Fixed: transfer.NewSecret(fixed), TokenServer: transfer.NewSecret(server), CloudBaseFile: file}
 }
 
 // isReference tells a secret's reference from its value; see package secret.

@@ -9,31 +9,49 @@ import (
 
 // A batchJob is what the reply to S3 Batch Operations must repeat.
 type batchJob struct {
-	InvocationSchemaVersion, InvocationID text
+	InvocationSchemaVersion, InvocationID scalar
 }
 
 // decodeBatch reads an invocation by S3 Batch Operations. Schema 1.0 names the
-// bucket by its ARN, 2.0 by its name; keys are form-encoded as in the manifest.
-// The manifest's version is no wish: what is delivered is the newest content.
+// bucket by its ARN, 2.0 by its name; keys are form-encoded as in the manifest. A
+// version in the manifest changes nothing: the newest content is delivered.
 func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 	list, err := doc.list("tasks")
 	if err != nil {
 		return "", nil, err
 	}
-	return S3Batch, each("task", list, func(raw json.RawMessage) []transfer.Item {
-		var t struct{ TaskID, S3Key, S3Bucket, S3BucketARN text }
+	return S3Batch, decodeElements("task", list, func(raw json.RawMessage) []transfer.Item {
+		var t struct{ TaskID, S3Key, S3Bucket, S3BucketARN scalar }
 		fill(raw, &t)
 		bucket := string(t.S3Bucket)
 		if bucket == "" {
-			_, bucket, _ = strings.Cut(string(t.S3BucketARN), ":::") // arn:aws:s3:::name
+			bucket = bucketInARN(string(t.S3BucketARN))
 		}
-		item := finish(transfer.Item{
+		item := classify(transfer.Item{
 			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: formKey(string(t.S3Key))},
 			Size: -1,
 		}, true)
 		item.ID = string(t.TaskID)
 		return []transfer.Item{item}
 	}), nil
+}
+
+// bucketInARN returns the bucket that an ARN names: arn:aws:s3:::NAME, or with a
+// region and an account before the name, as in the samples of aws-lambda-go. An
+// access point (arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME) is addressed by its
+// whole ARN; with a colon for the slash it can stand in a reference.
+func bucketInARN(arn string) string {
+	fields := strings.SplitN(arn, ":", 6)
+	if len(fields) < 6 || fields[0] != "arn" {
+		return ""
+	}
+	if point, ok := strings.CutPrefix(fields[5], "accesspoint/"); ok {
+		return strings.TrimSuffix(arn, fields[5]) + "accesspoint:" + point
+	}
+	if strings.Contains(fields[5], ":") { // an access point's, with a colon already
+		return arn
+	}
+	return fields[5]
 }
 
 // Result codes of S3 Batch Operations: a TemporaryFailure is tried again before

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -12,13 +11,13 @@ import (
 // A cosRecord is one record of a COS trigger's event.
 type cosRecord struct {
 	Cos struct {
-		CosBucket struct{ Name, AppID, Region, CosRegion, S3Region text }
+		CosBucket struct{ Name, AppID, Region, CosRegion, S3Region scalar }
 		CosObject struct {
-			Key, URL, Size text
-			Meta           struct{ ETag text }
+			Key, URL, Size scalar
+			Meta           struct{ ETag scalar }
 		}
 	}
-	Event struct{ EventName, EventTime, EventQueue text }
+	Event struct{ EventName, EventTime, EventQueue scalar }
 }
 
 // The template of SCF's console for a COS event names this bucket.
@@ -33,7 +32,7 @@ func decodeCOS(raw json.RawMessage) transfer.Item {
 	fill(raw, &r)
 	name := string(r.Event.EventName)
 	if name == "" {
-		return broken(malformed("it has no eventName; send the event unchanged"))
+		return unreadable(malformed("it has no eventName; send the event unchanged"))
 	}
 	item := transfer.Item{
 		Ref: transfer.Ref{
@@ -46,10 +45,8 @@ func decodeCOS(raw json.RawMessage) transfer.Item {
 		ETag: r.Cos.CosObject.Meta.ETag.etag(),
 		Time: r.Event.EventTime.time(),
 	}
-	if alt := r.altKey(); alt != item.Ref.Key {
-		item.AltKey = alt
-	}
-	item = finish(item, strings.HasPrefix(name, "cos:ObjectCreated:"))
+	item.AltKey = r.altKey()
+	item = classify(item, strings.HasPrefix(name, "cos:ObjectCreated:"))
 	if b := r.Cos.CosBucket; b.AppID == cosTestAppID && b.Name == cosTestBucket {
 		item.Reason, item.Err = transfer.ReasonTestEvent, nil
 	}
@@ -65,9 +62,9 @@ func (r *cosRecord) bucket() string {
 	return name + "-" + appID
 }
 
-// key is /appid/name/KEY without the part before KEY, cut off once, for KEY may
-// start with a slash or even with that same part. It is verbatim. A form of 2017
-// has just /KEY.
+// key is /appid/name/KEY without the part before KEY. That is cut off once, because
+// KEY may start with a slash or even with that same part. It is verbatim. A form of
+// 2017 has just /KEY.
 func (r *cosRecord) key() string {
 	key, b := string(r.Cos.CosObject.Key), r.Cos.CosBucket
 	if cut, ok := strings.CutPrefix(key, "/"+string(b.AppID)+"/"+string(b.Name)+"/"); ok {
@@ -76,11 +73,11 @@ func (r *cosRecord) key() string {
 	return strings.TrimPrefix(key, "/")
 }
 
-// altKey is the key as the object's URL spells it, "" when it cannot be told.
+// altKey is the key as the object's URL spells it, "" when there is none.
 func (r *cosRecord) altKey() string {
 	_, path := r.hostAndPath()
 	key, err := url.PathUnescape(path)
-	if err != nil || !utf8.ValidString(key) || len(key) > maxKey {
+	if err != nil {
 		return ""
 	}
 	return key
@@ -110,8 +107,8 @@ var cosRegions = map[string]string{
 	"sgp": "ap-singapore",
 }
 
-// region is the first that the event tells: by its name, which events have since
-// 2022, by the short code, by the host of the object's URL, or by the queue.
+// region is the first that the event states: by its name, which events have since
+// 2022, by the short code, in the host of the object's URL, or in the queue.
 func (r *cosRecord) region() string {
 	b := r.Cos.CosBucket
 	host, _ := r.hostAndPath()

@@ -110,6 +110,7 @@ func TestBrokenItems(t *testing.T) {
 		{`{"files":["s3://b/",` + good + `]}`, "file 1: it names no bucket or no key"},
 		{`{"files":["https://h/k",` + good + `]}`, "file 1: an https source goes to the HTTP function"},
 		{`{"BatchInput":{"bucket":"b"},"Items":[{},{"Key":"k"}]}`, "item 1: it names no bucket or no key"},
+		{`{"Items":[{"Key":"j"},{"Bucket":"b","Key":"k"}]}`, "item 1: neither it nor BatchInput names a bucket"},
 		{`{"invocationId":"i","tasks":[{"taskId":"t","s3Key":"k"},{"s3Bucket":"b","s3Key":"k"}]}`, "task 1: it names no bucket or no key"},
 	} {
 		items := mustDecode(t, test.payload, event.Lambda)
@@ -172,6 +173,7 @@ func TestUnknownPayloads(t *testing.T) {
 		{event.Lambda, `{"Items":[],"BatchInput":{"bucket":"b"}}`, "Items is empty"},
 		{event.Lambda, `{"Items":[{"Key":"k"}]}`, "ItemBatcher.BatchInput"},
 		{event.Lambda, `{"Key":"k","LastModified":1,"Size":1}`, "ItemBatcher.BatchInput"},
+		{event.Lambda, `{"requestContext":{"condition":"Success"},"requestPayload":` + s3Event(`"k"`) + `,"responsePayload":{}}`, "an invocation that succeeded"},
 		{event.Lambda, `{"requestPayload":{"a":1}}`, "requestPayload: unknown event with the fields a"},
 		{event.Lambda, `{"requestPayload":null,"responsePayload":1}`, "the fields requestPayload, responsePayload"},
 		{event.Lambda, `{"source":"aws.s3","detail-type":"AWS API Call via CloudTrail","detail":{}}`, `detail-type is "AWS API Call via CloudTrail"`},
@@ -261,5 +263,77 @@ func TestNestedIDsAreNotAnswered(t *testing.T) {
 	items = mustDecode(t, sqsEvent(`{"files":["s3://b/k"]}`, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`), event.Lambda)
 	if items[1].ID != "m-2" {
 		t.Errorf("got ID %q", items[1].ID)
+	}
+}
+
+// A message that is not UTF-8 fails itself: it keeps its ID and its group.
+func TestInvalidUTF8FailsItsMessage(t *testing.T) {
+	t.Parallel()
+	payload := strings.Replace(sqsEvent(s3Event(`"kX"`), s3Event(`"k"`)), "kX", "k\xff", 1)
+	e, err := event.Decode([]byte(payload), event.Lambda)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := e.Reply(deliver(e.Items), event.ReplyOptions{PartialBatch: true})
+	if want := `{"batchItemFailures":[{"itemIdentifier":"m-1"}]}`; string(reply) != want || err != nil {
+		t.Errorf("got %s %v, want %s", reply, err, want)
+	}
+}
+
+// A message of a FIFO queue has a sequence number; without the queue's ARN that
+// shows that its group has an order.
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ arn, sequence, want string }{
+		{"arn:aws:sqs:eu-west-1:1:q.fifo", "1", "g"},
+		{"arn:aws:sqs:eu-west-1:1:q.fifo", "", "g"},
+		{"", "1", "g"},
+		{"arn:aws:sqs:eu-west-1:1:q", "", ""}, // fair sharing
+	} {
+		payload := fmt.Sprintf(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","eventSourceARN":%q,"attributes":{"MessageGroupId":"g","SequenceNumber":%q},"body":%s}]}`,
+			test.arn, test.sequence, quote(s3Event(`"k"`)))
+		if item := mustDecode(t, payload, event.Lambda)[0]; item.Group != test.want {
+			t.Errorf("%+v: group %q", test, item.Group)
+		}
+	}
+}
+
+// Only the bucket of the console's template is a test.
+func TestCOSTestEvent(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, appID string
+		want        transfer.Reason
+	}{{"testpic", "1253970026", transfer.ReasonTestEvent}, {"photos", "1253970026", ""}, {"testpic", "1250000000", ""}} {
+		payload := cosEvent(test.name, quote(test.appID), "/"+test.appID+"/"+test.name+"/k", "")
+		if item := mustDecode(t, payload, event.SCF)[0]; item.Reason != test.want || item.Err != nil {
+			t.Errorf("%s-%s: %q, %v, want %q", test.name, test.appID, item.Reason, item.Err, test.want)
+		}
+	}
+}
+
+// The forms of a bucket's ARN in S3 Batch Operations.
+func TestBatchARNs(t *testing.T) {
+	t.Parallel()
+	for arn, want := range map[string]string{
+		"arn:aws:s3:::b":                                  "b",
+		"arn:aws-cn:s3:::b.with.dots":                     "b.with.dots",
+		"arn:aws:s3:us-east-1:0123456788:b":               "b",
+		"arn:aws:s3:us-west-2:012345678901:accesspoint/p": "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
+		"arn:aws:s3:us-west-2:012345678901:accesspoint:p": "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
+		"arn:aws:s3::012345678901:accesspoint/x.mrap":     "arn:aws:s3::012345678901:accesspoint:x.mrap",
+		"b":             "",
+		"arn:aws:s3:::": "",
+	} {
+		item := mustDecode(t, `{"invocationId":"i","tasks":[{"taskId":"t","s3BucketArn":`+quote(arn)+`,"s3Key":"k"}]}`, event.Lambda)[0]
+		if item.Ref.Bucket != want || (want == "") != (item.Err != nil) {
+			t.Errorf("%s: bucket %q, %v", arn, item.Ref.Bucket, item.Err)
+		}
+		if want == "" {
+			continue
+		}
+		if back, err := transfer.Parse(item.Ref.String()); err != nil || back != item.Ref {
+			t.Errorf("%s: the reference %s reads back as %+v, %v", arn, item.Ref, back, err)
+		}
 	}
 }

@@ -21,11 +21,11 @@ func isBridge(doc document) bool {
 // decodeBridge reads an event of S3 on EventBridge. Its key is verbatim.
 func decodeBridge(raw json.RawMessage) []transfer.Item {
 	var e struct {
-		DetailType   text `json:"detail-type"`
-		Time, Region text
+		DetailType   scalar `json:"detail-type"`
+		Time, Region scalar
 		Detail       struct {
-			Bucket struct{ Name text }
-			Object struct{ Key, Size, ETag, Sequencer text }
+			Bucket struct{ Name scalar }
+			Object struct{ Key, Size, ETag, Sequencer scalar }
 		}
 	}
 	fill(raw, &e)
@@ -41,5 +41,5 @@ func decodeBridge(raw json.RawMessage) []transfer.Item {
 		Order: e.Detail.Object.Sequencer.order(),
 		Time:  e.Time.time(),
 	}
-	return legible([]transfer.Item{finish(item, e.DetailType == bridgeCreated)}, raw)
+	return requireUTF8([]transfer.Item{classify(item, e.DetailType == bridgeCreated)}, raw)
 }

@@ -14,6 +14,15 @@ func TestKeys(t *testing.T) {
 	batch := func(key string) string {
 		return `{"invocationId":"i","tasks":[{"taskId":"t","s3Bucket":"b","s3Key":` + key + `}]}`
 	}
+	from := func(source string) func(string) string {
+		return func(key string) string { return strings.Replace(s3Event(key), "aws:s3", source, 1) }
+	}
+	own := func(key string) string {
+		return `{"BatchInput":{"bucket":"c"},"Items":[{"Bucket":"b","Key":` + key + `}]}`
+	}
+	inventory := func(key string) string {
+		return `{"Items":[{"Bucket":"b","Key":` + key + `,"Size":"10","LastModifiedDate":"2026-11-26T00:00:00.000Z"}]}`
+	}
 	mapped := func(key string) string { return `{"BatchInput":{"bucket":"b"},"Items":[{"Key":` + key + `}]}` }
 	withARN := func(arn string) func(string) string {
 		return func(key string) string {
@@ -24,7 +33,7 @@ func TestKeys(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		envelope       func(string) string
-		spelled, wants string // spelled is JSON
+		spelled, wants string // spelled is JSON; wants may have a second spelling after " or "
 	}{
 		{"form-encoded", s3Event, `"in/a+b%2Bc%26d.txt"`, "in/a b+c&d.txt"},
 		{"slash encoded", s3Event, `"in%2Fa.txt"`, "in/a.txt"},
@@ -40,15 +49,26 @@ func TestKeys(t *testing.T) {
 		{"a number", s3Event, `2026`, "2026"},
 		{"verbatim, as the bucket's ARN shows", withARN("arn:aws:s3:::/b/in/a+b%20c"), `"in/a+b%20c"`, "in/a+b%20c"},
 		{"an ARN of S3", withARN("arn:aws:s3:::b"), `"in/a+b%20c"`, "in/a b c"},
+		{"minio encodes", from("minio:s3"), `"in/a+b%2Bc"`, "in/a b+c or in/a+b%2Bc"},
+		{"ceph does not", from("ceph:s3"), `"in/a+b%2Bc"`, "in/a+b%2Bc or in/a b+c"},
+		{"ceph, nothing to decode", from("ceph:s3"), `"in/a"`, "in/a"},
+		{"ceph, decodes to invalid utf-8", from("ceph:s3"), `"a%FFb"`, "a%FFb"},
+		{"ceph, cannot be decoded", from("ceph:s3"), `"100%.txt"`, "100%.txt"},
 		{"batch operations", batch, `"a+b%2Bc"`, "a b+c"},
 		{"batch operations, bad", batch, `"100%"`, "100%"},
 		{"eventbridge verbatim", bridgeEvent, `"a+b%2Bc 100%"`, "a+b%2Bc 100%"},
 		{"distributed map verbatim", mapped, `"a+b%2Bc 100%"`, "a+b%2Bc 100%"},
+		{"distributed map, own bucket", own, `"a+b"`, "a+b or a b"},
+		{"inventory", inventory, `"a+b%2Bc"`, "a b+c"},
 		{"plain verbatim", plain, `"a+b%2Bc?region=x"`, "a+b%2Bc?region=x"},
 	} {
 		item := mustDecode(t, test.envelope(test.spelled), event.Lambda)[0]
-		if item.Err != nil || item.Ref.Key != test.wants || item.Ref.Bucket != "b" || item.Ref.Scheme != transfer.SchemeS3 {
-			t.Errorf("%s: got %+v, %v, want key %q", test.name, item.Ref, item.Err, test.wants)
+		got := item.Ref.Key
+		if item.AltKey != "" {
+			got += " or " + item.AltKey
+		}
+		if item.Err != nil || got != test.wants || item.Ref.Bucket != "b" || item.Ref.Scheme != transfer.SchemeS3 {
+			t.Errorf("%s: got %+v, %v, key %q, want %q", test.name, item.Ref, item.Err, got, test.wants)
 		}
 	}
 }
@@ -115,6 +135,8 @@ func TestLenientFields(t *testing.T) {
 		{"unix milliseconds", `"eventTime":1795348800000`, `"size":6`, 6, "", noon},
 		{"a zone", `"eventTime":"2026-11-22T20:00:00+08:00"`, `"size":6`, 6, "", noon},
 		{"no zone", `"eventTime":"2026-11-22T12:00:00.000"`, `"size":6`, 6, "", noon},
+		{"old Ceph", `"eventTime":"2026-11-22 12:00:00.000000Z"`, `"size":6`, 6, "", noon},
+		{"a blank, no zone", `"eventTime":"2026-11-22 12:00:00"`, `"size":6`, 6, "", noon},
 		{"absent", `"x":1`, `"x":1`, -1, "", time.Time{}},
 		{"null", `"eventTime":null`, `"size":null,"eTag":null`, -1, "", time.Time{}},
 		{"objects", `"eventTime":{}`, `"size":{},"eTag":[1]`, -1, "", time.Time{}},

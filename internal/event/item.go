@@ -1,44 +1,48 @@
 package event
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // malformed returns the only kind of error that this stage has.
 func malformed(format string, args ...any) *transfer.Error {
-	return &transfer.Error{Stage: transfer.StageDecode, Kind: transfer.KindMalformed, What: fmt.Sprintf(format, args...)}
+	return transfer.Errorf(transfer.StageDecode, transfer.KindMalformed, format, args...)
 }
 
-// within says where in the payload an error was found; nil stays nil.
-func within(where string, err *transfer.Error) *transfer.Error {
+// prefixed says where in the payload an error was found; nil stays nil.
+func prefixed(where string, err *transfer.Error) *transfer.Error {
 	if err == nil {
 		return nil
 	}
 	return malformed("%s: %s", where, err.What)
 }
 
-// broken returns the item that stands for something that could not be read.
-func broken(err *transfer.Error) transfer.Item { return transfer.Item{Size: -1, Err: err} }
+// unreadable returns the item that stands for something that could not be read.
+func unreadable(err *transfer.Error) transfer.Item { return transfer.Item{Size: -1, Err: err} }
 
-// Bounds of what can be a name, in bytes. The longest keys are S3's: 1024 bytes of
-// UTF-8 (aws docs, object-keys). Whatever is longer names nothing, and must not
-// come back in an answer, which has a bound of its own.
+// Bounds of names, in bytes. The longest keys are S3's: 1024 bytes of UTF-8 (aws
+// docs, object-keys). A longer one names nothing. It must not come back in an
+// answer, which has a bound of its own.
 const (
 	maxKey  = 1024
-	maxName = 255 // of a bucket or region
+	maxName = 255 // of a bucket or region; a bucket has 63, an access point's ARN more
 )
 
-// finish completes an item: it is skipped when nothing was created or when what
-// was created is a folder marker, and an error when it names no file.
-func finish(item transfer.Item, created bool) transfer.Item {
+// classify completes an item: it is to be skipped when nothing was created or when
+// a folder marker was, and an error when it names no file.
+// A second spelling of the key that can be none is dropped.
+func classify(item transfer.Item, created bool) transfer.Item {
+	if alt := item.AltKey; alt == item.Ref.Key || len(alt) > maxKey || !utf8.ValidString(alt) {
+		item.AltKey = ""
+	}
 	named := item.Ref.Bucket != "" && item.Ref.Key != ""
 	switch {
 	case len(item.Ref.Key) > maxKey, len(item.Ref.Bucket) > maxName, len(item.Ref.Region) > maxName:
-		return broken(malformed("its key (%d bytes), bucket (%d) or region (%d) is longer than any store's (%d, %d, %d)",
+		return unreadable(malformed("its key (%d bytes), bucket (%d) or region (%d) is longer than any store's (%d, %d, %d)",
 			len(item.Ref.Key), len(item.Ref.Bucket), len(item.Ref.Region), maxKey, maxName, maxName))
 	case !created:
 		item.Reason = transfer.ReasonNotCreated
@@ -46,7 +50,7 @@ func finish(item transfer.Item, created bool) transfer.Item {
 			item.Ref = transfer.Ref{}
 		}
 	case !named:
-		return broken(malformed("it names no bucket or no key; send the event unchanged, with both"))
+		return unreadable(malformed("it names no bucket or no key; send the event unchanged, with both"))
 	case strings.HasSuffix(item.Ref.Key, "/"):
 		item.Reason = transfer.ReasonFolder
 	}

@@ -38,13 +38,13 @@ func (d document) has(field string) bool {
 	return ok && string(raw) != "null"
 }
 
-// text returns a scalar field as text, "" when it is none.
+// text returns the text of a scalar field, "" when it is none.
 func (d document) text(field string) string {
-	var t text
+	var s scalar
 	if raw, ok := d[field]; ok {
-		fill(raw, &t)
+		fill(raw, &s)
 	}
-	return string(t)
+	return string(s)
 }
 
 // maxList is how many elements a list may have. SQS sends at most 10,000 messages
@@ -76,45 +76,46 @@ func (d document) list(field string) ([]json.RawMessage, *transfer.Error) {
 }
 
 // fill reads raw, which is valid JSON, into the fields of v that fit. A field of
-// an unexpected shape stays empty: whoever needs it says so.
+// an unexpected shape stays empty: the code that needs it reports that.
 func fill(raw json.RawMessage, v any) { _ = json.Unmarshal(raw, v) }
 
-// text is a JSON string, number or boolean, as it is written; anything else is "".
-type text string
+// A scalar is a JSON string, number or boolean as it is written; anything else is "".
+type scalar string
 
 // UnmarshalJSON never fails.
-func (t *text) UnmarshalJSON(raw []byte) error {
-	*t = ""
+func (s *scalar) UnmarshalJSON(raw []byte) error {
+	*s = ""
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, (*string)(t))
+		return json.Unmarshal(raw, (*string)(s))
 	case '{', '[', 'n':
 		return nil
 	}
-	*t = text(raw)
+	*s = scalar(raw)
 	return nil
 }
 
-// size returns the text as a number of bytes, -1 when it is none.
-func (t text) size() int64 {
-	n, err := strconv.ParseInt(string(t), 10, 64)
+// size returns a number of bytes, -1 when the scalar is none.
+func (s scalar) size() int64 {
+	n, err := strconv.ParseInt(string(s), 10, 64)
 	if err != nil || n < 0 {
 		return -1
 	}
 	return n
 }
 
-// etag returns the text without the quotes that some senders leave on.
-func (t text) etag() string { return strings.Trim(string(t), `"`) }
+// etag returns the scalar without the quotes that some senders leave on.
+func (s scalar) etag() string { return strings.Trim(string(s), `"`) }
 
-// timeLayouts are the forms seen in events; RFC 3339 with any fraction, and the
-// same without a zone, which means UTC.
-var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
+// timeLayouts are the forms seen in events: RFC 3339 with any fraction, the same
+// with a blank for the T (Ceph before Pacific), and either without a zone, which
+// means UTC.
+var timeLayouts = []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
 
-// time returns the text as a time in UTC, zero when it is none. A number counts
+// time returns a time in UTC, zero when the scalar is none. A number counts
 // seconds since 1970, or milliseconds when it is too great for seconds.
-func (t text) time() time.Time {
-	if n, err := strconv.ParseFloat(string(t), 64); err == nil {
+func (s scalar) time() time.Time {
+	if n, err := strconv.ParseFloat(string(s), 64); err == nil {
 		if n >= 1e11 {
 			n /= 1000
 		}
@@ -124,49 +125,49 @@ func (t text) time() time.Time {
 		return time.Time{}
 	}
 	for _, layout := range timeLayouts {
-		if at, err := time.Parse(layout, string(t)); err == nil {
+		if at, err := time.Parse(layout, string(s)); err == nil {
 			return at.UTC()
 		}
 	}
 	return time.Time{}
 }
 
-// order returns the text, an event's sequencer, in a form that plain string
-// comparison orders: upper-case hexadecimal without the zeros at its end. That
-// is the same as filling up the shorter of two with zeros on the right, which is
-// how S3 defines their order. "" means unknown.
-func (t text) order() string {
-	s := strings.ToUpper(string(t))
-	if strings.Trim(s, "0123456789ABCDEF") != "" {
+// order returns an event's sequencer in a form that plain string comparison
+// orders: upper-case hexadecimal without the zeros at its end. S3 defines the
+// order by filling up the shorter of two with zeros on the right, which gives the
+// same. "" means unknown.
+func (s scalar) order() string {
+	hex := strings.ToUpper(string(s))
+	if strings.Trim(hex, "0123456789ABCDEF") != "" {
 		return ""
 	}
-	return strings.TrimRight(s, "0")
+	return strings.TrimRight(hex, "0")
 }
 
-// each reads the elements of a list, every one into one item or more, and says
-// in the errors which element it was.
-func each(what string, list []json.RawMessage, read func(json.RawMessage) []transfer.Item) []transfer.Item {
+// decodeElements reads the elements of a list, each into one item or more. An
+// error says which element it is about.
+func decodeElements(what string, list []json.RawMessage, read func(json.RawMessage) []transfer.Item) []transfer.Item {
 	all := make([]transfer.Item, 0, len(list))
 	for i, raw := range list {
-		items := legible(read(raw), raw)
+		items := requireUTF8(read(raw), raw)
 		for j := range items {
-			items[j].Err = within(what+" "+strconv.Itoa(i+1), items[j].Err)
+			items[j].Err = prefixed(what+" "+strconv.Itoa(i+1), items[j].Err)
 		}
 		all = append(all, items...)
 	}
 	return all
 }
 
-// legible returns the items, or errors in their place when they were read from
-// text that is not valid UTF-8: encoding/json has replaced the bytes at fault,
-// and the keys would name other files.
-func legible(items []transfer.Item, raw json.RawMessage) []transfer.Item {
+// requireUTF8 returns the items, or errors in their place if raw is not valid
+// UTF-8: encoding/json replaces such bytes, and the keys would name other files.
+// An error keeps the ID, so that it fails its own message and no other.
+func requireUTF8(items []transfer.Item, raw json.RawMessage) []transfer.Item {
 	if utf8.Valid(raw) {
 		return items
 	}
 	for i, item := range items {
 		if item.Err == nil {
-			items[i] = broken(malformed("it is not valid UTF-8; send JSON in UTF-8"))
+			items[i] = unreadable(malformed("it is not valid UTF-8; send JSON in UTF-8"))
 			items[i].ID, items[i].Group = item.ID, item.Group
 		}
 	}

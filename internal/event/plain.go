@@ -13,18 +13,18 @@ func decodePlain(doc document) (Form, []transfer.Item, *transfer.Error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return Plain, each("file", list, func(raw json.RawMessage) []transfer.Item {
+	return Plain, decodeElements("file", list, func(raw json.RawMessage) []transfer.Item {
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
-			return []transfer.Item{broken(malformed("it is not a string; write s3://bucket/key"))}
+			return []transfer.Item{unreadable(malformed("it is not a string; write s3://bucket/key"))}
 		}
 		ref, err := transfer.Parse(s)
 		switch {
 		case err != nil:
-			return []transfer.Item{broken(malformed("%s", err))}
+			return []transfer.Item{unreadable(malformed("%s", err))}
 		case ref.Scheme == transfer.SchemeHTTPS:
-			return []transfer.Item{broken(malformed("an https source goes to the HTTP function; write s3://bucket/key or cos://bucket-appid/key?region=ap-shanghai"))}
+			return []transfer.Item{unreadable(malformed("an https source goes to the HTTP function; write s3://bucket/key or cos://bucket-appid/key?region=ap-shanghai"))}
 		}
-		return []transfer.Item{finish(transfer.Item{Ref: ref, Size: -1}, true)}
+		return []transfer.Item{classify(transfer.Item{Ref: ref, Size: -1}, true)}
 	}), nil
 }

@@ -21,10 +21,10 @@ func decodeRecords(doc document, host Host, depth int, read recordReader) (Form,
 		return "", nil, err
 	}
 	var form Form
-	items := each("record", list, func(raw json.RawMessage) []transfer.Item {
+	items := decodeElements("record", list, func(raw json.RawMessage) []transfer.Item {
 		f, items := read(raw, depth)
 		if f == "" {
-			return []transfer.Item{broken(malformed("it is of an unknown kind (%s)", seenIn(raw)))}
+			return []transfer.Item{unreadable(malformed("it is of an unknown kind (%s)", seenIn(raw)))}
 		}
 		if form == "" || f == SQS {
 			form = f
@@ -40,7 +40,7 @@ func decodeRecords(doc document, host Host, depth int, read recordReader) (Form,
 // decodeAWSRecord tells the records of AWS apart. SNS spells the field
 // EventSource, the others eventSource; encoding/json takes either.
 func decodeAWSRecord(raw json.RawMessage, depth int) (Form, []transfer.Item) {
-	var head struct{ EventSource text }
+	var head struct{ EventSource scalar }
 	fill(raw, &head)
 	switch source := string(head.EventSource); {
 	case source == "aws:sqs":

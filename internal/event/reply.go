@@ -29,7 +29,7 @@ func (e *DeliveryFailed) Error() string { return e.doc }
 //   - otherwise the files document, {"files":[...]}; when a file failed it is
 //     the text of a *DeliveryFailed instead.
 //
-// Any other number of outcomes is an error, for then a file has no answer.
+// Any other number of outcomes is an error, because then a file has no answer.
 func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, error) {
 	if len(outs) != len(e.Items) {
 		return nil, fmt.Errorf("%d files have %d outcomes: this is a fault in the function, please report it", len(e.Items), len(outs))
@@ -49,42 +49,39 @@ func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, er
 // function that offers more ends there and then.
 const maxReply = 6<<20 - 64<<10
 
-// filesReply is the files document, as an answer or as an error. What would make
-// it too large is left out, and counted by its status under "omitted".
+// filesReply is the files document, as an answer or as an error. Entries that
+// would make it too large are left out, and counted by status under "omitted".
 func filesReply(outs []transfer.Outcome) ([]byte, error) {
 	failed := slices.ContainsFunc(outs, func(o transfer.Outcome) bool { return o.Err != nil })
-	omitted := map[string]int{}
-	doc, left := append(make([]byte, 0, min(maxReply, 512*len(outs))), `{"files":[`...), maxReply
+	doc := struct {
+		Files   []json.RawMessage `json:"files"`
+		Omitted map[string]int    `json:"omitted,omitempty"`
+	}{make([]json.RawMessage, 0, len(outs)), map[string]int{}}
+	left := maxReply
 	for i := range outs {
 		if left > 0 {
-			entry, err := encode(&outs[i]) // it is the pointer that has MarshalJSON
+			entry, err := encode(&outs[i]) // the pointer has MarshalJSON
 			if err != nil {
 				return nil, err
 			}
-			if left -= weight(entry, failed); left >= 0 {
-				doc = append(append(doc, entry...), ',')
+			if left -= wireSize(entry, failed); left >= 0 {
+				doc.Files = append(doc.Files, entry)
 				continue
 			}
 		}
-		omitted[outs[i].Status()]++
+		doc.Omitted[outs[i].Status()]++
 	}
-	doc = append(bytes.TrimSuffix(doc, []byte(",")), ']')
-	if len(omitted) > 0 {
-		counts, err := encode(omitted)
-		if err != nil {
-			return nil, err
-		}
-		doc = append(append(doc, `,"omitted":`...), counts...)
+	text, err := encode(doc)
+	if err == nil && failed {
+		return nil, &DeliveryFailed{string(text)}
 	}
-	if doc = append(doc, '}'); failed {
-		return nil, &DeliveryFailed{string(doc)}
-	}
-	return doc, nil
+	return text, err
 }
 
-// weight is how many bytes an entry and its comma take up on their way: the text
-// of an error is a JSON string in its turn, written by encoding/json's rules.
-func weight(entry []byte, quoted bool) int {
+// wireSize is how many bytes an entry and its comma take up. In an error the
+// document is a JSON string in its turn, written by encoding/json's rules, so that
+// quotes count double.
+func wireSize(entry []byte, quoted bool) int {
 	if quoted {
 		entry, _ = json.Marshal(string(entry)) // a string always marshals
 	}

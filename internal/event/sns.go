@@ -8,11 +8,11 @@ import (
 
 // decodeSNS reads one record of an SNS event: its Message is an envelope.
 func decodeSNS(raw json.RawMessage, depth int) []transfer.Item {
-	var r struct{ Sns struct{ Message text } }
+	var r struct{ Sns struct{ Message scalar } }
 	fill(raw, &r)
 	_, items, err := decodeLambda([]byte(r.Sns.Message), depth-1)
 	if err != nil {
-		return []transfer.Item{broken(within("SNS message", err))}
+		return []transfer.Item{unreadable(prefixed("SNS message", err))}
 	}
 	return items
 }
@@ -26,5 +26,5 @@ func isNotification(doc document) bool {
 // decodeNotification reads such a document.
 func decodeNotification(doc document, depth int) (Form, []transfer.Item, *transfer.Error) {
 	_, items, err := decodeLambda([]byte(doc.text("Message")), depth-1)
-	return SNS, legible(items, doc["Message"]), within("SNS message", err)
+	return SNS, requireUTF8(items, doc["Message"]), prefixed("SNS message", err)
 }

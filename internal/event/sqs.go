@@ -13,13 +13,13 @@ import (
 // sharing alone.
 func decodeSQS(raw json.RawMessage, depth int) []transfer.Item {
 	var r struct {
-		MessageID, Body, EventSourceARN text
-		Attributes                      struct{ MessageGroupID, SequenceNumber text }
+		MessageID, Body, EventSourceARN scalar
+		Attributes                      struct{ MessageGroupID, SequenceNumber scalar }
 	}
 	fill(raw, &r)
 	_, items, err := decodeLambda([]byte(r.Body), depth-1)
 	if err != nil {
-		items = []transfer.Item{broken(err)}
+		items = []transfer.Item{unreadable(err)}
 	}
 	group := ""
 	if strings.HasSuffix(string(r.EventSourceARN), ".fifo") || r.Attributes.SequenceNumber != "" {
@@ -27,7 +27,7 @@ func decodeSQS(raw json.RawMessage, depth int) []transfer.Item {
 	}
 	for i := range items {
 		items[i].ID, items[i].Group = string(r.MessageID), group
-		items[i].Err = within("SQS message "+clip(string(r.MessageID)), items[i].Err)
+		items[i].Err = prefixed("SQS message "+clip(string(r.MessageID)), items[i].Err)
 	}
 	return items
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Globs are patterns over the whole key: * stays within a segment, ** crosses
-// slashes, ? is one character but a slash. Everything else is literal.
+// slashes, ? is one character other than a slash. Everything else is literal.
 type Globs []*regexp.Regexp
 
 // ParseGlobs reads a comma-separated list. A whole segment ** also matches no
@@ -19,8 +19,11 @@ func ParseGlobs(list string) (Globs, error) {
 		if glob == "" {
 			continue
 		}
-		// The slash in front makes a leading ** a whole segment like any other.
-		g, err := regexp.Compile(`^(?s:` + wildcards.Replace(regexp.QuoteMeta("/"+glob)) + `)$`)
+		text := "/" + glob // which makes a leading ** a whole segment like any other
+		for strings.Contains(text, "/**/**/") {
+			text = strings.ReplaceAll(text, "/**/**/", "/**/") // the same, and without the slash that two share
+		}
+		g, err := regexp.Compile(`^(?s:` + wildcards.Replace(regexp.QuoteMeta(text)) + `)$`)
 		if err != nil {
 			return nil, fmt.Errorf("the glob %q cannot be used; shorten it", glob)
 		}

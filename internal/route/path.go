@@ -15,14 +15,17 @@ const MaxPath = 850
 // never serve (wire.md E). Nothing is cleaned up: the caller is told what to
 // change. It returns nil for a good path.
 func CheckPath(path string) *transfer.Error {
-	if why := fault(path); why != "" {
-		return &transfer.Error{Stage: transfer.StageRoute, Kind: transfer.KindRefused, Code: "InvalidPath",
-			What: fmt.Sprintf("the cloud path %q %s", shorten(path), why)}
+	if why := pathProblem(path); why != "" {
+		err := transfer.Errorf(transfer.StageRoute, transfer.KindRefused, "the cloud path %q %s", shorten(path), why)
+		err.Code = "InvalidPath"
+		return err
 	}
 	return nil
 }
 
-func fault(path string) string {
+// pathProblem says what is wrong with a path, as the end of a sentence; "" if it is
+// good.
+func pathProblem(path string) string {
 	switch {
 	case path == "":
 		return "is empty; name a file"

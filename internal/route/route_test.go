@@ -71,7 +71,8 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("%q of %q = %q, want %q", tc.tpl, tc.key, got, tc.want)
 		}
 	}
-	for _, bad := range []string{"{Key}", "{}", "{key", "a}b", "{key}}", "{ key}", "{key} {nope}", "{key} {dir}{"} {
+	for _, bad := range []string{"{Key}", "{}", "{key", "a}b", "{key}}", "{ key}", "{key} {nope}", "{key} {dir}{",
+		"", "/{key}", "{key}/", "a//{key}", `a\{key}`, "../{key}", "a/./{key}", "${filename}", "a/{dir}//{name}", strings.Repeat("x", 851)} {
 		if _, err := route.ParseTemplate(bad); err == nil {
 			t.Errorf("ParseTemplate(%q) succeeded", bad)
 		}
@@ -92,6 +93,10 @@ func TestGlobs(t *testing.T) {
 		{"in/**", "input", false},
 		{"in/**/z", "in/z", true},
 		{"in/**/z", "in/x/y/z", true},
+		{"**/**/x.jpg", "x.jpg", true},
+		{"a/**/**/x.jpg", "a/x.jpg", true},
+		{"a/**/**/**/x.jpg", "a/b/x.jpg", true},
+		{"a/**/**/x.jpg", "ax.jpg", false},
 		{"foo**/bar", "foobar", false},
 		{"a?c", "abc", true},
 		{"a?c", "a/c", false},
@@ -121,15 +126,22 @@ func TestPlan(t *testing.T) {
 	exclude, _ := route.ParseGlobs("**/*.tmp")
 	table := &route.Table{Exclude: exclude, Routes: []route.Route{
 		{From: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "in/"}, Env: "e1", Path: tpl("one/{key}")},
-		{From: transfer.Ref{Scheme: "s3", Bucket: "b"}, Env: "e2", Path: tpl("{dir}//{name}")},
+		{From: transfer.Ref{Scheme: "s3", Bucket: "b"}, Env: "e2", Path: tpl("{key}")},
 		{From: transfer.Ref{Scheme: "cos", Bucket: "c-1"}, Env: "e3", App: "wx3", Path: tpl("{key}")},
+		{From: transfer.Ref{Scheme: "cos", Bucket: "d-1", Region: "ap-shanghai"}, Env: "e4", Path: tpl("{key}")},
 	}}
 	for _, tc := range []struct {
 		ref, alt string
 		want     string // env app path, reason, or Kind
 	}{
 		{ref: "s3://b/in/a", want: "e1  one/in/a"},
-		{ref: "s3://b/input", want: "Refused"},
+		{ref: "s3://b/a//b", want: "Refused"},
+		{ref: "cos://d-1/k?region=ap-shanghai", want: "e4  k"},
+		{ref: "cos://d-1/k?region=ap-beijing", want: "no-route"},
+		{ref: "cos://d-1/k?region=", want: "e4  k"},
+		{ref: "cos://c-1/a//b?region=ap-shanghai", alt: "a/b", want: "e3 wx3 a/b"},
+		{ref: "cos://c-1/a.tmp?region=ap-shanghai", alt: "a.tm", want: "e3 wx3 a.tm"},
+		{ref: "cos://c-1/a?region=ap-shanghai", alt: "a.tmp", want: "e3 wx3 a"},
 		{ref: "s3://bb/in/a", want: "no-route"},
 		{ref: "cos://b/in/a", want: "no-route"},
 		{ref: "s3://b/in/", want: "folder"},
@@ -154,6 +166,44 @@ func TestPlan(t *testing.T) {
 		}
 		if got != tc.want {
 			t.Errorf("Plan(%s) = %q, want %q", tc.ref, got, tc.want)
+		}
+	}
+}
+
+func TestCollision(t *testing.T) {
+	type r struct{ from, env, path string }
+	for _, tc := range []struct {
+		name   string
+		routes []r
+		want   bool
+	}{
+		{"whole key", []r{{"", "e", "in/{key}"}}, false},
+		{"folder and name", []r{{"", "e", "{dir}/x/{name}"}}, false},
+		{"folder, stem and extension", []r{{"", "e", "{dir}/{stem}-{yyyy}{ext}"}}, false},
+		{"name alone", []r{{"", "e", "{name}"}}, true},
+		{"folder and stem", []r{{"", "e", "{dir}/{stem}"}}, true},
+		{"a constant", []r{{"", "e", "latest"}}, true},
+		{"the second route", []r{{"s3://a/", "e", "a/{key}"}, {"s3://b/", "e", "b/{name}"}}, true},
+		{"two buckets, one place", []r{{"s3://a/", "e", "{key}"}, {"s3://b/", "e", "{key}"}}, true},
+		{"two stores, one place", []r{{"s3://a/", "e", "{key}"}, {"cos://a/", "e", "{key}"}}, true},
+		{"two buckets, two environments", []r{{"s3://a/", "e", "{key}"}, {"s3://b/", "f", "{key}"}}, false},
+		{"two buckets, two folders", []r{{"s3://a/", "e", "a/{key}"}, {"s3://b/", "e", "b/{key}"}}, false},
+		{"a folder within the other", []r{{"s3://a/", "e", "a/{key}"}, {"s3://b/", "e", "{key}"}}, true},
+		{"two buckets by name", []r{{"s3://a/", "e", "{bucket}/{key}"}, {"s3://b/", "e", "{bucket}/{key}"}}, false},
+		{"one bucket, one template", []r{{"s3://a/x/", "e", "{key}"}, {"s3://a/", "e", "{key}"}}, false},
+		{"one bucket, two templates", []r{{"s3://a/x/", "e", "y/{key}"}, {"s3://a/", "e", "{key}"}}, true},
+	} {
+		var table route.Table
+		for _, r := range tc.routes {
+			path, err := route.ParseTemplate(r.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, _ := transfer.Parse(r.from)
+			table.Routes = append(table.Routes, route.Route{From: from, Env: r.env, Path: path})
+		}
+		if got := table.Collision(); (got != "") != tc.want {
+			t.Errorf("%s: %q, want one: %v", tc.name, got, tc.want)
 		}
 	}
 }

@@ -18,8 +18,24 @@ type part struct{ text, name string }
 
 const placeholders = "{key} {dir} {name} {stem} {ext} {bucket} {yyyy} {mm} {dd}"
 
-// ParseTemplate reads a template; an unknown placeholder is an error.
+// ParseTemplate reads a template. An unknown placeholder is an error, and so is a
+// template that can make no valid cloud path.
 func ParseTemplate(s string) (Template, error) {
+	t, err := parse(s)
+	if err != nil {
+		return Template{}, err
+	}
+	// If neither of these keys gives a path, the text around the placeholders is wrong.
+	var problem string
+	for _, key := range []string{"dir/name.ext", "name"} {
+		if problem = pathProblem(t.Expand(transfer.Ref{Bucket: "bucket", Key: key}, time.Time{})); problem == "" {
+			return t, nil
+		}
+	}
+	return Template{}, fmt.Errorf("makes no valid cloud path of any key: it %s", problem)
+}
+
+func parse(s string) (Template, error) {
 	var t Template
 	for s != "" {
 		open := strings.IndexAny(s, "{}")
@@ -58,10 +74,10 @@ func (t Template) Expand(ref transfer.Ref, when time.Time) string {
 		ext = ""
 	}
 	var b strings.Builder
-	swallow := false // an empty {dir} takes the slash after it along
+	skipSlash := false // an empty {dir} takes the slash after it along
 	for _, p := range t.parts {
 		text := p.text
-		if swallow {
+		if skipSlash {
 			text = strings.TrimPrefix(text, "/")
 		}
 		switch p.name {
@@ -84,7 +100,7 @@ func (t Template) Expand(ref transfer.Ref, when time.Time) string {
 		case "{dd}":
 			text = when.Format("02")
 		}
-		swallow = p.name == "{dir}" && dir == ""
+		skipSlash = p.name == "{dir}" && dir == ""
 		b.WriteString(text)
 	}
 	return b.String()

@@ -37,7 +37,7 @@ func TestRoutes(t *testing.T) {
 			{"from":"s3://staging/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`"},
 			{"from":"s3://staging/c/","env":"env-c","appId":"wxb","appSecret":"file:`+secret+`","path":"{yyyy}/{mm}/{dd}/{bucket}/{dir}/{stem}-x{ext}"},
 			{"from":"s3://staging/root","path":"{dir}/{name}"},
-			{"from":"s3://staging/slash/","path":"/{key}"},
+			{"from":"s3://staging/slash/","path":"{key}"},
 			{"from":"s3://staging/empty/","path":"{ext}"},
 			{"from":"s3://staging/foreign/","env":"env-b"},
 			{"from":"cos://`+kit.CosBucket+`/b/","env":"env-b","appId":"wxb","appSecret":"file:`+secret+`","path":"cos/{name}"}]`)
@@ -48,7 +48,7 @@ func TestRoutes(t *testing.T) {
 		{source: "s3://staging/b/x/3.txt", env: "env-b", path: "all/b/x/3.txt"},
 		{source: "s3://staging/c/sub/红.x.txt", env: "env-c"},
 		{source: "s3://staging/root.txt", env: "env-a", path: "root.txt"},
-		{source: "s3://staging/slash/4.txt", code: "InvalidPath"},
+		{source: "s3://staging/slash//4.txt", code: "InvalidPath"},
 		{source: "s3://staging/empty/txt.bin", env: "env-a", path: ".bin"},
 		{source: "s3://staging/empty/.bin", code: "InvalidPath"},
 		{source: "s3://staging/foreign/5.txt", code: "-501005"},
