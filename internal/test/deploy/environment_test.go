@@ -34,7 +34,7 @@ var unset = map[string]string{
 // onLambda and onSCF say the same of one platform, or of one function on it.
 var (
 	onLambda = map[string]string{
-		"COS_ENDPOINT_URL":                "COS's keys are not to be had on Lambda without a secret in the plain environment",
+		"COS_ENDPOINT_URL":                "on Lambda the keys of COS would be a secret in the plain environment",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "set by Lambda",
 		"GOMAXPROCS":                      "the Go runtime's own, which the function fits to its memory",
 	}
@@ -84,12 +84,19 @@ func read(function string, load func(func(string) string) (config.Config, error)
 
 var getenv = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\("([A-Z0-9_]+)"\)`)
 
-// lambdaReads are the variables that the two functions on Lambda read.
-var lambdaReads = sync.OnceValues(func() (reads [2]map[string]bool, err error) {
-	if reads[0], err = read("lambda-objects", config.Load); err == nil {
-		reads[1], err = read("lambda-http", config.LoadHTTP)
+// reads are the variables that each function reads. It asks the go command, once.
+var reads = sync.OnceValues(func() (map[string]map[string]bool, error) {
+	all := map[string]map[string]bool{}
+	for function, load := range map[string]func(func(string) string) (config.Config, error){
+		"lambda-objects": config.Load, "lambda-http": config.LoadHTTP, "scf-objects": config.Load, "scf-http": config.LoadHTTP,
+	} {
+		names, err := read(function, load)
+		if err != nil {
+			return nil, err
+		}
+		all[function] = names
 	}
-	return reads, err
+	return all, nil
 })
 
 // compare checks the variables that a file sets against those that are read.
@@ -110,17 +117,17 @@ func compare(where string, set []string, read map[string]bool, left ...map[strin
 	return problems
 }
 
-func checkEnvironment(d turned) []string {
-	functions := d.with(map[string]string{"Http": "keys", "S3EndpointUrl": "https://s3.example.com"}).properties("AWS::Lambda::Function")
+func checkEnvironment(d template) []string {
+	functions := d.with(map[string]string{"Http": "keys", "S3EndpointUrl": "https://s3.example.com"}).properties("AWS::Serverless::Function")
 	variables := func(id string) []string {
 		env, _ := functions[id]["Environment"].(map[string]any)
 		vars, _ := env["Variables"].(map[string]any)
 		return slices.Collect(maps.Keys(vars))
 	}
-	reads, err := lambdaReads()
+	reads, err := reads()
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return append(compare("LambdaObjects", variables("LambdaObjects"), reads[0], onLambda),
-		compare("LambdaHttp", variables("LambdaHttp"), reads[1], onLambda, overHTTP)...)
+	return append(compare("LambdaObjects", variables("LambdaObjects"), reads["lambda-objects"], onLambda),
+		compare("LambdaHttp", variables("LambdaHttp"), reads["lambda-http"], onLambda, overHTTP)...)
 }

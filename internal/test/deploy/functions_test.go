@@ -1,8 +1,14 @@
 package deploy
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -34,10 +40,10 @@ func number(v any) float64 {
 }
 
 // Every parameter is described, and shown in one group.
-func checkParameters(d turned) (problems []string) {
+func checkParameters(d template) (problems []string) {
 	c := (*complaints)(&problems)
 	shown := map[string]int{}
-	groups, _ := at(d.Doc, "Metadata", "AWS::CloudFormation::Interface", "ParameterGroups").([]any)
+	groups, _ := at(d.doc, "Metadata", "AWS::CloudFormation::Interface", "ParameterGroups").([]any)
 	for _, g := range groups {
 		for _, name := range at(g, "Parameters").([]any) {
 			shown[name.(string)]++
@@ -82,32 +88,69 @@ var patterns = map[string]struct{ takes, refuses []string }{
 	"Architecture":    {[]string{"arm64", "x86_64"}, []string{"amd64"}},
 }
 
-func checkPatterns(d turned) (problems []string) {
+// checkPatterns tries the values on the patterns. Python's regular expressions are those
+// of CloudFormation as far as they are used here; Go's know no look-ahead.
+func checkPatterns(d template) (problems []string) {
+	type try struct {
+		Pattern string   `json:"pattern"`
+		Values  []string `json:"values"`
+	}
+	tries := map[string]try{}
+	for name, p := range patterns {
+		tries[name] = try{d.pattern(name), append(slices.Clone(p.takes), p.refuses...)}
+	}
+	in, _ := json.Marshal(tries) // strings always marshal
+	cmd := exec.Command("python3", "-c", "import json, re, sys\n"+
+		"json.dump({n: [bool(re.fullmatch(t['pattern'], v)) for v in t['values']] for n, t in json.load(sys.stdin).items()}, sys.stdout)")
+	cmd.Stdin = bytes.NewReader(in)
+	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil // no python3
+	}
+	var took map[string][]bool
+	if err := cmp.Or(err, json.Unmarshal(out, &took)); err != nil {
+		return []string{fmt.Sprintf("python3: %v", err)}
+	}
 	c := (*complaints)(&problems)
 	for name, p := range patterns {
-		for i, took := range d.Takes[name] {
-			if i < len(p.takes) {
-				c.want(took, "parameter %s refuses %q", name, p.takes[i])
+		for i, value := range tries[name].Values {
+			if takes := i < len(p.takes); takes {
+				c.want(took[name][i], "parameter %s refuses %q", name, value)
 			} else {
-				c.want(!took, "parameter %s takes %q", name, p.refuses[i-len(p.takes)])
+				c.want(!took[name][i], "parameter %s takes %q", name, value)
 			}
 		}
 	}
 	return problems
 }
 
+// pattern is what a parameter takes, its AllowedValues included.
+func (d template) pattern(name string) string {
+	p := at(d.doc, "Parameters", name)
+	if list, ok := at(p, "AllowedValues").([]any); ok {
+		var all []string
+		for _, v := range list {
+			all = append(all, regexp.QuoteMeta(fmt.Sprint(v)))
+		}
+		return strings.Join(all, "|")
+	}
+	pattern, _ := at(p, "AllowedPattern").(string)
+	return cmp.Or(pattern, "(?s).*")
+}
+
 // Both functions run as provided.al2023 on arm64, are built by make, have a role
 // of their own and a log that does not grow for ever.
-func checkFunctions(d turned) (problems []string) {
+func checkFunctions(d template) (problems []string) {
 	c := (*complaints)(&problems)
 	s := d.with(map[string]string{"Http": "keys"})
-	functions, logs := s.properties("AWS::Lambda::Function"), s.properties("AWS::Logs::LogGroup")
+	functions, logs := s.properties("AWS::Serverless::Function"), s.properties("AWS::Logs::LogGroup")
 	c.want(len(functions) == 2, "%d functions", len(functions))
 	roles := map[any]bool{}
 	for id, f := range functions {
 		c.want(f["Runtime"] == "provided.al2023" && f["Handler"] == "bootstrap", "%s runs %v on %v", id, f["Handler"], f["Runtime"])
 		c.want(reflect.DeepEqual(f["Architectures"], []any{"arm64"}), "%s runs on %v", id, f["Architectures"])
-		c.want(d.Builds[id] == "makefile", "%s is built by %q", id, d.Builds[id])
+		built := at(d.doc, "Resources", id, "Metadata", "BuildMethod")
+		c.want(built == "makefile", "%s is built by %q", id, built)
 		c.want(!roles[f["Role"]], "%s shares its role", id)
 		roles[f["Role"]] = true
 		group, _ := at(f, "LoggingConfig", "LogGroup").(string)
@@ -121,14 +164,14 @@ func checkFunctions(d turned) (problems []string) {
 	}
 	none := d.with(nil)
 	c.want(len(none.properties("AWS::Lambda::Url"))+len(none.properties("AWS::Lambda::Permission")) == 0, "without HTTP there is a URL or a permission")
-	c.want(len(none.properties("AWS::Lambda::Function")) == 1, "without HTTP there are two functions")
+	c.want(len(none.properties("AWS::Serverless::Function")) == 1, "without HTTP there are two functions")
 	return problems
 }
 
 // Nothing is lost on the way from the bucket to lambda-objects.
-func checkQueues(d turned) (problems []string) {
+func checkQueues(d template) (problems []string) {
 	c := (*complaints)(&problems)
-	timeouts, _ := at(d.Doc, "Parameters", "Timeout", "AllowedValues").([]any)
+	timeouts, _ := at(d.doc, "Parameters", "Timeout", "AllowedValues").([]any)
 	c.want(len(timeouts) > 1, "timeouts: %v", timeouts)
 	for _, timeout := range timeouts {
 		var seconds float64
@@ -153,7 +196,7 @@ func checkQueues(d turned) (problems []string) {
 	c.want(at(from, "EventSourceArn") == "<Queue.Arn>", "nothing reads the queue")
 	c.want(reflect.DeepEqual(at(from, "FunctionResponseTypes"), []any{"ReportBatchItemFailures"}), "a failed message fails its batch, or passes for delivered")
 	c.want(at(from, "BatchSize") == "1", "%v messages an invocation", at(from, "BatchSize"))
-	most, reserved := at(from, "ScalingConfig", "MaximumConcurrency"), queued.properties("AWS::Lambda::Function")["LambdaObjects"]["ReservedConcurrentExecutions"]
+	most, reserved := at(from, "ScalingConfig", "MaximumConcurrency"), queued.properties("AWS::Serverless::Function")["LambdaObjects"]["ReservedConcurrentExecutions"]
 	c.want(most != nil && most == reserved, "the queue starts %v invocations at once, %v are reserved", most, reserved)
 	rule := queued.properties("AWS::Events::Rule")["Created"]
 	c.want(reflect.DeepEqual(at(rule, "EventPattern", "detail-type"), []any{"Object Created"}), "the rule matches %v", at(rule, "EventPattern", "detail-type"))

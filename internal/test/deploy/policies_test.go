@@ -38,7 +38,7 @@ var options = []struct {
 
 // checkPolicies compares every statement with testdata/policies.golden: all for
 // the defaults, and for each option what it adds and takes away.
-func checkPolicies(d turned) []string {
+func checkPolicies(d template) []string {
 	got, problems := policies(d)
 	want, err := os.ReadFile(golden)
 	if err != nil {
@@ -49,7 +49,7 @@ func checkPolicies(d turned) []string {
 
 const golden = "testdata/policies.golden"
 
-func policies(d turned) (text string, problems []string) {
+func policies(d template) (text string, problems []string) {
 	var got bytes.Buffer
 	defaults, problems := statements(d.with(nil))
 	for i, o := range options {

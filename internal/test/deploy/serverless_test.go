@@ -12,19 +12,16 @@ import (
 
 	"github.com/pb33f/go-yaml"
 	"github.com/pb33f/jsonschema/v6"
-
-	"github.com/tcbferry/tcbferry/internal/config"
 )
 
 // instances are the directories under functions/ of the two functions on SCF, with what the zip
 // of internal/tools/pack has in it for the platform to start.
 var instances = []struct {
 	dir, kind, trigger, handler string
-	load                        func(func(string) string) (config.Config, error)
 	left                        map[string]string
 }{
-	{"scf-objects", "event", "cos", "main", config.Load, nil},
-	{"scf-http", "web", "http", "scf_bootstrap", config.LoadHTTP, overHTTP},
+	{"scf-objects", "event", "cos", "main", nil},
+	{"scf-http", "web", "http", "scf_bootstrap", overHTTP},
 }
 
 // env is a .env as docs/deploy-tencent.md has it.
@@ -115,7 +112,7 @@ func checkServerless(t *testing.T, files map[string]string) []string {
 			c.want(strings.Contains(bucket, fmt.Sprintf(".cos.%v.", in("region"))), "%s cannot hear of %s in another region", i.dir, bucket)
 		}
 
-		reads, err := read(i.dir, i.load)
+		reads, err := reads()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +121,7 @@ func checkServerless(t *testing.T, files map[string]string) []string {
 		for _, m := range commented.FindAllStringSubmatch(files[i.dir], -1) {
 			set = append(set, m[1])
 		}
-		problems = append(problems, compare(i.dir, set, reads, onSCF, i.left)...)
+		problems = append(problems, compare(i.dir, set, reads[i.dir], onSCF, i.left)...)
 		for _, secret := range []string{"WECHAT_APP_SECRET", "HTTP_KEYS"} {
 			text := regexp.MustCompile(secret + `: *(\S+)`).FindStringSubmatch(files[i.dir])
 			c.want(text == nil || strings.HasPrefix(text[1], "${env:"), "%s holds %s itself", i.dir, secret)
@@ -174,7 +171,7 @@ func TestServerlessMistakes(t *testing.T) {
 			}
 			files[m.dir] = strings.Replace(files[m.dir], m.old, m.new, 1)
 			if all := strings.Join(checkServerless(t, files), "\n"); !strings.Contains(all, m.says) {
-				t.Errorf("nobody says %q, only:\n%s", m.says, all)
+				t.Errorf("no check says %q, only:\n%s", m.says, all)
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func emitted() (map[string]bool, error) {
 
 // Alarms and dashboard show metrics that there are, alarms reach somebody, and
 // every Kind of failure has one.
-func checkTelemetry(d turned) (problems []string) {
+func checkTelemetry(d template) (problems []string) {
 	c := (*complaints)(&problems)
 	metrics, err := emitted()
 	if err != nil {
