@@ -59,8 +59,8 @@ func checkParameters(d template) (problems []string) {
 	return problems
 }
 
-// patterns say what parameters take and refuse; what CloudFormation refuses never
-// gets near an environment.
+// patterns say what parameters take and refuse. What CloudFormation refuses never gets
+// into an environment.
 var patterns = map[string]struct{ takes, refuses []string }{
 	"WeChatAppSecret": {
 		[]string{"", "ssm:/ferry/app", "secretsmanager:ferry/app", "secretsmanager:ferry/app#secret", "file:/opt/secret"},
@@ -72,10 +72,23 @@ var patterns = map[string]struct{ takes, refuses []string }{
 		[]string{"", "https://tokens.example.com/wx", "ssm:/token-url"},
 		[]string{"https://tokens.example.com/wx?key=secret", "https://user:secret@tokens.example.com/"}},
 	"Routes": {
-		[]string{"", `[{"from":"s3://b/in","env":"e"}]`, "[\n {\"appSecret\": \"ssm:/a\"},\n {\"appSecret\":\"secretsmanager:b\"}]"},
-		[]string{"{}", `[{"appSecret":"0123456789abcdef"}]`, "[{\"appSecret\":\"ssm:/a\"},\n {\"appSecret\" : \"0123456789abcdef\"}]"}},
+		[]string{"", `[{"from":"s3://b/in","env":"e"}]`, "[\n {\"appSecret\": \"ssm:/a\"},\n {\"appSecret\":\"secretsmanager:b\", \"apiKey\":\"file:/k\"}]"},
+		[]string{"{}", `[{"appSecret":"0123456789abcdef"}]`, `[{"appsecret":"0123456789abcdef"}]`, `[{"APPSECRET" : "0123456789abcdef"}]`,
+			`[{"app\u0053ecret":"0123456789abcdef"}]`, `[{"apiKey":"0123456789abcdef"}]`, "[{\"appSecret\":\"ssm:/a\"},\n {\"appSecret\" : \"0123456789abcdef\"}]"}},
+	"RouteSecretArns": {
+		[]string{"", "arn:aws:ssm:eu-west-1:123456789012:parameter/ferry/app", "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:ferry/app-??????"},
+		[]string{"*", "arn:aws:ssm:eu-west-1:123456789012:parameter/*", "arn:aws:s3:::bucket", "ferry/app"}},
+	"SecretKmsKeyArn": {
+		[]string{"", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd"},
+		[]string{"*", "arn:aws:kms:eu-west-1:123456789012:key/*", "arn:aws:kms:eu-west-1:123456789012:alias/a"}},
+	"BucketKmsKeyArn": {[]string{""}, []string{"arn:aws:kms:*:123456789012:key/*"}},
+	"WeChatApiUrl": {
+		[]string{"", "https://api.weixin.qq.com,https://api2.weixin.qq.com", "http://proxy.example.com:8080"},
+		[]string{"http://user:PASSWORD@proxy.example.com", "https://proxy.example.com/?key=secret", "api.weixin.qq.com"}},
+	"TicketHosts":             {[]string{"", "cos.example.com, *.example.org"}, []string{"*", "https://cos.example.com", "a.*.com"}},
+	"HttpReservedConcurrency": {[]string{"0", "5", "off"}, []string{"", "none", "-1"}},
 	"HttpKeys": {
-		[]string{"", "app:" + strings.Repeat("0a", 32), "app:" + strings.Repeat("0a", 32) + ":in/, b:" + strings.Repeat("1b", 32)},
+		[]string{"", "app:" + strings.Repeat("0a", 32) + ":in/:no-tickets;rate=60;source=s3://staging/in/", "app:" + strings.Repeat("0a", 32), "app:" + strings.Repeat("0a", 32) + ":in/, b:" + strings.Repeat("1b", 32)},
 		[]string{"my-key", "app:my-key", "app:" + strings.Repeat("0a", 32) + ":in"}},
 	"HttpSources": {
 		[]string{"", "https://files.example.com/a/, https://b.example.com/"},
@@ -138,8 +151,8 @@ func (d template) pattern(name string) string {
 	return cmp.Or(pattern, "(?s).*")
 }
 
-// Both functions run as provided.al2023 on arm64, are built by make, have a role
-// of their own and a log that does not grow for ever.
+// Both functions run as provided.al2023 on arm64, are built by make, and have a role of
+// their own and a log that does not grow for ever. The URL can be shut.
 func checkFunctions(d template) (problems []string) {
 	c := (*complaints)(&problems)
 	s := d.with(map[string]string{"Http": "keys"})
@@ -161,6 +174,15 @@ func checkFunctions(d template) (problems []string) {
 	for auth, want := range map[string]string{"keys": "NONE", "iam": "AWS_IAM"} {
 		urls := d.with(map[string]string{"Http": auth}).properties("AWS::Lambda::Url")
 		c.want(at(urls["HttpUrl"], "AuthType") == want, "with %s the URL has the type %v", auth, at(urls["HttpUrl"], "AuthType"))
+	}
+	for limit, want := range map[string]any{"0": nil, "7": "7", "off": 0.0} {
+		f := d.with(map[string]string{"Http": "keys", "HttpReservedConcurrency": limit}).properties("AWS::Serverless::Function")["LambdaHttp"]
+		c.want(f["ReservedConcurrentExecutions"] == want, "with the limit %s lambda-http has %v", limit, f["ReservedConcurrentExecutions"])
+	}
+	for partition, host := range map[string]string{"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"} {
+		s := d.with(map[string]string{"AWS::Partition": partition})
+		url, _ := s.resolve(at(d.doc, "Outputs", "DashboardUrl", "Value")).(string)
+		c.want(strings.Contains(url, "."+host+"/"), "in %s the dashboard is at %s", partition, url)
 	}
 	none := d.with(nil)
 	c.want(len(none.properties("AWS::Lambda::Url"))+len(none.properties("AWS::Lambda::Permission")) == 0, "without HTTP there is a URL or a permission")
@@ -201,6 +223,7 @@ func checkQueues(d template) (problems []string) {
 	rule := queued.properties("AWS::Events::Rule")["Created"]
 	c.want(reflect.DeepEqual(at(rule, "EventPattern", "detail-type"), []any{"Object Created"}), "the rule matches %v", at(rule, "EventPattern", "detail-type"))
 	c.want(reflect.DeepEqual(at(rule, "EventPattern", "detail", "bucket", "name"), []any{"staging"}), "the rule matches other buckets")
+	c.want(reflect.DeepEqual(at(rule, "EventPattern", "account"), []any{"123456789012"}), "the rule hears a bucket of another account")
 	c.want(at(rule, "Targets", "Arn") == "<Queue.Arn>" && at(rule, "Targets", "DeadLetterConfig", "Arn") == "<DeadLetters.Arn>", "the rule loses events")
 	c.want(at(queued.properties("AWS::S3::Bucket")["Bucket"], "NotificationConfiguration", "EventBridgeConfiguration", "EventBridgeEnabled") == true, "the bucket is silent")
 

@@ -13,7 +13,9 @@ type mistake struct{ name, old, new, check, says string }
 
 var mistakes = []mistake{
 	{"plain secret taken", `^$|^ssm:/[A-Za-z0-9_./-]+$|^secretsmanager:[A-Za-z0-9/_+=.@-]+(#.+)?$|^file:/.+$`, `.*`, "patterns", "WeChatAppSecret takes"},
-	{"plain secret in routes taken", `(?!.*"appSecret"\s*:\s*"(?!ssm:/|secretsmanager:|file:/))`, ``, "patterns", "Routes takes"},
+	{"plain secret in routes taken", `(?!.*"(?i:appsecret|apikey)"\s*:\s*"(?!ssm:/|secretsmanager:|file:/))`, ``, "patterns", "Routes takes"},
+	{"secret in another spelling taken", `(?i:appsecret|apikey)`, `appSecret`, "patterns", `Routes takes "[{\"APPSECRET\"`},
+	{"secret behind an escape taken", `[^\\]*\]`, `.*\]`, "patterns", "app\\\\u0053ecret"},
 	{"undescribed parameter", "    Description: ID of the CloudBase environment", "    # Description: ID of the CloudBase environment", "parameters", "CloudBaseEnv has no description"},
 	{"parameter in no group", "[CloudBaseEnv, CloudBasePath, ", "[CloudBaseEnv, ", "parameters", "CloudBasePath is in 0 groups"},
 	{"misspelt variable", "          INCLUDE: ", "          INCLUDES: ", "environment", "sets INCLUDES, which nothing reads"},
@@ -27,6 +29,10 @@ var mistakes = []mistake{
 	{"one permission for the URL", "  AnyoneMayInvokeByUrl:\n    Type: AWS::Lambda::Permission\n    Condition: HttpByKeys", "  AnyoneMayInvokeByUrl:\n    Type: AWS::Lambda::Permission\n    Condition: HttpByIam", "policies", "policy missing: == HTTP by keys"},
 	{"secret's key forgotten", "  SecretsHaveKey: !Not [!Equals [!Ref SecretKmsKeyArn, \"\"]]", "  SecretsHaveKey: !Equals [!Ref SecretKmsKeyArn, x]", "policies", "DecryptSecrets"},
 	{"other account's batch jobs", `            Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}`, "", "policies", "== backfill"},
+	{"bucket of another account", "                Action: s3:GetObject\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${StagingBucket}/${KeyPrefix}*\"\n                Condition: {StringEquals: {\"aws:ResourceAccount\": !Ref AWS::AccountId}}", "                Action: s3:GetObject\n                Resource: !Sub \"arn:${AWS::Partition}:s3:::${StagingBucket}/${KeyPrefix}*\"", "policies", "ReadObjects"},
+	{"key for everything", "\"kms:ViaService\": [!Sub \"ssm.", "\"kms:ViaService\": [!Sub \"*.", "policies", "DecryptRouteSecrets"},
+	{"URL that cannot be shut", "!If [HttpOff, 0, !If [HttpReserved", "!If [HttpOff, 1, !If [HttpReserved", "functions", "with the limit off"},
+	{"rule of another account", "account: [!Ref AWS::AccountId]", "account: [\"999999999999\"]", "queues", "another account"},
 	{"wrong runtime", "Runtime: provided.al2023", "Runtime: provided.al2", "functions", "runs bootstrap on provided.al2"},
 	{"wrong default architecture", "Default: arm64", "Default: x86_64", "functions", "runs on [x86_64]"},
 	{"built by SAM", "BuildMethod: makefile", "BuildMethod: go1.x", "functions", `built by "go1.x"`},

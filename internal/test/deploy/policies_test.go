@@ -29,6 +29,7 @@ var options = []struct {
 	{"token URL in Secrets Manager with a key", map[string]string{"WeChatTokenUrl": "secretsmanager:ferry/url#url", "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/s"}},
 	{"token in SSM, its server's URL in the open", map[string]string{"WeChatAccessToken": "ssm:/t", "WeChatTokenUrl": "https://tokens.example.com/wx"}},
 	{"secrets of routes", map[string]string{"RouteSecretArns": "arn:aws:ssm:us-east-1:123456789012:parameter/a,arn:aws:ssm:us-east-1:123456789012:parameter/b"}},
+	{"secrets of routes with a key", map[string]string{"RouteSecretArns": "arn:aws:ssm:us-east-1:123456789012:parameter/a", "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/s"}},
 	{"HTTP by keys", map[string]string{"Http": "keys"}},
 	{"HTTP by IAM from the bucket", map[string]string{"Http": "iam", "HttpReadsBucket": "true"}},
 	{"VPC", map[string]string{"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}},
@@ -150,7 +151,7 @@ func statements(s stack) (lines, problems []string) {
 				add(id, "lets", p)
 			}
 		case strings.HasPrefix(kind, "AWS::IAM::"):
-			problems = append(problems, fmt.Sprintf("%s is a %s, which nobody checks", id, kind))
+			problems = append(problems, fmt.Sprintf("%s is a %s, which no test checks", id, kind))
 		}
 	}
 	slices.Sort(lines)

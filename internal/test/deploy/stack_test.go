@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -189,7 +190,7 @@ func (s stack) sub(text string, local map[string]any) string {
 
 func (s stack) ref(name string) any {
 	if v, ok := pseudo[name]; ok {
-		return v
+		return cmp.Or(s.values[name], v)
 	}
 	p, ok := s.section("Parameters")[name].(map[string]any)
 	if !ok {
