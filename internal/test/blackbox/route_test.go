@@ -136,7 +136,7 @@ func TestTokenFiles(t *testing.T) {
 			}
 			f := lambda(t, w, noApp(name, value)...)
 			f.secrets = append(f.secrets, "token-that-nobody-knows")
-			if e := f.one(s3Event(good)); e.Status != "failed" || !e.Error.Retryable || !strings.Contains(e.Error.Message, name) {
+			if e := f.one(s3Event(good)); e.Status != "failed" || e.Error.Retryable || !strings.Contains(e.Error.Message, name) {
 				t.Errorf("with a wrong token: %+v", e)
 			}
 			if err := os.WriteFile(path, []byte("\n "+issue(w.Cloud)+" \n"), 0o600); err != nil {

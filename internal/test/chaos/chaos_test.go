@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 var (
@@ -24,13 +24,11 @@ var (
 	soak    = flag.Duration("soak", 0, "run TestSoak for this long")
 )
 
+var functions kit.Functions
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The SDK and the COS source read the process's own environment.
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TENCENTCLOUD_SESSIONTOKEN"} {
-		os.Unsetenv(name)
-	}
-	os.Exit(m.Run())
+	os.Exit(functions.Run(m))
 }
 
 // A scale is how large a run is.
@@ -55,12 +53,12 @@ func TestChaos(t *testing.T) {
 	r := newRun(t, w, p)
 	r.schedule(sc.atOnce)
 	r.replay(sc.atOnce)
-	fig := r.judge()
+	fig := r.checkFiles()
 	fig.seed = *seed
 
 	t.Logf("seed %d; again with: make chaos SEED=%d\n\n%s", *seed, *seed, fig)
-	if *long && (fig.files < 5000 || len(fig.bites) < 40) {
-		t.Errorf("%d files and %d kinds of fault: 5000 and 40 are promised", fig.files, len(fig.bites))
+	if *long && (fig.files < 5000 || len(fig.applied) < 40) {
+		t.Errorf("%d files and %d kinds of fault: 5000 and 40 are promised", fig.files, len(fig.applied))
 	}
 	if *docFile != "" && !t.Failed() {
 		if err := write(*docFile, "chaos", fmt.Sprint(fig.markdown())); err != nil {
@@ -68,5 +66,5 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	w.close()
-	goleak.VerifyNone(t)
+	kit.NoLeaks(t)
 }

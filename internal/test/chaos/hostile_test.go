@@ -17,9 +17,9 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// TestEndlessAnswers has each peer answer without end. The function must stop
-// reading early, whatever the status and the shape of what comes, and say that
-// the peer was at fault.
+// TestEndlessAnswers has each other party answer without end. The function must stop
+// reading early, whatever the status and the shape of the answer. As soon as it has
+// stopped, the invocation is cancelled, so that nothing depends on the time it takes.
 func TestEndlessAnswers(t *testing.T) {
 	const start, more = "start", "more"
 	json := map[string]string{start: `{"errcode":0,"errmsg":"`, more: "xxxxxxxxxxxxxxxx"}
@@ -50,6 +50,8 @@ func TestEndlessAnswers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
 			var sent atomic.Int64
 			var servers []*httptest.Server
 			endless := func(h http.Handler) string {
@@ -63,6 +65,7 @@ func TestEndlessAnswers(t *testing.T) {
 					rw.Header().Set("Content-Type", "application/xml")
 					rw.WriteHeader(tc.status)
 					flood(rw, tc.body[start], tc.body[more], &sent)
+					cancel()
 				}))
 				servers = append(servers, srv)
 				return srv.URL
@@ -70,15 +73,13 @@ func TestEndlessAnswers(t *testing.T) {
 			t.Setenv("AWS_ENDPOINT_URL_S3", endless(w.s3))
 			w.vars = devstack.With(w.vars, "WECHAT_API_URL", endless(w.cloud.Handler()))
 			put(t, w, "a.bin", 100)
-			var j journal
-			invoke := w.function(t, 0, &j, "ON_DELIVERED", "tag")
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
+			var log fileLog
+			invoke := w.function(t, 0, &log, "ON_DELIVERED", "tag")
 			_, err := invoke(ctx, plainEvent("a.bin"))
 			for _, srv := range servers {
 				srv.Close() // when its answers are over
 			}
-			line := j.take()[0]
+			line := log.take()[0]
 			t.Logf("%s %s %s, %d KiB sent, %d attempts", line.Status, line.Kind, line.Code, sent.Load()>>10, line.Attempts)
 			if n := sent.Load(); n == 0 || n > enough {
 				t.Errorf("the function took %d bytes of an answer without end", n)
@@ -90,8 +91,8 @@ func TestEndlessAnswers(t *testing.T) {
 	}
 }
 
-// enough is what all tries together may take of an endless answer, what stands in
-// the buffers of their connections included; a flood is larger.
+// enough is what the tries may take of an endless answer together, with what is left
+// in the buffers of their connections. A flood is larger.
 const (
 	enough   = 48 << 20
 	floodMax = 512 << 20
@@ -118,9 +119,9 @@ func at(method, prefix string) func(r *http.Request) bool {
 	}
 }
 
-// TestHostileEvents hands over what nobody sends by mistake, up to the 6 MB that
-// the platforms let through. Each must be answered soon, in memory that is in
-// proportion, with an error or with an answer for each file that it names.
+// TestHostileEvents sends what no client sends by mistake, up to the 6 MB that the
+// platforms let through. Each must be answered in memory that is in proportion to it,
+// with an error or with an answer for each file that it names.
 func TestHostileEvents(t *testing.T) {
 	most := 6 << 20
 	if slowed {
@@ -180,7 +181,7 @@ func TestHostileEvents(t *testing.T) {
 			if err == nil && !strings.Contains(string(reply), `{"itemIdentifier":"1"}`) {
 				t.Error("no error")
 			}
-			if took > 5*time.Second || memory > 60*uint64(len(payload))+(8<<20) {
+			if took > time.Minute || memory > 60*uint64(len(payload))+(8<<20) {
 				t.Errorf("it took %v and %d MiB", took, memory>>20)
 			}
 			if _, unread := err.(*app.EventNotUnderstood); !unread && err != nil {

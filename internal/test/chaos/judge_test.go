@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// account judges one line of the journal: whether the file may fail so.
-func (r *run) account(l line) {
+// checkLine tells whether a file may fail as its log line says.
+func (r *run) checkLine(l kit.Line) {
 	ref, err := transfer.Parse(l.Source)
 	f := r.p.byKey[ref.Key]
 	if err != nil || f == nil {
-		r.t.Errorf("the journal speaks of %q", l.Source)
+		r.t.Errorf("the log names %q", l.Source)
 		return
 	}
 	r.fig.attempts += l.Attempts
@@ -24,10 +25,10 @@ func (r *run) account(l line) {
 	}
 	r.fig.failures++
 	late := l.Time.Sub(f.began) > f.timeout/2
-	if k := transfer.Kind(l.Kind); k == transfer.KindOutOfTime && late || f.excuses(k) && (late || !f.mends() || slices.Contains(f.inst.ends, k)) {
+	if k := transfer.Kind(l.Kind); k == transfer.KindOutOfTime && late || f.explains(k) && (late || !f.mustRecover() || slices.Contains(f.inst.ends, k)) {
 		return
 	}
-	r.fig.unexcused++
+	r.fig.unexplained++
 	r.t.Errorf("%s failed as %s (%s) after %v; planned: %s", f.ref, l.Kind, l.Code, l.Time.Sub(f.began), f.plannedText())
 }
 
@@ -39,26 +40,26 @@ func (f *file) begin() {
 	}
 }
 
-// excuses reports whether one of the planned faults may end as k.
-func (f *file) excuses(k transfer.Kind) bool {
+// explains reports whether one of the planned faults may end as k.
+func (f *file) explains(k transfer.Kind) bool {
 	return slices.Contains(f.inst.ends, k) ||
-		slices.ContainsFunc(f.planned, func(b bite) bool { return slices.Contains(b.kind.ends, k) })
+		slices.ContainsFunc(f.planned, func(b plannedFault) bool { return slices.Contains(b.kind.ends, k) })
 }
 
-// mends reports whether the file must be delivered where there is time: a single
-// fault that strikes once and that waiting or renewing cures. After a second one, such
-// as its instance's, the wait may be longer than the time that is left.
-func (f *file) mends() bool {
+// mustRecover reports whether the file must be delivered where there is time. It must
+// after a single fault that comes once and that waiting or renewing cures. After a
+// second one, such as its instance's, the wait may be longer than the time left.
+func (f *file) mustRecover() bool {
 	return len(f.planned) == 0 || len(f.planned) == 1 && f.planned[0].left == 1 && f.inst.tokens == nil &&
 		!slices.ContainsFunc(f.planned[0].kind.ends, func(k transfer.Kind) bool { return !k.Retryable() })
 }
 
-// doomed reports whether the file cannot be delivered while its faults last. Of two
-// faults at one place only the first strikes for certain.
-func (f *file) doomed() bool {
+// cannotRecover reports whether the file cannot be delivered while its faults last. Of
+// two faults at one place only the first applies for certain.
+func (f *file) cannotRecover() bool {
 	for i, b := range f.planned {
-		earlier := slices.ContainsFunc(f.planned[:i], func(a bite) bool { return a.kind.at == b.kind.at })
-		if b.left < 0 && b.kind.sure && !earlier {
+		earlier := slices.ContainsFunc(f.planned[:i], func(a plannedFault) bool { return a.kind.at == b.kind.at })
+		if b.left < 0 && b.kind.alwaysFails && !earlier {
 			return true
 		}
 	}
@@ -92,8 +93,8 @@ func (f *file) arrived(w *world) bool {
 	return ok && o.Readable && (is(f.content()) || f.removed && slices.ContainsFunc(f.past, is))
 }
 
-// judge counts how every file ended.
-func (r *run) judge() *figures {
+// checkFiles counts how every file ended.
+func (r *run) checkFiles() *figures {
 	fig := &r.fig
 	fig.files = len(r.p.files)
 	for _, f := range r.p.files {

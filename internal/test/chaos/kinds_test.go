@@ -12,7 +12,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Where a fault strikes.
+// Where a fault applies.
 const (
 	atSource   = "source"   // a GET of the object
 	atConfirm  = "confirm"  // a HEAD of the object, after the upload
@@ -24,14 +24,14 @@ const (
 
 // A kind is one way in which the world misbehaves.
 type kind struct {
-	name string // begins with where it strikes
-	at   string
-	ends []transfer.Kind // what a file that it hits may fail as; none: no file may fail of it
-	sure bool            // for ever, it fails every file that it hits
-	slow bool            // noticed only after the product's 15 s without a byte
-	wide bool            // it may hit other files of the same instance: a token dies for all
-	lone bool            // it goes with no other fault
-	once bool            // it strikes a limited number of times, for it changes the source
+	name              string // begins with where it applies
+	at                string
+	ends              []transfer.Kind // what a file that it hits may fail as; none: no file may fail of it
+	alwaysFails       bool            // when it stays, it fails every file that it hits
+	needsStallTimeout bool            // noticed only after the product's 15 s without a byte
+	affectsInstance   bool            // it may hit other files of the same instance: they share a token
+	exclusive         bool            // it goes with no other fault
+	limited           bool            // it applies a limited number of times, because it changes the source
 
 	get    func(f *file, rng *rand.Rand) *staging.Fault // at the source
 	status int                                          // at the confirmation; 0 breaks the connection
@@ -45,25 +45,25 @@ func kinds() []*kind {
 
 func one(k transfer.Kind) []transfer.Kind { return []transfer.Kind{k} }
 
-// broken are the Kinds of a source that breaks off: the connection, or what came of it.
-var broken = []transfer.Kind{transfer.KindUnavailable, transfer.KindCorrupt}
+// sourceBreaks are the Kinds of a source that breaks off: the connection, or what came of it.
+var sourceBreaks = []transfer.Kind{transfer.KindUnavailable, transfer.KindCorrupt}
 
 func sourceKinds() []*kind {
 	refused := func(status int, code string, end transfer.Kind) *kind {
-		return &kind{name: "source " + http.StatusText(status) + " " + code, at: atSource, ends: one(end), sure: true,
+		return &kind{name: "source " + http.StatusText(status) + " " + code, at: atSource, ends: one(end), alwaysFails: true,
 			get: func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Status: status, Code: code} }}
 	}
-	spoiled := func(name string, ends []transfer.Kind, sure bool, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
-		return &kind{name: "source " + name, at: atSource, ends: ends, sure: sure, get: get}
+	altered := func(name string, ends []transfer.Kind, alwaysFails bool, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
+		return &kind{name: "source " + name, at: atSource, ends: ends, alwaysFails: alwaysFails, get: get}
 	}
 	part := func(f *file, rng *rand.Rand) int64 { return rng.Int64N(max(f.size, 1)) }
-	stall := spoiled("stalls", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+	stall := altered("stalls", sourceBreaks, false, func(f *file, rng *rand.Rand) *staging.Fault {
 		return &staging.Fault{After: part(f, rng), Stall: true}
 	})
-	stall.slow = true
+	stall.needsStallTimeout = true
 	changed := func(name string, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
-		k := spoiled(name, broken, false, get)
-		k.once = true
+		k := altered(name, sourceBreaks, false, get)
+		k.limited = true
 		return k
 	}
 	return []*kind{
@@ -79,20 +79,20 @@ func sourceKinds() []*kind {
 		refused(403, "SignatureDoesNotMatch", transfer.KindDenied),
 		refused(403, "InvalidObjectState", transfer.KindDenied),
 		refused(404, "NoSuchBucket", transfer.KindDenied),
-		spoiled("breaks before a byte", broken, true, func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Break: true} }),
-		spoiled("breaks in the middle", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+		altered("breaks before a byte", sourceBreaks, true, func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Break: true} }),
+		altered("breaks in the middle", sourceBreaks, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: part(f, rng), Break: true}
 		}),
-		spoiled("breaks before the last byte", broken, false, func(f *file, _ *rand.Rand) *staging.Fault {
+		altered("breaks before the last byte", sourceBreaks, false, func(f *file, _ *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: max(f.size-1, 0), Break: true}
 		}),
-		spoiled("ends early", broken, false, func(f *file, rng *rand.Rand) *staging.Fault {
+		altered("ends early", sourceBreaks, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			if f.big { // made as it is read: its ETag is no MD5, and nothing could tell
 				return &staging.Fault{After: part(f, rng), Break: true}
 			}
 			return &staging.Fault{After: part(f, rng), Short: true}
 		}),
-		spoiled("is slow", nil, false, func(f *file, rng *rand.Rand) *staging.Fault {
+		altered("is slow", nil, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: part(f, rng), Rate: int(max(f.size, 20))} // a second for the rest
 		}),
 		changed("is replaced and reads on", func(f *file, rng *rand.Rand) *staging.Fault {
@@ -110,12 +110,12 @@ func sourceKinds() []*kind {
 
 func confirmKinds() []*kind {
 	at := func(name string, status int, end transfer.Kind) *kind {
-		return &kind{name: "confirm " + name, at: atConfirm, ends: one(end), sure: true, status: status}
+		return &kind{name: "confirm " + name, at: atConfirm, ends: one(end), alwaysFails: true, status: status}
 	}
 	gone := at("404", http.StatusNotFound, "")
 	// Deleted since: what was delivered is the newest there was. With a source that
-	// is replaced as well, the 404 would be a lie that nobody can see through.
-	gone.ends, gone.sure, gone.lone = nil, false, true
+	// is replaced as well, the 404 would be a lie that the function cannot recognize.
+	gone.ends, gone.alwaysFails, gone.exclusive = nil, false, true
 	return []*kind{
 		at("500", http.StatusInternalServerError, transfer.KindUnavailable),
 		at("503", http.StatusServiceUnavailable, transfer.KindThrottled),
@@ -130,25 +130,25 @@ const twice = "function invoked twice at once"
 
 func functionKinds() []*kind {
 	return []*kind{
-		{name: "function out of time", at: atFunction, ends: one(transfer.KindOutOfTime), sure: true, lone: true,
+		{name: "function out of time", at: atFunction, ends: one(transfer.KindOutOfTime), alwaysFails: true, exclusive: true,
 			get: func(f *file, _ *rand.Rand) *staging.Fault { return &staging.Fault{Rate: int(f.size/60) + 1} }},
-		{name: twice, at: atFunction, lone: true},
+		{name: twice, at: atFunction, exclusive: true},
 	}
 }
 
-// cloudKinds are the emulator's faults, judged by wire.md and not by the code
-// under test.
+// cloudKinds are the emulator's faults. What they may end as follows wire.md and not
+// the code under test.
 func cloudKinds() []*kind {
 	var all []*kind
 	for _, f := range tcb.Faults() {
 		at, _, _ := strings.Cut(f.Name, " ")
 		if at != atToken && at != atTicket && at != atUpload {
-			continue // tcbferry's other endpoints take no part in a delivery
+			continue // the other endpoints take no part in a delivery
 		}
 		k := &kind{name: f.Name, at: at, cloud: f}
-		k.ends, k.sure = verdict(f)
-		k.slow = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
-		k.wide = at == atTicket && slices.Contains(apiStale, f.Code)
+		k.ends, k.alwaysFails = expectedEnd(f)
+		k.needsStallTimeout = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
+		k.affectsInstance = at == atTicket && slices.Contains(apiStale, f.Code)
 		all = append(all, k)
 	}
 	return all
@@ -178,8 +178,8 @@ var (
 	}
 )
 
-// verdict says what a fault of the emulator must end as, and whether it must.
-func verdict(f tcb.Fault) (ends []transfer.Kind, sure bool) {
+// expectedEnd says what a fault of the emulator must end as, and whether it must.
+func expectedEnd(f tcb.Fault) (ends []transfer.Kind, alwaysFails bool) {
 	if k, ok := others[f.Name]; ok {
 		switch {
 		case k == "":

@@ -18,11 +18,11 @@ type figures struct {
 	files       int
 	bytes       int64
 	invocations int
-	bites       map[*kind]int
+	applied     map[*kind]int
 	attempts    int
 	resumes     int
 	failures    int           // files answered as failed, while there were faults
-	unexcused   int           // of them, those that no planned fault explains
+	unexplained int           // of them, those that no planned fault explains
 	replayed    int           // files sent again without faults
 	delivered   int           // files that are in the cloud byte by byte at the end
 	gone        int           // files whose source was removed on the way
@@ -36,21 +36,21 @@ type figures struct {
 // rows are the figures as names and values.
 func (g *figures) rows() [][2]string {
 	n := strconv.Itoa
-	strikes := 0
-	for _, c := range g.bites {
-		strikes += c
+	applied := 0
+	for _, c := range g.applied {
+		applied += c
 	}
 	return [][2]string{
 		{"seed", strconv.FormatUint(g.seed, 10)},
 		{"files", n(g.files)},
 		{"bytes", fmt.Sprintf("%.1f MiB", float64(g.bytes)/(1<<20))},
 		{"invocations", n(g.invocations)},
-		{"kinds of fault", n(len(g.bites))},
-		{"faults that struck", n(strikes)},
+		{"kinds of fault", n(len(g.applied))},
+		{"faults applied", n(applied)},
 		{"uploads to COS", n(g.attempts)},
 		{"sources reopened", n(g.resumes)},
 		{"answered as failed", n(g.failures)},
-		{"failed without a reason", n(g.unexcused)},
+		{"failed without a reason", n(g.unexplained)},
 		{"replayed", n(g.replayed)},
 		{"delivered in the end", n(g.delivered)},
 		{"removed at the source", n(g.gone)},
@@ -71,23 +71,23 @@ func (g *figures) String() string {
 	}
 	w.Flush()
 	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
-		kinds, strikes, list := g.byPlace(at)
-		fmt.Fprintf(&b, "\n%s: %d kinds struck %d times\n  %s\n", at, kinds, strikes, list)
+		kinds, applied, list := g.byPlace(at)
+		fmt.Fprintf(&b, "\n%s: %d kinds applied %d times\n  %s\n", at, kinds, applied, list)
 	}
 	return b.String()
 }
 
-// byPlace lists the faults that struck at a place, by name.
-func (g *figures) byPlace(at string) (kinds, strikes int, list string) {
+// byPlace lists the faults that applied at a place, by name.
+func (g *figures) byPlace(at string) (kinds, applied int, list string) {
 	var parts []string
-	for _, k := range slices.SortedFunc(maps.Keys(g.bites), func(a, b *kind) int { return cmp.Compare(a.name, b.name) }) {
+	for _, k := range slices.SortedFunc(maps.Keys(g.applied), func(a, b *kind) int { return cmp.Compare(a.name, b.name) }) {
 		if k.at == at {
 			kinds++
-			strikes += g.bites[k]
-			parts = append(parts, strings.TrimPrefix(k.name, at+" ")+" ×"+times(g.bites[k]))
+			applied += g.applied[k]
+			parts = append(parts, strings.TrimPrefix(k.name, at+" ")+" ×"+times(g.applied[k]))
 		}
 	}
-	return kinds, strikes, strings.Join(parts, ", ")
+	return kinds, applied, strings.Join(parts, ", ")
 }
 
 // markdown is the same for docs/reliability.md.
@@ -97,10 +97,10 @@ func (g *figures) markdown() string {
 	for _, row := range g.rows() {
 		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 	}
-	b.WriteString("\n| Where | Kinds | Strikes | Faults |\n|---|---:|---:|---|\n")
+	b.WriteString("\n| Where | Kinds | Times | Faults |\n|---|---:|---:|---|\n")
 	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
-		kinds, strikes, list := g.byPlace(at)
-		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", at, kinds, strikes, list)
+		kinds, applied, list := g.byPlace(at)
+		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", at, kinds, applied, list)
 	}
 	return b.String()
 }

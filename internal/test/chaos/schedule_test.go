@@ -11,8 +11,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A bite is a kind of fault that is to strike so many more times; -1 is for ever.
-type bite struct {
+// A plannedFault is a kind of fault and how many more times it applies; -1 is for ever.
+type plannedFault struct {
 	kind *kind
 	left int
 }
@@ -29,22 +29,22 @@ type file struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
 	began    time.Time // of its first invocation
-	bites    []*bite
-	planned  []bite // bites as they were planned
-	version  uint64 // seed of the newest content
+	pending  []*plannedFault
+	planned  []plannedFault // what pending was at first
+	version  uint64         // seed of the newest content
 	past     []staging.Synthetic
 	removed  bool
 	statuses []string // of its invocations during the schedule
 }
 
-// An instance is one instance of the function and what befalls its tokens.
+// An instance is one instance of the function and what goes wrong with its tokens.
 type instance struct {
-	n      int
-	mode   string // ON_DELIVERED
-	wide   bool   // its files have faults that hit others
-	mu     sync.Mutex
-	tokens *bite // nil: none
-	ends   []transfer.Kind
+	n        int
+	mode     string // ON_DELIVERED
+	affected bool   // its files have faults that hit others
+	mu       sync.Mutex
+	tokens   *plannedFault // nil: none
+	ends     []transfer.Kind
 }
 
 // An invocation is one event with some files in it.
@@ -82,27 +82,27 @@ var weights = []struct {
 func schedule(seed uint64, sc scale) *plan {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	p := &plan{byKey: map[string]*file{}}
-	kinds := slices.DeleteFunc(kinds(), func(k *kind) bool { return k.slow && !sc.slow })
-	decks := map[string]func() *kind{}
+	kinds := slices.DeleteFunc(kinds(), func(k *kind) bool { return k.needsStallTimeout && !sc.slow })
+	shuffled := map[string]func() *kind{}
 	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
-		decks[at] = deck(rng, slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.at != at }))
+		shuffled[at] = shuffler(rng, slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.at != at }))
 	}
 	draw := func() *kind {
 		n := rng.IntN(100)
 		for _, w := range weights {
 			if n -= w.percent; n < 0 {
-				return decks[w.at]()
+				return shuffled[w.at]()
 			}
 		}
 		panic("the weights are not 100 percent")
 	}
-	p.drawInstances(rng, sc, decks[atToken])
+	p.drawInstances(rng, sc, shuffled[atToken])
 	for n := range sc.files {
 		var ks []*kind
 		if rng.IntN(4) > 0 {
 			ks = append(ks, draw())
-			if rng.IntN(4) == 0 && !ks[0].lone {
-				if k := draw(); !k.lone && k.wide == ks[0].wide {
+			if rng.IntN(4) == 0 && !ks[0].exclusive {
+				if k := draw(); !k.exclusive && k.affectsInstance == ks[0].affectsInstance {
 					ks = append(ks, k)
 				}
 			}
@@ -113,8 +113,8 @@ func schedule(seed uint64, sc scale) *plan {
 	return p
 }
 
-// deck deals the kinds in a random order, and again in another.
-func deck(rng *rand.Rand, all []*kind) func() *kind {
+// shuffler returns the kinds in a random order, one a call, and again in another.
+func shuffler(rng *rand.Rand, all []*kind) func() *kind {
 	var left []*kind
 	return func() *kind {
 		if len(left) == 0 {
@@ -132,10 +132,10 @@ func (p *plan) drawInstances(rng *rand.Rand, sc scale, draw func() *kind) {
 		in := &instance{n: n, mode: []string{"keep", "tag", "delete"}[n%3]}
 		switch {
 		case n < sc.instances/8:
-			in.wide = true
+			in.affected = true
 			in.ends = one(transfer.KindDenied) // of a second refusal in a row
 		case n < sc.instances*5/8:
-			in.tokens = &bite{draw(), 1 + rng.IntN(3)}
+			in.tokens = &plannedFault{draw(), 1 + rng.IntN(3)}
 			in.ends = in.tokens.kind.ends
 		}
 		p.instances = append(p.instances, in)
@@ -147,7 +147,7 @@ var names = []string{"a b+c%20&=.png", "红花/日本.jpg", "~'(1)!*.txt", "plai
 // add draws one file with its faults.
 func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 	f := &file{timeout: sc.timeout, version: rng.Uint64() >> 1, rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(n)))}
-	for f.inst == nil || f.inst.wide != slices.ContainsFunc(ks, func(k *kind) bool { return k.wide }) ||
+	for f.inst == nil || f.inst.affected != slices.ContainsFunc(ks, func(k *kind) bool { return k.affectsInstance }) ||
 		f.inst.mode == "delete" && slices.ContainsFunc(ks, func(k *kind) bool { return k.name == twice }) {
 		f.inst = p.instances[rng.IntN(len(p.instances))]
 	}
@@ -168,17 +168,17 @@ func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 		if k.at == atSource {
 			f.size = max(f.size, 1) // of an answer without a body nothing breaks off
 		}
-		b := bite{k, []int{1, 1, 1, 2, 3, -1}[rng.IntN(6)]}
+		b := plannedFault{k, []int{1, 1, 1, 2, 3, -1}[rng.IntN(6)]}
 		switch {
 		case k.at == atFunction && k.name != twice:
 			b.left, f.timeout, f.size = -1, 2200*time.Millisecond, 1<<18+rng.Int64N(1<<18)
-		case k.slow:
+		case k.needsStallTimeout:
 			b.left = 1
-		case k.once && b.left < 0:
+		case k.limited && b.left < 0:
 			b.left = 2
 		}
 		f.planned = append(f.planned, b)
-		f.bites = append(f.bites, &b)
+		f.pending = append(f.pending, &b)
 	}
 	p.files = append(p.files, f)
 	p.byKey[key] = f
@@ -215,19 +215,19 @@ func (p *plan) drawInvocations(rng *rand.Rand, sc scale) {
 
 // plans reports whether the file has a fault at a place.
 func (f *file) plans(at string) bool {
-	return slices.ContainsFunc(f.planned, func(b bite) bool { return b.kind.at == at })
+	return slices.ContainsFunc(f.planned, func(b plannedFault) bool { return b.kind.at == at })
 }
 
-// next takes the fault that strikes now at a place, if any.
+// next takes the fault that applies now at a place, if any.
 func (f *file) next(at string) *kind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, b := range f.bites {
+	for i, b := range f.pending {
 		if b.kind.at != at {
 			continue
 		}
 		if b.left--; b.left == 0 {
-			f.bites = slices.Delete(f.bites, i, i+1)
+			f.pending = slices.Delete(f.pending, i, i+1)
 		}
 		return b.kind
 	}

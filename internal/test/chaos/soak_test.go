@@ -30,10 +30,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("TestSoak runs in make soak")
 	}
 	w := newWorld(t)
-	bin, err := devstack.Build(t.Context(), t.TempDir(), "lambda-objects")
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := functions.Path(t, "lambda-objects")
 	function := platform.NewLambda(bin, devstack.With(w.vars, "WECHAT_APP_ID", appID(0), "AWS_LAMBDA_MAX_CONCURRENCY", "4"))
 	defer function.Close()
 	invoke := remote(function)

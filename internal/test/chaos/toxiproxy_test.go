@@ -47,10 +47,7 @@ func TestToxiproxy(t *testing.T) {
 		"WECHAT_API_URL", proxy.before(t, "api", w.vars["WECHAT_API_URL"]))
 	w.cloud.COSOrigin = proxy.before(t, "cos", w.vars["WECHAT_API_URL"])
 
-	bin, err := devstack.Build(t.Context(), t.TempDir(), "lambda-objects")
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := functions.Path(t, "lambda-objects")
 	function := platform.NewLambda(bin, vars)
 	defer function.Close()
 
@@ -86,14 +83,14 @@ func TestToxiproxy(t *testing.T) {
 	p.files = used
 	for _, e := range r.refusal {
 		if !e.Error.Retryable {
-			r.fig.unexcused++
+			r.fig.unexplained++
 			t.Errorf("%s failed for good as %s: %s", e.Source, e.Error.Code, e.Error.Message)
 		}
 	}
 	r.fig.failures = len(r.refusal)
 	uploads := r.uploads
 	r.replay(8)
-	fig := r.judge()
+	fig := r.checkFiles()
 	fig.seed, fig.attempts = *seed, uploads
 	text := toxicTable(fig, applied, proxy.restarts)
 	t.Logf("seed %d\n\n%s", *seed, text)
@@ -208,8 +205,8 @@ func toxicTable(g *figures, applied, restarts int) string {
 		{"toxics (kind, connection, direction)", strconv.Itoa(applied)},
 		{"times that toxiproxy itself failed and was replaced", strconv.Itoa(restarts)},
 		{"uploads to COS", strconv.Itoa(g.attempts)},
-		{"answered as failed, and worth trying again", strconv.Itoa(g.failures - g.unexcused)},
-		{"answered as failed for good", strconv.Itoa(g.unexcused)},
+		{"answered as failed, and worth trying again", strconv.Itoa(g.failures - g.unexplained)},
+		{"answered as failed for good", strconv.Itoa(g.unexplained)},
 		{"replayed", strconv.Itoa(g.replayed)},
 		{"delivered in the end", strconv.Itoa(g.delivered)},
 		{"lost", strconv.Itoa(g.lost)},

@@ -1,9 +1,7 @@
 package chaos_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +15,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -81,7 +80,7 @@ func (w *world) serve(t *testing.T, h http.Handler) string {
 	return "http://" + l.Addr().String()
 }
 
-// headed puts onHead in front of a bucket: a staging.Fault spoils GETs only.
+// headed puts onHead in front of a bucket: a staging.Fault applies to GETs only.
 func (w *world) headed(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -126,35 +125,25 @@ func (w *world) function(t *testing.T, n int, out io.Writer, more ...string) app
 	return h
 }
 
-// A line is what the journal says of one file.
-type line struct {
-	Msg, Source, Status, Kind, Code string
-	Attempts, Resumes               int
-	Time                            time.Time
-}
-
-// A journal collects the lines of files.
-type journal struct {
+// A fileLog collects the log lines of files.
+type fileLog struct {
 	mu    sync.Mutex
-	lines []line
+	lines []kit.Line
 }
 
-// Write takes one log line: slog writes each in one piece.
-func (j *journal) Write(p []byte) (int, error) {
-	var l line
-	if bytes.Contains(p, []byte(`"msg":"file"`)) && json.Unmarshal(p, &l) == nil {
-		j.mu.Lock()
-		j.lines = append(j.lines, l)
-		j.mu.Unlock()
-	}
+// Write takes one log line, because slog writes each in one piece.
+func (l *fileLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, kit.Lines(string(p))...)
 	return len(p), nil
 }
 
 // take returns the lines so far and forgets them.
-func (j *journal) take() []line {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	lines := j.lines
-	j.lines = nil
+func (l *fileLog) take() []kit.Line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := l.lines
+	l.lines = nil
 	return lines
 }
