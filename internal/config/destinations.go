@@ -83,7 +83,7 @@ func (l *loader) route(c *Config, n int, s routeSpec, tpl route.Template) {
 	r := route.Route{Env: s.Env, Path: tpl}
 	var err error
 	if r.From, err = parseFrom(s.From); err != nil || r.From.Scheme == transfer.SchemeHTTPS {
-		l.fail("ROUTES", "entry %d: from is %q; write s3://bucket/prefix or cos://bucket-appid/prefix", n, s.From)
+		l.fail("ROUTES", "entry %d: from is %q; write s3://bucket/prefix or cos://bucket-appid/prefix", n, transfer.Clip(s.From))
 	}
 	if r.Env == "" {
 		if r.Env = c.Env; r.Env == "" {

@@ -44,6 +44,34 @@ func TestRef(t *testing.T) {
 	}
 }
 
+// Errors repeat what was given without its credentials, and not without bound.
+func TestEchoesAreClipped(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                  "",
+		"b/k":                               "b/k",
+		"http://h/k?X-Amz-Signature=SECRET": "http://h/k?…",
+		"http://h/k?":                       "http://h/k",
+		"http://user:SECRET@h/k":            "http://…@h/k",
+		"https://SECRET@h?SECRET":           "https://…@h?…",
+		"https://a@SECRET@h/x@y":            "https://…@h/x@y",
+		strings.Repeat("语", 65):             strings.Repeat("语", 64) + "…",
+		strings.Repeat("x", 64):             strings.Repeat("x", 64),
+		strings.Repeat("x", 70) + "?SECRET": strings.Repeat("x", 64) + "…",
+	} {
+		if got := transfer.Clip(in); got != want {
+			t.Errorf("Clip(%q) = %q, want %q", in, got, want)
+		}
+	}
+	for _, bad := range []string{
+		"http://bucket.s3.amazonaws.com/k?X-Amz-Security-Token=SECRET", "s3://b?SECRET", "ftp://u:SECRET@h/k", "s3:///" + strings.Repeat("k", 5<<20) + "SECRET",
+	} {
+		_, err := transfer.Parse(bad)
+		if err == nil || strings.Contains(err.Error(), "SECRET") || len(err.Error()) > 300 {
+			t.Errorf("%.80v", err)
+		}
+	}
+}
+
 func TestSecretsDoNotPrint(t *testing.T) {
 	const secret = "TOPSECRET"
 	s := transfer.NewSecret(secret)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -20,8 +21,14 @@ type API struct {
 	// roundTrip is a transport's method and not the transport, because %s follows
 	// pointers to structs, into the transport's buffers and past its locks.
 	roundTrip func(*http.Request) (*http.Response, error)
-	bases     []string
+	bases     []base
 	first     atomic.Int32 // index of the base that answered last
+}
+
+// A base is one of the URLs, which may hold the key of a proxy.
+type base struct {
+	url     transfer.Secret
+	secrets []transfer.Secret // parts of it that no text may show
 }
 
 // NewAPI returns an API over a list of base URLs without query; an empty list
@@ -36,7 +43,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 	}
 	a := &API{roundTrip: t.RoundTrip}
 	for _, b := range bases {
-		a.bases = append(a.bases, strings.TrimRight(b, "/"))
+		a.bases = append(a.bases, base{transfer.NewSecret(strings.TrimRight(b, "/")), secretsIn(b)})
 	}
 	return a
 }
@@ -54,7 +61,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 	var tried []string
 	for start, i := int(a.first.Load()), 0; i < len(a.bases); i++ {
 		n := (start + i) % len(a.bases)
-		req, err := http.NewRequest(http.MethodPost, a.bases[n]+path, bytes.NewReader(payload))
+		req, err := http.NewRequest(http.MethodPost, a.bases[n].url.Reveal()+path, bytes.NewReader(payload))
 		if err != nil {
 			return nil, failed(transfer.KindDenied, "an entry of WECHAT_API_URL is not a usable URL; correct it")
 		}
@@ -62,7 +69,7 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 		r, b := exchange(ctx, a.roundTrip, req)
 		if b == nil {
 			a.first.Store(int32(n))
-			return r.parse(weChat, req.URL, secrets)
+			return r.parse(weChat, req.URL, slices.Concat(a.bases[n].secrets, secrets))
 		}
 		if ctx.Err() != nil {
 			return nil, transfer.AsError(ctx, transfer.StageTicket, ctx.Err())
@@ -83,4 +90,22 @@ func encode(v any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// secretsIn lists what an address may hold to prove who asks: the user, the
+// password and every part of path and query. What is shorter than four characters
+// is no key, and redacting it would spoil the messages.
+func secretsIn(address string) (all []transfer.Secret) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil
+	}
+	password, _ := u.User.Password()
+	parts := strings.FieldsFunc(u.Path+"/"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/&=", r) })
+	for _, part := range append(parts, u.User.Username(), password) {
+		if len(part) >= 4 {
+			all = append(all, transfer.NewSecret(part))
+		}
+	}
+	return all
 }

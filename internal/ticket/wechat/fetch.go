@@ -3,7 +3,6 @@ package wechat
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -41,7 +40,7 @@ func TokenServer(t http.RoundTripper, address string) *CachedTokens {
 		if b != nil {
 			return issuedToken{}, failed(transfer.KindUnavailable, "no answer from the token server "+req.URL.Host+" ("+b.cause+"); check WECHAT_TOKEN_URL, then try again")
 		}
-		r, err := reply.parse(tokenServer, req.URL, secretsIn(req.URL))
+		r, err := reply.parse(tokenServer, req.URL, nil)
 		if err != nil {
 			return issuedToken{}, err
 		}
@@ -59,21 +58,4 @@ func (r *response) issued() (issuedToken, error) {
 		return issuedToken{}, failed(transfer.KindUnavailable, r.from.name+" answered neither an access_token nor an errcode; check "+r.from.setting+", then try again")
 	}
 	return issuedToken{Token{accessToken, transfer.NewSecret(token)}, r.seconds("expires_in")}, nil
-}
-
-// secretsIn lists what a token server's URL may hold to prove who asks. What is
-// shorter is no secret, and striking it would spoil the messages.
-func secretsIn(u *url.URL) []transfer.Secret {
-	var all []transfer.Secret
-	if password, ok := u.User.Password(); ok {
-		all = append(all, transfer.NewSecret(password))
-	}
-	for _, values := range u.Query() {
-		for _, v := range values {
-			if len(v) >= 8 {
-				all = append(all, transfer.NewSecret(v))
-			}
-		}
-	}
-	return all
 }

@@ -38,6 +38,9 @@ func TestTicketOfTheDocumentation(t *testing.T) {
 		len(got.Signature.Reveal()) != 248 || len(got.SecurityToken.Reveal()) != 470 || len(got.MetaFileID) != 164 {
 		t.Errorf("%s %q %d %d %d", got.URL, got.Key, len(got.Signature.Reveal()), len(got.SecurityToken.Reveal()), len(got.MetaFileID))
 	}
+	if got.Expires != got.Expires.Round(0) { // which takes the monotonic part off
+		t.Error("Expires is on the monotonic clock, which stands still while a function is frozen")
+	}
 	if left := got.Expires.Sub(began).Round(time.Second); left != 900*time.Second {
 		t.Errorf("expires in %v, want 15m", left)
 	}

@@ -138,3 +138,37 @@ func TestBrokersMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A token server may repeat its URL, in which everything may be a key. So nothing
+// that it says is shown but its errcode and an IP address.
+func TestNothingThatATokenServerSaysIsShown(t *testing.T) {
+	t.Parallel()
+	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		fmt.Fprintf(w, `{"errcode":40164,"errmsg":"no route for %s %s:%s invalid ip 9.9.9.9 hint: [HUSH1] rid: HUSH2"}`, r.URL, user, password)
+	})
+	_, err := wechat.TokenServer(client.Transport, strings.Replace(base, "://", "://HUSH3:HUSH4@", 1)+"/v1/HUSH5/token?k=HUSH6").Get(t.Context())
+	e := fault(t, err)
+	if strings.Contains(e.What, "HUSH") || strings.Contains(e.What, "route") || !strings.Contains(e.What, "9.9.9.9") || e.Code != "40164" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// The address of a proxy may hold its key.
+func TestTheAddressOfTheAPIIsNotShown(t *testing.T) {
+	t.Parallel()
+	client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		fmt.Fprintf(w, `{"errcode":48001,"errmsg":"no route for %s %s:%s, HUSH5678 rid: r-1"}`, r.URL, user, password)
+	})
+	api := wechat.NewAPI(client.Transport, []string{strings.Replace(base, "://", "://HUSH1:HUSH2@", 1) + "/v1/HUSH5678"})
+	_, err := ask(api)
+	if e := fault(t, err); strings.Contains(e.What, "HUSH") || !strings.Contains(e.What, "rid: r-1") {
+		t.Errorf("%+v", e)
+	}
+	for _, text := range renderings(holder{api}) {
+		if strings.Contains(text, "HUSH") {
+			t.Errorf("the API prints as %s", text)
+		}
+	}
+}
