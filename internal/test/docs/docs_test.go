@@ -202,17 +202,53 @@ func TestOperationsExplainsEveryAlarm(t *testing.T) {
 	}
 }
 
+// The README has a row for each folder of internal/, and names no package that is not
+// there.
+func TestReadmeListsThePackages(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, e := range entries {
+		if e.IsDir() {
+			want = append(want, "internal/"+e.Name())
+		}
+	}
+	readme := read(t, "../../../README.md")
+	for _, m := range regexp.MustCompile("(?m)^\\| `(internal/[a-z0-9]+)` \\| (.*) \\|$").FindAllStringSubmatch(readme, -1) {
+		got = append(got, m[1])
+		// Folders below it are named in backquotes.
+		below, err := os.ReadDir(filepath.Join("../../..", m[1]))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, b := range below {
+			if b.IsDir() && b.Name() != "testdata" && m[1] != "internal/devstack" && !strings.Contains(m[2], "`"+b.Name()+"`") {
+				t.Errorf("the row of %s does not name %s", m[1], b.Name())
+			}
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("rows    %v\nfolders %v", got, want)
+	}
+}
+
 // Links between the documents lead to files and headings that are there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
-	for _, name := range []string{"operations.md", "scaling.md", "wire.md"} {
+	for _, name := range []string{"operations.md", "scaling.md", "wire.md", "security.md", "deploy-aws.md", "deploy-tencent.md", "benchmarks.md", "reliability.md", "../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md"} {
 		for _, m := range link.FindAllStringSubmatch(read(t, filepath.Join("../../../docs", name)), -1) {
-			target := filepath.Join("../../../docs", m[1])
+			target := filepath.Join("../../../docs", filepath.Dir(name), m[1])
 			if m[1] == "" {
 				target = filepath.Join("../../../docs", name)
 			}
-			if text := read(t, target); m[2] != "" && !slices.Contains(anchors(text), m[2]) {
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if m[2] != "" && !slices.Contains(anchors(read(t, target)), m[2]) {
 				t.Errorf("%s: %s has no heading %s", name, target, m[2])
 			}
 		}
