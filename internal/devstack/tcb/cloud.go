@@ -60,12 +60,14 @@ type Cloud struct {
 	mu      sync.Mutex // guards what follows, and the apps' token state
 	tokens  map[string]*accessToken
 	tickets map[string]*ticket // by access key
+	keys    map[string]COSKey  // by ID
 	secrets []string
 	faults  []*Fault
 	decide  func(Op, string) *Fault
 	stalled []net.Conn
 
 	store    store
+	uploads  unfinished
 	buffers  sync.Pool
 	counts   [opCount]atomic.Int64
 	done     chan struct{}
@@ -78,7 +80,7 @@ func New(rules Rules, apps ...App) *Cloud {
 	c := &Cloud{
 		Now: time.Now, Digests: MD5 | SHA256, KeepContent: 8 << 20,
 		rules: rules, apps: map[string]*app{}, buckets: map[string]string{}, envs: map[string]string{},
-		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{},
+		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{}, keys: map[string]COSKey{},
 		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
 	}
 	c.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
@@ -134,7 +136,7 @@ func (c *Cloud) keepSecret(values ...string) {
 }
 
 // Op is an endpoint, or as a bit set several of them.
-type Op uint16
+type Op uint32
 
 // The endpoints. OpStray is every request that none of the others takes, such
 // as one that followed a redirect.
@@ -147,11 +149,22 @@ const (
 	OpUpload                     // POST /<bucket>/<key>
 	OpDownload                   // GET or HEAD of a download URL
 	OpStray
+	OpInitiate    // POST /<bucket>/<key>?uploads
+	OpPart        // PUT /<bucket>/<key>?partNumber&uploadId
+	OpListUploads // GET /<bucket>/?uploads
+	OpListParts   // GET /<bucket>/<key>?uploadId
+	OpComplete    // POST /<bucket>/<key>?uploadId
+	OpAbort       // DELETE /<bucket>/<key>?uploadId
+	OpHead        // HEAD /<bucket>/<key>, signed with a COSKey
 
-	opCount = 8
+	opCount = 15
 )
 
-var opNames = [opCount]string{"token", "stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray"}
+// OpMultipart are all calls of COS's multipart upload.
+const OpMultipart = OpInitiate | OpPart | OpListUploads | OpListParts | OpComplete | OpAbort | OpHead
+
+var opNames = [opCount]string{"token", "stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray",
+	"initiate", "part", "list uploads", "list parts", "complete", "abort", "head"}
 
 // String names the endpoints of the set.
 func (o Op) String() string {
@@ -205,6 +218,10 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 		c.count(OpDownload)
 		c.download(w, r)
 	default:
+		if in, ok := c.multipartCall(r); ok {
+			c.serveMultipart(w, in)
+			return
+		}
 		c.serveForm(w, r)
 	}
 }

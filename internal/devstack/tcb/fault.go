@@ -77,6 +77,7 @@ const (
 	fxStatus      // stored, answered with Status and no body
 	fxShorten     // stored without the last byte, honest digests
 	fxCorrupt     // stored with the first byte changed, honest digests
+	fxLateError   // 200 with an error document, nothing stored
 )
 
 // Inject queues a fault for the next matching requests. They apply in

@@ -40,6 +40,8 @@ type Rules struct {
 	// StaleDownloads: a download URL of an overwritten path serves the content
 	// before the last overwrite, as a CDN cache may (wire.md D.3).
 	StaleDownloads bool
+	// PageSize is the greatest number of entries in a page of COS's lists; 0 is 1,000.
+	PageSize int
 	// ReadTimeout is how long the form endpoint waits for the next byte before
 	// it answers 400 RequestTimeout; 0 is for ever.
 	ReadTimeout time.Duration

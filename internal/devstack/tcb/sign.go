@@ -55,20 +55,34 @@ type authorization struct {
 	start, end                              time.Time
 }
 
+// signedLists are q-header-list and q-url-param-list.
+type signedLists struct{ headers, params []string }
+
 // parseAuthorization accepts the seven parameters, each once, with the empty
 // lists that a ticket has. It reports false for anything else.
 func parseAuthorization(text string) (authorization, bool) {
+	auth, lists, ok := parseAuthorizationLists(text)
+	return auth, ok && len(lists.headers) == 0 && len(lists.params) == 0
+}
+
+// parseAuthorizationLists accepts the seven parameters, each once.
+func parseAuthorizationLists(text string) (authorization, signedLists, bool) {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(text, "&") {
 		name, value, ok := strings.Cut(pair, "=")
 		if _, twice := values[name]; !ok || twice {
-			return authorization{}, false
+			return authorization{}, signedLists{}, false
 		}
 		values[name] = value
 	}
-	for _, name := range []string{"q-header-list", "q-url-param-list"} {
-		if list, ok := values[name]; !ok || list != "" {
-			return authorization{}, false
+	var lists signedLists
+	for name, list := range map[string]*[]string{"q-header-list": &lists.headers, "q-url-param-list": &lists.params} {
+		text, there := values[name]
+		if !there {
+			return authorization{}, signedLists{}, false
+		}
+		if text != "" {
+			*list = strings.Split(text, ";")
 		}
 	}
 	a := authorization{
@@ -79,8 +93,8 @@ func parseAuthorization(text string) (authorization, bool) {
 	start, err1 := strconv.ParseInt(from, 10, 64)
 	end, err2 := strconv.ParseInt(to, 10, 64)
 	if !ok || err1 != nil || err2 != nil || len(values) != 7 || values["q-sign-algorithm"] != "sha1" {
-		return authorization{}, false
+		return authorization{}, signedLists{}, false
 	}
 	a.start, a.end = time.Unix(start, 0), time.Unix(end, 0)
-	return a, true
+	return a, lists, true
 }

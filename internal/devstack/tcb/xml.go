@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,7 +25,7 @@ func (e *cosError) Error() string { return strconv.Itoa(e.status) + " " + e.code
 // refuse makes the error of a code with the status of cosCodes. An empty
 // message takes the code's usual one.
 func refuse(code, message string) *cosError {
-	for _, row := range cosCodes {
+	for _, row := range slices.Concat(cosCodes, multipartCodes) {
 		if row.code == code {
 			if message == "" {
 				message = row.message
@@ -35,12 +36,25 @@ func refuse(code, message string) *cosError {
 	panic("tcb: no such COS code: " + code)
 }
 
-// cosCodes are the error codes of POST Object with their status (wire.md B.3).
-var cosCodes = []struct {
+// cosCode is an error code with its status and its usual message.
+type cosCode struct {
 	code    string
 	status  int
 	message string
-}{
+}
+
+// multipartCodes are those of a multipart upload that POST Object does not have
+// (https://cloud.tencent.com/document/product/436/7730).
+var multipartCodes = []cosCode{
+	{"NoSuchUpload", 404, "The specified multipart upload does not exist."},
+	{"NoSuchKey", 404, "The specified key does not exist."},
+	{"InvalidPart", 400, "One or more of the specified parts could not be found or did not match."},
+	{"InvalidPartOrder", 400, "The list of parts was not in ascending order."},
+	{"MalformedXML", 400, "The XML you provided was not well-formed."},
+}
+
+// cosCodes are the error codes of POST Object with their status (wire.md B.3).
+var cosCodes = []cosCode{
 	{"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
 	{"IncorrectNumberOfFilesInPostRequest", 400, "POST requires exactly one file upload per request."},
 	{"RequestIsNotMultiPartContent", 400, "Bucket POST must be of the enclosure-type multipart/form-data."},

@@ -1,0 +1,286 @@
+package tcb
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// COS's multipart upload (https://cloud.tencent.com/document/product/436/7746 and its
+// neighbours). Path-style and virtual-host addresses both work.
+
+const (
+	minPartSize   = 1 << 20 // but of the last part
+	maxPartSize   = 5 << 30
+	maxPartNumber = 10_000
+)
+
+// multipartCall is one request of COS's own API.
+type multipartCall struct {
+	r           *http.Request
+	op          Op
+	bucket, key string
+	id          string // uploadId
+	fault       *Fault // nil for none
+}
+
+// multipartCall tells whether a request is one, by its method and parameters.
+func (c *Cloud) multipartCall(r *http.Request) (*multipartCall, bool) {
+	q := r.URL.Query()
+	in := &multipartCall{r: r, id: q.Get("uploadId")}
+	switch {
+	case r.Method == http.MethodPost && q.Has("uploads"):
+		in.op = OpInitiate
+	case r.Method == http.MethodPut && (q.Has("partNumber") || q.Has("uploadId")):
+		in.op = OpPart
+	case r.Method == http.MethodGet && q.Has("uploads"):
+		in.op = OpListUploads
+	case r.Method == http.MethodGet && q.Has("uploadId"):
+		in.op = OpListParts
+	case r.Method == http.MethodPost && q.Has("uploadId"):
+		in.op = OpComplete
+	case r.Method == http.MethodDelete && q.Has("uploadId"):
+		in.op = OpAbort
+	case r.Method == http.MethodHead && r.Header.Get("Authorization") != "":
+		in.op = OpHead
+	default:
+		return nil, false
+	}
+	host, _, _ := strings.Cut(r.Host, ".")
+	if c.envs[host] != "" {
+		in.bucket, in.key = host, strings.TrimPrefix(r.URL.Path, "/")
+	} else {
+		in.bucket, in.key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	}
+	return in, true
+}
+
+// serveMultipart runs one call: faults in its place, the signature, the call itself.
+func (c *Cloud) serveMultipart(w http.ResponseWriter, in *multipartCall) {
+	c.count(in.op)
+	subject := in.key
+	if in.op == OpListUploads {
+		subject = in.r.URL.Query().Get("prefix")
+	}
+	in.fault = c.take(in.op, subject)
+	if c.answerFormWithFault(w, in.r, in.fault) {
+		return
+	}
+	err := c.runMultipart(w, in)
+	var refused *cosError
+	switch {
+	case err == nil, errors.Is(err, errSilent):
+	case errors.As(err, &refused):
+		if in.op == OpPart {
+			_, _ = io.CopyN(io.Discard, in.r.Body, maxCompleteBody) // so that the answer is not lost to a reset
+		}
+		c.fail(w, in.r, refused)
+	default:
+		panic(http.ErrAbortHandler) // the caller is gone
+	}
+}
+
+func (c *Cloud) runMultipart(w http.ResponseWriter, in *multipartCall) error {
+	if c.envs[in.bucket] == "" {
+		return refuse("NoSuchBucket", "")
+	}
+	if err := c.authorizeCall(in.r, in.op); err != nil {
+		return err
+	}
+	if in.op == OpListUploads {
+		return c.listUploads(w, in)
+	}
+	if in.key == "" {
+		return refuse("InvalidURI", "")
+	}
+	if len(in.key) > 850 {
+		return refuse("KeyTooLong", "")
+	}
+	switch in.op {
+	case OpInitiate:
+		return c.initiate(w, in)
+	case OpPart:
+		return c.putPart(w, in)
+	case OpListParts:
+		return c.listParts(w, in)
+	case OpComplete:
+		return c.complete(w, in)
+	case OpAbort:
+		if !c.uploads.remove(in.bucket, in.key, in.id) {
+			return refuse("NoSuchUpload", "")
+		}
+		return c.writeResult(w, in, http.StatusNoContent, nil)
+	}
+	return c.headObject(w, in)
+}
+
+// writeResult sends a success, or loses it if the fault says so.
+func (c *Cloud) writeResult(w http.ResponseWriter, in *multipartCall, status int, document any) error {
+	if in.fault != nil && in.fault.effect == fxLost {
+		c.reset(w)
+		return errSilent
+	}
+	h := w.Header()
+	h.Set("Server", "tencent-cos")
+	h.Set("x-cos-request-id", c.newIDs().request)
+	if document == nil {
+		w.WriteHeader(status)
+		return nil
+	}
+	body, err := xml.MarshalIndent(document, "", "\t")
+	if err != nil {
+		return err
+	}
+	body = append([]byte("<?xml version='1.0' encoding='utf-8' ?>\n"), body...)
+	if in.fault != nil && in.fault.effect == fxTruncated {
+		body = body[:len(body)/2]
+	}
+	h.Set("Content-Type", "application/xml")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+	return nil
+}
+
+// initiate begins an upload. What the object will be is said here and nowhere else.
+func (c *Cloud) initiate(w http.ResponseWriter, in *multipartCall) error {
+	if in.r.ContentLength > 0 {
+		return refuse("InvalidArgument", "")
+	}
+	u := &unfinishedUpload{id: strconv.FormatInt(c.Now().Unix(), 10) + randomHex(24), bucket: in.bucket, key: in.key, begun: c.Now(), parts: map[int]*storedPart{}}
+	o := &u.object
+	env := c.envs[in.bucket]
+	*o = Object{Env: env, Bucket: in.bucket, Path: in.key, FileID: fileIDOf(env, in.bucket, in.key),
+		ContentType: in.r.Header.Get("Content-Type"), Meta: map[string]string{}, Headers: map[string]string{}}
+	total := 0
+	for name, values := range in.r.Header {
+		suffix, ok := strings.CutPrefix(strings.ToLower(name), "x-cos-meta-")
+		if !ok {
+			continue
+		}
+		if total += len(name) + len(values[0]); suffix == "" || strings.Contains(suffix, "_") || total > 2<<10 {
+			return refuse("InvalidArgument", "")
+		}
+		o.Meta[suffix] = values[0]
+	}
+	for _, name := range []string{"Cache-Control", "Content-Disposition", "Content-Encoding", "Expires"} {
+		if value := in.r.Header.Get(name); value != "" {
+			o.Headers[name] = value
+		}
+	}
+	if o.Readable = c.isMetaOf(o.Meta["fileid"], in.bucket, in.key); !o.Readable && c.rules.RejectMissingMeta {
+		return refuse("InvalidArgument", "")
+	}
+	c.uploads.add(u)
+	return c.writeResult(w, in, http.StatusOK, struct {
+		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
+		Bucket, Key, UploadId string
+	}{Bucket: in.bucket, Key: in.key, UploadId: u.id})
+}
+
+// isMetaOf tells whether a ticket for the key named this x-cos-meta-fileid.
+func (c *Cloud) isMetaOf(meta, bucket, key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.tickets {
+		if t.metaID == meta && t.bucket == bucket && t.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// putPart stores a part whole or not at all.
+func (c *Cloud) putPart(w http.ResponseWriter, in *multipartCall) error {
+	number, err := strconv.Atoi(in.r.URL.Query().Get("partNumber"))
+	switch {
+	case err != nil || number < 1 || number > maxPartNumber:
+		return refuse("InvalidArgument", "")
+	case in.r.ContentLength < 0 || in.r.Header.Get("Content-Length") == "":
+		return refuse("MissingContentLength", "")
+	case in.r.ContentLength > maxPartSize:
+		return refuse("EntityTooLarge", "")
+	case !c.uploads.has(in.bucket, in.key, in.id):
+		return refuse("NoSuchUpload", "")
+	}
+	digest := newDigest(MD5, c.keepPart(), in.r.ContentLength)
+	sink := digest.sink(in.fault)
+	buf := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buf)
+	body := c.faultyBody(c.timed(w, in.r), w, in.r, in.fault)
+	received := int64(0)
+	for {
+		n, err := body.Read(*buf)
+		received += int64(n)
+		sink((*buf)[:n])
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return cut(err)
+		}
+	}
+	if received != in.r.ContentLength {
+		return refuse("IncompleteBody", "")
+	}
+	var o Object
+	digest.fill(&o)
+	if err := checkBodyMD5(in.r.Header, o.MD5); err != nil {
+		return err
+	}
+	if in.fault != nil && in.fault.effect == fxResetAfter {
+		c.reset(w)
+		return errSilent
+	}
+	if !c.uploads.put(in.bucket, in.key, in.id, number, &storedPart{number, o.Size, o.MD5, o.CRC64, o.Content, c.Now()}) {
+		return refuse("NoSuchUpload", "")
+	}
+	h := w.Header()
+	h.Set("ETag", `"`+o.MD5+`"`)
+	h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64, 10))
+	in.fault.changeDigests(h, o.CRC64)
+	return c.writeResult(w, in, http.StatusOK, nil)
+}
+
+// changeDigests changes the answer of a part or an object as the fault says.
+func (f *Fault) changeDigests(h http.Header, crc uint64) {
+	if f == nil {
+		return
+	}
+	switch f.effect {
+	case fxWrongCRC:
+		h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(crc^1, 10))
+	case fxNoCRC:
+		h.Del("x-cos-hash-crc64ecma")
+	case fxWrongETag:
+		h.Set("ETag", `"`+strings.Repeat("0", 32)+`"`)
+	}
+}
+
+// keepPart is the size up to which a part's content is kept. The content of all parts
+// is needed for the digests of the whole.
+func (c *Cloud) keepPart() int64 {
+	if c.Digests == 0 {
+		return 0
+	}
+	return 64 << 20
+}
+
+func checkBodyMD5(h http.Header, sum string) error {
+	want := h.Get("Content-MD5")
+	if want == "" {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(want)
+	if err != nil || len(raw) != 16 {
+		return refuse("InvalidDigest", "")
+	}
+	if hexOf(raw) != sum {
+		return refuse("BadDigest", "")
+	}
+	return nil
+}
