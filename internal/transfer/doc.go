@@ -66,6 +66,9 @@ type Object struct {
 	ContentEncoding, CacheControl, ContentDisposition string
 
 	Resumes func() int // how often the body was reopened; nil means never
+
+	// OpenRange reads parts of the same content; nil where the source has no ranges.
+	OpenRange RangeOpener
 }
 
 // A Source opens files. Errors are *Error: NotFound when the file does not
@@ -104,4 +107,8 @@ type Receipt struct {
 	// AES256 the ETag is no MD5.
 	Encryption string
 	RequestID  string
+
+	// Of a file that went in parts. Its CRC64 is compared by the uploader.
+	Parts        int
+	ResumedParts int // that were there already
 }

@@ -74,6 +74,7 @@ var mayImport = map[string][]string{
 	"internal/source/websource":  {"internal/transfer", "internal/source/resume"},
 	"internal/ticket/wechat":     {"internal/transfer"},
 	"internal/upload/cospost":    {"internal/transfer"},
+	"internal/upload/multipart":  {"internal/transfer", "internal/meter/crc64", "internal/upload/cospost"},
 	"internal/meter":             {"internal/transfer", "internal/meter/crc64"},
 	"internal/delivery":          {"internal/transfer", "internal/meter"},
 	"internal/httpapi":           {"internal/transfer"},

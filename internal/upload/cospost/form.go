@@ -46,7 +46,7 @@ func buildForm(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 		}
 		field(f.Name, f.Value)
 	}
-	for _, f := range objectFields(obj) {
+	for _, f := range ObjectFields(obj) {
 		field(f.Name, f.Value)
 	}
 	head = fmt.Appendf(head, "--%s\r\n%s", boundary, fileField)
@@ -60,9 +60,9 @@ func buildForm(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 // fit into maxHead. It is a guess: real ones are far shorter.
 const maxValue = 1 << 10
 
-// objectFields are the form fields that COS stores as headers of the file (wire.md
+// ObjectFields are the form fields that COS stores as headers of the file (wire.md
 // B.1). A value that no header can hold is left out.
-func objectFields(obj *transfer.Object) []transfer.Field {
+func ObjectFields(obj *transfer.Object) []transfer.Field {
 	fields := make([]transfer.Field, 0, 4)
 	for _, f := range []transfer.Field{
 		{Name: "Content-Type", Value: obj.ContentType},

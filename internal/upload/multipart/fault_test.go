@@ -1,0 +1,141 @@
+package multipart_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
+)
+
+// What a fault of one request comes to: most are overcome within the upload.
+var ends = map[string]transfer.Kind{
+	"NoSuchBucket":          transfer.KindDenied,
+	"PaymentRequired":       transfer.KindDenied,
+	"AccessDenied":          transfer.KindDenied,
+	"SignatureDoesNotMatch": transfer.KindDenied,
+	"InvalidAccessKeyId":    transfer.KindDenied,
+	"RequestTimeTooSkewed":  transfer.KindDenied,
+	"200 AccessDenied":      transfer.KindDenied,
+	"MissingContentLength":  transfer.KindDenied,
+	"InvalidPartOrder":      transfer.KindDenied,
+	"MalformedXML":          transfer.KindDenied,
+	"EntityTooSmall":        transfer.KindDenied,
+	"EntityTooLarge":        transfer.KindRefused,
+	"KeyTooLong":            transfer.KindRefused,
+	"InvalidPart":           transfer.KindCorrupt,
+	"200 InvalidPart":       transfer.KindCorrupt,
+	"wrong etag":            transfer.KindCorrupt, // the part's: its number is not what was named
+}
+
+// expected is the kind that a fault ends with, "" when it is overcome.
+func expected(f tcb.Fault) transfer.Kind {
+	label := strings.TrimPrefix(f.Name, f.Op.String()+" ")
+	switch {
+	case f.Op == tcb.OpHead, f.Op == tcb.OpAbort: // asked only after another failure
+		return ""
+	case f.Name == "complete wrong crc64":
+		return transfer.KindCorrupt
+	case f.Op&(tcb.OpListUploads|tcb.OpListParts) != 0 && ends[label] == transfer.KindDenied:
+		return "" // a new upload is begun
+	case label == "NoSuchUpload" || label == "200 NoSuchUpload":
+		return "" // begun anew
+	}
+	return ends[label]
+}
+
+// Every fault of every call: what COS has afterwards is right or nothing, and what
+// failed for good leaves nothing behind.
+func TestEveryFault(t *testing.T) {
+	// All at once, because most of them only wait.
+	var wg sync.WaitGroup
+	for _, f := range tcb.MultipartFaults() {
+		idle := transport.IdleTimeout
+		if strings.HasSuffix(f.Name, "hang") || strings.HasSuffix(f.Name, "stall") {
+			idle = time.Second
+		}
+		w, src := newWorldThatWaits(t, idle), &file{content: content(20, mib+7)}
+		wg.Go(func() {
+			if f.Op == tcb.OpListParts { // there must be an upload to list
+				w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
+				w.upload(t.Context(), src)
+			}
+			if f.Op == tcb.OpHead || f.Op == tcb.OpAbort {
+				w.cloud.Inject(tcb.FaultNamed("complete answer lost"))
+			}
+			w.cloud.Inject(f)
+			_, err := w.upload(t.Context(), src)
+			want := expected(f)
+			switch {
+			case want == "" && err != nil:
+				t.Errorf("%s: %v, want success", f.Name, err)
+			case want == "":
+				w.stored(src.content)
+			case err == nil || err.Kind != want:
+				t.Errorf("%s: %v, want %s", f.Name, err, want)
+			case !want.Retryable() && len(w.cloud.Unfinished()) != 0:
+				t.Errorf("%s: %v left %v behind", f.Name, err, w.cloud.Unfinished())
+			}
+			if w.cloud.PendingFaults() != 0 {
+				t.Errorf("%s did not happen", f.Name)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A Complete whose answer is lost is told from one that failed by the CRC64 of what is
+// stored, also when COS says that it knows no such upload.
+func TestLostCompletion(t *testing.T) {
+	t.Parallel()
+	for _, after := range []string{"", "head gateway 502", "head AccessDenied"} {
+		w, f := newWorld(t), &file{content: content(21, 2*mib+1)}
+		w.cloud.Inject(tcb.FaultNamed("complete answer lost"))
+		if after != "" {
+			w.cloud.Inject(tcb.FaultNamed(after))
+		}
+		receipt, err := w.upload(t.Context(), f)
+		if err != nil {
+			t.Errorf("%q: %v", after, err)
+		}
+		w.stored(f.content)
+		if receipt.CRC64 == "" || w.cloud.Commits() != 1 {
+			t.Errorf("%q: %+v after %d commits", after, receipt, w.cloud.Commits())
+		}
+	}
+}
+
+// An object of the path that was there before and has the same size is no proof.
+func TestOlderObjectIsNoProof(t *testing.T) {
+	t.Parallel()
+	w, old, now := newWorld(t), &file{content: content(22, 2*mib)}, &file{content: content(23, 2*mib)}
+	if _, err := w.upload(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	w.cloud.Inject(tcb.FaultNamed("complete reset before"))
+	if _, err := w.upload(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	w.stored(now.content)
+}
+
+// A part waits for as long as COS asks it to; the others go on.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newTimelessWorld(t), &file{content: content(24, 2*mib)}
+		w.cloud.Inject(tcb.FaultNamed("part 503 retry-after"))
+		start := time.Now()
+		if _, err := w.upload(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < time.Second || took > 1400*time.Millisecond {
+			t.Errorf("went on after %s, although COS asked for a second", took)
+		}
+		w.stored(f.content)
+	})
+}

@@ -1,0 +1,176 @@
+package multipart
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A job is one file's upload, from finding or beginning it to its end.
+type job struct {
+	client      *client
+	ticket      transfer.Ticket
+	obj         *transfer.Object
+	plan        plan
+	concurrency int
+
+	id       string
+	have     map[int]part // what COS has, by number; not yet compared
+	unlisted bool         // listing is refused: nobody finds this upload again
+	call     time.Duration
+
+	parts *parts
+}
+
+// run makes the upload. Its error has left the upload in a state that another run goes
+// on from, or has aborted it.
+func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.Error) {
+	j.parts = newParts(j)
+	for _, step := range []func(context.Context) *transfer.Error{j.find, j.begin, j.parts.send} {
+		if err = step(ctx); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		receipt, err = j.finish(ctx)
+	}
+	receipt.Parts, receipt.ResumedParts = j.plan.count(), j.parts.resumed
+	if err == nil {
+		return receipt, nil
+	}
+	if j.id != "" && err.Code != noSuchUpload && (!err.Kind.Retryable() || j.unlisted) {
+		_ = j.client.abort(ctx, j.id) // what it fails with says less than err
+	}
+	if err.Kind == transfer.KindOutOfTime {
+		err = j.parts.outOfTime()
+	}
+	return receipt, err
+}
+
+// find looks for an unfinished upload of the same key, the one that was begun last, and
+// for its parts. Where listing is refused there is none.
+func (j *job) find(ctx context.Context) *transfer.Error {
+	var all []upload
+	start := time.Now()
+	err := again(ctx, func() (err *transfer.Error) {
+		all, err = j.client.uploads(ctx, j.client.to.key)
+		return err
+	})
+	j.call = time.Since(start)
+	if err == nil {
+		all = slices.DeleteFunc(all, func(u upload) bool { return u.Key != j.client.to.key })
+		if len(all) == 0 {
+			return nil
+		}
+		j.id = slices.MaxFunc(all, older).UploadId
+		err = again(ctx, func() (err *transfer.Error) {
+			j.have, err = j.client.parts(ctx, j.id)
+			return err
+		})
+	}
+	switch {
+	case err == nil:
+	case err.Code == noSuchUpload: // it ended meanwhile
+		j.id, j.have = "", nil
+	case err.Kind == transfer.KindDenied:
+		j.id, j.have, j.unlisted = "", nil, true
+	default:
+		return err
+	}
+	return nil
+}
+
+// older compares by the time of the beginning.
+func older(a, b upload) int {
+	x, errX := time.Parse(time.RFC3339, a.Initiated)
+	y, errY := time.Parse(time.RFC3339, b.Initiated)
+	if errX == nil && errY == nil && !x.Equal(y) {
+		return x.Compare(y)
+	}
+	return strings.Compare(a.Initiated+a.UploadId, b.Initiated+b.UploadId)
+}
+
+// begin starts an upload unless one was found.
+func (j *job) begin(ctx context.Context) *transfer.Error {
+	if j.id != "" {
+		return nil
+	}
+	return again(ctx, func() (err *transfer.Error) {
+		j.id, err = j.client.initiate(ctx, j.ticket, j.obj)
+		return err
+	})
+}
+
+// finish completes the upload and compares the whole.
+func (j *job) finish(ctx context.Context) (transfer.Receipt, *transfer.Error) {
+	whole := j.parts.whole()
+	if err := j.agrees(whole); err != nil {
+		return transfer.Receipt{}, err
+	}
+	var a answer
+	err := again(ctx, func() (err *transfer.Error) {
+		if a, err = j.client.complete(ctx, j.id, j.parts.etag); err == nil {
+			return nil
+		}
+		return j.lost(ctx, err, whole, &a)
+	})
+	if err != nil {
+		return transfer.Receipt{}, err
+	}
+	if a.crc64() == "" { // Complete names it only where each part has one
+		if h, err := j.client.head(ctx); err == nil && h.etag() == a.etag() {
+			a.header.Set("x-cos-hash-crc64ecma", h.crc64())
+		}
+	}
+	r := transfer.Receipt{Status: a.status, ETag: a.etag(), CRC64: a.crc64(), RequestID: a.id()}
+	if r.CRC64 != "" && !is(r.CRC64, whole.crc) {
+		return transfer.Receipt{}, transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt,
+			"COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, whole.crc)
+	}
+	return r, nil
+}
+
+// agrees compares what was sent with what the source states of the whole.
+func (j *job) agrees(whole sums) *transfer.Error {
+	if want := j.obj.CRC64; want != "" && !is(want, whole.crc) {
+		return transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt, "the source gives its CRC64 as %q, but what it sent has %d; try again", want, whole.crc)
+	}
+	if want := j.obj.CRC64NVME; want != "" {
+		if got := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, whole.nvme)); got != want {
+			return transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt, "the source gives its CRC64NVME as %q, but what it sent has %s; try again", want, got)
+		}
+	}
+	return nil
+}
+
+// lost decides about a Complete that failed. COS may have completed the upload all the
+// same: the answer was lost, or another invocation did it. A HEAD tells by the CRC64,
+// and what it answers goes to a. An object of the same content that was there before
+// counts too, because it is what was to be stored; its mini program can read it if it
+// has a file ID. A refusal is final whatever is stored.
+func (j *job) lost(ctx context.Context, failed *transfer.Error, whole sums, a *answer) *transfer.Error {
+	if failed.Kind == transfer.KindDenied || failed.Kind == transfer.KindRefused || ctx.Err() != nil {
+		return failed
+	}
+	h, err := j.client.head(ctx)
+	if err != nil || !is(h.crc64(), whole.crc) || h.header.Get("Content-Length") != strconv.FormatInt(j.obj.Size, 10) || h.header.Get("X-Cos-Meta-Fileid") == "" {
+		return failed
+	}
+	if failed.Code != noSuchUpload {
+		_ = j.client.abort(ctx, j.id) // if it is still there, nobody needs it
+	}
+	*a = h
+	return nil
+}
+
+// is compares numbers, not text: leading zeros do not make a difference.
+func is(decimal string, sum uint64) bool {
+	n, err := strconv.ParseUint(decimal, 10, 64)
+	return err == nil && n == sum
+}
