@@ -16,6 +16,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/config/secret"
 	"github.com/tcbferry/tcbferry/internal/delivery"
+	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
@@ -58,6 +59,12 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	}
 	a.deliverer.Settler = settlers
 	return a, nil
+}
+
+// logStart writes the one line of a start: what runs here, with the settings that
+// an operator asks for first and that are no secret.
+func (a *app) logStart(ctx context.Context, host event.Host) {
+	a.logger.Log().InfoContext(ctx, "start", "version", BuiltVersion(), "host", string(host), "routes", len(a.Table.Routes), "onDelivered", a.OnDelivered)
 }
 
 // An account is what one app's tickets come from.

@@ -44,6 +44,7 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 	if err != nil {
 		return nil, Misconfigured{err}
 	}
+	a.logStart(ctx, host)
 	if host == Lambda {
 		a.warm(ctx)
 	}

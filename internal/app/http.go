@@ -60,6 +60,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		return nil, Misconfigured{err}
 	}
 	a.deliverer.MaxRetryWait, a.deliverer.SourceFirst = maxRetryWait, true
+	a.logStart(ctx, host)
 	if host == Lambda {
 		a.warm(ctx)
 	}

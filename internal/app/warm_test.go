@@ -8,24 +8,41 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/event"
 )
 
-// A door counts who comes in and who says something.
-type door struct{ connections, requests atomic.Int64 }
+// A server counts the connections that it accepts and the requests that it gets.
+type server struct {
+	*httptest.Server
+	connections, requests atomic.Int64
+}
 
-func (d *door) open(t *testing.T) (url string) {
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { d.requests.Add(1) }))
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			d.connections.Add(1)
+func serve(t *testing.T) *server {
+	s := new(server)
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { s.requests.Add(1) }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.connections.Add(1)
 		}
 	}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return srv.URL
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// counts returns how many connections were opened, and how many requests sent,
+// until now. Connections are accepted in order, so that all before ours have been
+// counted when ours is answered.
+func (s *server) counts(t *testing.T) (connections, requests int64) {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: transport}).Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return s.connections.Load() - 1, s.requests.Load() - 1
 }
 
 // On Lambda the first file finds its connections open; on SCF a start is not lent
@@ -43,10 +60,10 @@ func TestWarm(t *testing.T) {
 			},
 		} {
 			t.Run(fmt.Sprint(host, " ", kind), func(t *testing.T) {
-				var api, s3 door
+				api, s3 := serve(t), serve(t)
 				vars := map[string]string{
-					"CLOUDBASE_ENV": "e", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s", "WECHAT_API_URL": api.open(t), "HTTP_AUTH": "iam",
-					"AWS_ENDPOINT_URL_S3": s3.open(t), "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1",
+					"CLOUDBASE_ENV": "e", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s", "WECHAT_API_URL": api.URL, "HTTP_AUTH": "iam",
+					"AWS_ENDPOINT_URL_S3": s3.URL, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1",
 					"AWS_CA_BUNDLE": "",
 				}
 				for name, value := range vars {
@@ -55,9 +72,8 @@ func TestWarm(t *testing.T) {
 				if err := start(func(name string) string { return vars[name] }); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(20 * time.Millisecond) // what should not come has had its time
-				for name, d := range map[string]*door{"API": &api, "S3": &s3} {
-					if c, r := d.connections.Load(), d.requests.Load(); c != want || r != 0 {
+				for name, d := range map[string]*server{"API": api, "S3": s3} {
+					if c, r := d.counts(t); c != want || r != 0 {
 						t.Errorf("%s: %d connections, %d requests; want %d and none", name, c, r, want)
 					}
 				}
@@ -68,10 +84,10 @@ func TestWarm(t *testing.T) {
 
 // Buckets of COS are not asked for at S3's address.
 func TestWarmKeepsStoresApart(t *testing.T) {
-	var api, s3 door
+	api, s3 := serve(t), serve(t)
 	vars := map[string]string{
-		"ROUTES": `[{"from":"cos://b-1250000000/","env":"e"}]`, "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s", "WECHAT_API_URL": api.open(t),
-		"AWS_ENDPOINT_URL_S3": s3.open(t), "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_CA_BUNDLE": "",
+		"ROUTES": `[{"from":"cos://b-1250000000/","env":"e"}]`, "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s", "WECHAT_API_URL": api.URL,
+		"AWS_ENDPOINT_URL_S3": s3.URL, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_CA_BUNDLE": "",
 	}
 	for name, value := range vars {
 		t.Setenv(name, value)
@@ -79,8 +95,8 @@ func TestWarmKeepsStoresApart(t *testing.T) {
 	if _, err := Events(t.Context(), Lambda, func(name string) string { return vars[name] }, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(20 * time.Millisecond) // what should not come has had its time
-	if a, s := api.connections.Load(), s3.connections.Load(); a != 1 || s != 0 {
-		t.Errorf("%d connections to the API and %d to S3, want 1 and none", a, s)
+	toAPI, _ := api.counts(t)
+	if toS3, _ := s3.counts(t); toAPI != 1 || toS3 != 0 {
+		t.Errorf("%d connections to the API and %d to S3, want 1 and none", toAPI, toS3)
 	}
 }

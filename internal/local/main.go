@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/tcbferry/tcbferry/internal/app"
 )
 
 // Main is the command local: it reads the flags, runs until the work is done or
@@ -20,6 +22,7 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	event := flags.String("event", "", "invoke the function with the event in this `file`")
 	doctor := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
 	addr := flags.String("addr", "127.0.0.1:9444", "where the staging bucket listens; loopback only")
+	version := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -31,8 +34,10 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 
 	var err error
 	switch {
+	case *version && flags.NArg() == 0:
+		fmt.Fprintln(stdout, app.BuiltVersion())
 	case flags.NArg() > 0 || *demo && *event != "" || *doctor && (*demo || *event != ""):
-		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor")
+		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor | -version")
 	case *doctor:
 		err = Doctor(ctx, stdout, getenv)
 	case *demo:
