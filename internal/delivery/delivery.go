@@ -1,4 +1,4 @@
-// Package delivery carries one file through stages 3 to 6: it opens the source
+// Package delivery takes one file through stages 3 to 6: it opens the source
 // and gets a ticket, uploads, checks what arrived, asks whether the source is
 // still the same, and settles. It owns the order of the stages, the retry loop
 // around them and the deadline. It does no I/O of its own.
@@ -21,7 +21,7 @@ type Deliverer struct {
 
 	// MaxRetryWait bounds the waits before retries of one delivery or ticket,
 	// added up. A failure that would need a longer wait is the answer. 0 sets no
-	// bound beside the deadline.
+	// bound other than the deadline.
 	MaxRetryWait time.Duration
 	// SourceFirst asks for a ticket only after the source has answered, so that a
 	// caller who names sources that do not exist spends no ticket. Otherwise the
@@ -87,9 +87,9 @@ type job struct {
 // delivery that finishes last leaves the newest content.
 //
 // Each change costs a try and a wait like any failure. When they are spent the
-// delivery fails, although an upload succeeded: a concurrent delivery may have
-// stored the newer content before our older one landed, and nobody else would
-// notice. The failure is retryable, so the event comes again.
+// delivery fails, although an upload succeeded. A concurrent delivery may have
+// stored the newer content before our older one landed, and no later event would
+// mend that. The failure is retryable, so this event comes again.
 func (j *job) run(ctx context.Context) *transfer.Error {
 	for {
 		if err := j.retries.do(ctx, j.upload); err != nil {
@@ -150,6 +150,7 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 // prepare opens the source and gets a ticket, side by side unless SourceFirst.
 // If both fail, the source's error is the one that counts.
 func (j *job) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *transfer.Error) {
+	dest := j.out.Plan.Dest // open may choose another plan
 	type result struct {
 		ticket transfer.Ticket
 		at     time.Time // zero: no ticket was asked for
@@ -163,7 +164,7 @@ func (j *job) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *
 		<-early
 		j.out.Tickets++
 		go func() {
-			ticket, err := j.ticket(ticketCtx)
+			ticket, err := j.ticket(ticketCtx, dest)
 			early <- result{ticket, time.Now(), err}
 		}()
 	}
@@ -174,9 +175,9 @@ func (j *job) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *
 		return nil, transfer.Ticket{}, err
 	}
 	got := <-early
-	if got.err == nil && (time.Since(got.at) > maxTicketAge || expired(got.ticket)) {
+	if other := j.out.Plan.Dest; other != dest || got.err == nil && (time.Since(got.at) > maxTicketAge || expired(got.ticket)) {
 		j.out.Tickets++
-		got.ticket, got.err = j.ticket(ctx)
+		got.ticket, got.err = j.ticket(ctx, other)
 	}
 	if got.err == nil {
 		got.err = usable(got.ticket, j.out.Plan.Item.Ref)
@@ -193,8 +194,8 @@ func (j *job) prepare(ctx context.Context) (*transfer.Object, transfer.Ticket, *
 // Sources answer within seconds, so a second ticket is rare. 30 s is a guess.
 const maxTicketAge = 30 * time.Second
 
-func (j *job) ticket(ctx context.Context) (transfer.Ticket, *transfer.Error) {
-	ticket, err := j.Tickets.Ticket(ctx, j.out.Plan.Dest)
+func (j *job) ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, *transfer.Error) {
+	ticket, err := j.Tickets.Ticket(ctx, dest)
 	if err != nil {
 		return transfer.Ticket{}, transfer.AsError(ctx, transfer.StageTicket, err)
 	}

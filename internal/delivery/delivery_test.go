@@ -239,8 +239,8 @@ func TestOtherSpelling(t *testing.T) {
 	p, alt := plan("missing"), plan("decoded")
 	p.Alt = &alt
 	o := c.Deliver(t.Context(), p)
-	if state(o) != "delivered" || o.Plan.Item.Ref.Key != "decoded" {
-		t.Errorf("%s as %s", state(o), o.Plan.Item.Ref)
+	if state(o) != "delivered" || o.Plan.Item.Ref.Key != "decoded" || o.FileID != "cloud://e.b/decoded" {
+		t.Errorf("%s as %s, which is %s; the ticket must be for the path of the second spelling", state(o), o.Plan.Item.Ref, o.FileID)
 	}
 }
 
