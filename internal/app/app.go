@@ -47,17 +47,17 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 		return nil, err
 	}
 	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(transport.Client(a.toCOS, transport.IdleTimeout).Transport)}
-	settlers := settlers{}
+	perScheme := settlers{}
 	for scheme, store := range stores {
 		a.deliverer.Sources[scheme] = store
 		switch c.OnDelivered {
 		case config.Tag:
-			settlers[scheme] = s3source.Tagger{Store: store}
+			perScheme[scheme] = s3source.Tagger{Store: store}
 		case config.Delete:
-			settlers[scheme] = s3source.Deleter{Store: store}
+			perScheme[scheme] = s3source.Deleter{Store: store}
 		}
 	}
-	a.deliverer.Settler = settlers
+	a.deliverer.Settler = perScheme
 	return a, nil
 }
 
@@ -125,8 +125,8 @@ func newTokens(ctx context.Context, api *wechat.API, toTokenServer http.RoundTri
 	return wechat.FixedToken(s), err
 }
 
-// settlers do what ON_DELIVERED asks for in each kind of store; none is there
-// for sources that are to be kept, web pages and request bodies.
+// settlers do what ON_DELIVERED asks for, by scheme. Sources that are kept, web
+// pages and request bodies have none.
 type settlers map[string]transfer.Settler
 
 func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
@@ -136,9 +136,9 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 	return nil
 }
 
-// newStores makes the stores that this function can read, by scheme: COS always, for
-// its credentials come with each invocation, S3 where AWS credentials are
-// configured. tuneS3 is transport.Tune, and may keep the transport that it gets.
+// newStores makes the stores that this function can read, by scheme: COS always,
+// because its credentials come with each invocation, and S3 where AWS credentials
+// are configured. tuneS3 is transport.Tune, and may keep the transport that it gets.
 func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
 	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: transport.Tune})
 	if err != nil {

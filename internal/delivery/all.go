@@ -9,9 +9,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Concurrency is how many files of one envelope are delivered at once. A small
-// file is mostly round trips, so that files at once use the CPU that one leaves
-// idle; eight large ones fit into the smallest memory (docs/scaling.md).
+// Concurrency is how many files of one envelope are delivered at once. A small file
+// spends most of its time waiting for answers, so more than one keeps the CPU busy.
+// Eight, a guess, also fit into the smallest function's memory when all are large
+// (docs/benchmarks.md).
 const Concurrency = 8
 
 // DeliverAll delivers the files of one envelope, at most Concurrency at once, and

@@ -176,7 +176,7 @@ func interleavings(graph map[string][]string, state string, known map[string]int
 
 var seed = flag.Uint64("seed", 0, "the first schedule of TestNewestWinsByChance; 0 takes any")
 
-// TestNewestWinsByChance lets files be put, announced once or more, and carried
+// TestNewestWinsByChance lets files be put, announced once or more, and delivered
 // by invocations that fail, lose answers, are slow without limit and run out of
 // time, in random order. An invocation that failed is repeated, as queues do.
 func TestNewestWinsByChance(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // bridgeCreated is the one detail-type that brings a file. It must match
-// exactly, for "Object Annotation Created" exists too.
+// exactly, because "Object Annotation Created" exists too.
 const bridgeCreated = "Object Created"
 
 // isBridge tells an event that S3 itself sent to EventBridge: all of its

@@ -90,7 +90,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// A sample of one host is unknown to the other, save for the plain request.
+// A sample of one host is unknown to the other, except the plain request.
 func TestSamplesOnTheOtherHost(t *testing.T) {
 	t.Parallel()
 	other := map[event.Host]event.Host{event.Lambda: event.SCF, event.SCF: event.Lambda}

@@ -38,7 +38,7 @@ func (d document) has(field string) bool {
 	return ok && string(raw) != "null"
 }
 
-// text returns the text of a scalar field, "" when it is none.
+// text returns a scalar field as a string, "" when it is none.
 func (d document) text(field string) string {
 	var s scalar
 	if raw, ok := d[field]; ok {

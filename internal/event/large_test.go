@@ -31,7 +31,7 @@ func TestLargeEvent(t *testing.T) {
 	}
 }
 
-// BenchmarkDecode reads the largest event that Lambda hands over, 6 MB.
+// BenchmarkDecode reads the largest event that Lambda passes, 6 MB.
 func BenchmarkDecode(b *testing.B) {
 	payload := batchOf(5000)
 	b.SetBytes(int64(len(payload)))

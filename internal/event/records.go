@@ -8,11 +8,11 @@ import (
 )
 
 // A recordReader reads one entry of Records into one item or more. The form is
-// empty when the entry is of a kind that we do not know.
+// empty when the kind of the entry is not known.
 type recordReader func(raw json.RawMessage, depth int) (Form, []transfer.Item)
 
 // decodeRecords reads the entries of Records. The form is SQS as soon as one
-// entry is an SQS message, for then the reply must name it; else it is that of
+// entry is an SQS message, because then the reply must name it; else it is that of
 // the first entry of a known kind. The others become items with an error,
 // unless no kind is known: then the whole payload is.
 func decodeRecords(doc document, host Host, depth int, read recordReader) (Form, []transfer.Item, *transfer.Error) {

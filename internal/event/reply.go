@@ -32,7 +32,7 @@ func (e *DeliveryFailed) Error() string { return e.doc }
 // Any other number of outcomes is an error, because then a file has no answer.
 func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, error) {
 	if len(outs) != len(e.Items) {
-		return nil, fmt.Errorf("%d files have %d outcomes: this is a fault in the function, please report it", len(e.Items), len(outs))
+		return nil, fmt.Errorf("%d files have %d outcomes: this is a bug in the function, please report it", len(e.Items), len(outs))
 	}
 	switch {
 	case e.Form == S3Batch:

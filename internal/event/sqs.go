@@ -7,10 +7,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// decodeSQS reads one message of an SQS event: its body is an envelope. Every
-// file in it bears the message's ID. Only the messages of a FIFO queue form
-// groups that have an order; a standard queue uses MessageGroupId for fair
-// sharing alone.
+// decodeSQS reads one message of an SQS event: its body is an envelope. Every file
+// in it has the message's ID. Only the messages of a FIFO queue form groups with an
+// order. A standard queue uses MessageGroupId for fair sharing only. A FIFO queue is
+// told by its ARN, or by the sequence number that only its messages have.
 func decodeSQS(raw json.RawMessage, depth int) []transfer.Item {
 	var r struct {
 		MessageID, Body, EventSourceARN scalar
@@ -40,7 +40,7 @@ type messageFailure struct {
 // partialBatch is the reply to an SQS event whose trigger has
 // ReportBatchItemFailures: the messages to be delivered again, each once. A
 // message fails when any of its files did, and in a FIFO queue so do all later
-// messages of its group, for they must not overtake it. ok is false when a
+// messages of its group, because they must not overtake it. ok is false when a
 // message that failed has no ID to be named by.
 func (e *Envelope) partialBatch(outs []transfer.Outcome) (doc map[string][]messageFailure, ok bool) {
 	failures := []messageFailure{} // an empty list, not null

@@ -1,6 +1,6 @@
-// Package route is stage 2: it says where a file goes. A Table turns an item
-// into a plan (which app, CloudBase environment and cloud path), a reason to
-// skip it, or a refusal. It does no I/O.
+// Package route is stage 2: it says where a file goes. A Table turns an item into
+// a plan (app, CloudBase environment and cloud path), a reason to skip it, or a
+// refusal. It does no I/O.
 package route
 
 import (

@@ -37,9 +37,8 @@ func Run(h Handler) { lambda.Start(h) }
 const wholeCPU = 1769
 
 // TuneRuntime fits the Go runtime to a function before anything is built. With less
-// than one CPU a second thread does not run beside the first, it only takes turns
-// with it, and each turn costs CPU time (docs/benchmarks.md has what). The variable
-// GOMAXPROCS overrules it.
+// than one CPU two threads do not run at the same time: they take turns, and each
+// turn costs CPU time (docs/benchmarks.md). The variable GOMAXPROCS overrules it.
 func TuneRuntime() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {

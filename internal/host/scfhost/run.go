@@ -1,10 +1,10 @@
 // Package scfhost runs an event handler on Tencent SCF, whose Go1 runtime speaks
 // net/rpc.
 //
-// The receiving loop is our own, and not that of scf-go-lib, because the platform
-// authenticates no call: that one lets every caller set any variable of the
-// environment, and listens on a port of chance where none is given. Here a call
-// brings credentials, and settings only as long as there are none.
+// The platform authenticates no call. The loop of scf-go-lib lets every caller set
+// any variable of the environment, and listens on a random port where none is given.
+// So the receiving loop is our own: a call brings credentials, and it brings settings
+// only while there are none.
 package scfhost
 
 import (
@@ -39,8 +39,8 @@ const portVariable = "_LAMBDA_SERVER_PORT"
 //
 // settings name the variables of which a usable environment has at least one. If
 // the process has one, build gets the environment of the process, and calls bring
-// nothing but credentials. Else the platform hands the environment over with the
-// first invocation: what that brings is set, unless the process has the variable.
+// nothing but credentials. Otherwise the platform sends the environment with the
+// first invocation. What that brings is set, except variables that the process has.
 // The handler is built with the first invocation. While it cannot be built, each
 // invocation fails with the reason, and what it brought is forgotten.
 func Run(build func(context.Context) (Handler, error), settings ...string) error {
@@ -84,7 +84,7 @@ func (f *Function) Invoke(req *messages.InvokeRequest, resp *messages.InvokeResp
 		if v := recover(); v != nil {
 			// Of the value only the type is told, because the rest might hold a secret.
 			fmt.Fprintf(os.Stderr, "panic: %T\n%s", v, debug.Stack())
-			resp.Error = &messages.InvokeResponse_Error{Type: "Panic", Message: fmt.Sprintf("the function failed by a fault of its own (%T); please report it", v), ShouldExit: true}
+			resp.Error = &messages.InvokeResponse_Error{Type: "Panic", Message: fmt.Sprintf("the function failed by a bug of its own (%T); please report it", v), ShouldExit: true}
 		}
 	}()
 	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(req.Deadline.Seconds, req.Deadline.Nanos))
