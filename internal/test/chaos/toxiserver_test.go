@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 const toxiproxyVersion = "v2.12.0"
@@ -37,7 +37,7 @@ func startToxiproxy(t *testing.T) *toxiproxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &toxiproxy{bin: filepath.Join(dir, "server"), port: freePort(t),
+	p := &toxiproxy{bin: filepath.Join(dir, "server"), port: kit.FreePort(t),
 		client: http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	if _, err := os.Stat(p.bin); err != nil {
 		install := exec.CommandContext(t.Context(), "go", "install", "github.com/Shopify/toxiproxy/v2/cmd/server@"+toxiproxyVersion)
@@ -51,16 +51,6 @@ func startToxiproxy(t *testing.T) *toxiproxy {
 	}
 	t.Cleanup(p.stop)
 	return p
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	port, hold, err := platform.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { hold.Close() })
-	return port
 }
 
 // start runs the server and gives it its proxies.
@@ -113,7 +103,7 @@ func (p *toxiproxy) call(method, path string, body any) error {
 // before puts a proxy in front of a server and returns the proxy's URL.
 func (p *toxiproxy) before(t *testing.T, name, upstream string) string {
 	t.Helper()
-	listen := "127.0.0.1:" + freePort(t)
+	listen := "127.0.0.1:" + kit.FreePort(t)
 	proxy := map[string]any{"name": name, "listen": listen, "upstream": strings.TrimPrefix(upstream, "http://"), "enabled": true}
 	if err := p.call("POST", "/proxies", proxy); err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func testEnvelope(t *testing.T, m *moto, name string, connect notify, mark strin
 		t.Errorf("%d test events", tests)
 	}
 	reasons := map[string]int{}
-	for _, e := range s.journal() {
+	for _, e := range s.logged() {
 		reasons[e.Status+" "+e.Reason]++
 		if e.Path == "in/parts.bin" && !slices.Equal(e.Verified, []string{"size", "crc64"}) {
 			t.Errorf("%s is verified by %v; the ETag of an object in parts is no MD5", e.Path, e.Verified)
@@ -109,7 +109,7 @@ func testPoison(t *testing.T, m *moto) {
 }
 
 // A file that WeChat refuses ends in the dead-letter queue with its event, and
-// the event delivers it once the cause is mended.
+// the event delivers it once the cause is removed.
 func testReplay(t *testing.T, m *moto) {
 	s := newSite(t, m.url, "replay")
 	q := m.queue(t, "replay")
@@ -199,10 +199,10 @@ func testDelete(t *testing.T, m *moto) {
 	warnless(t, s)
 }
 
-// warnless expects that the journal has no warning.
+// warnless expects that the log has no warning.
 func warnless(t *testing.T, s *site) {
 	t.Helper()
-	for _, e := range s.journal() {
+	for _, e := range s.logged() {
 		if e.Warning != "" {
 			text, _ := json.Marshal(e) // of strings and numbers
 			t.Errorf("a warning: %s", text)

@@ -3,13 +3,12 @@
 // Package integration runs the built lambda-objects against servers that others
 // wrote: moto_server for S3 with its notifications, SQS, SNS, EventBridge, SSM
 // and Secrets Manager, and versitygw for S3 with versions and checksums. WeChat
-// and COS are devstack's. A server that is not to be had is reported as skipped,
+// and COS are devstack's. A server that cannot be installed is reported as skipped,
 // by name: `make integration` prints a table of what ran.
 package integration
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -17,36 +16,18 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
-// function is the built binary.
-var function string
+var functions kit.Functions
 
 func TestMain(m *testing.M) {
-	// What the machine has for itself is not for servers on loopback.
-	for _, name := range []string{"AWS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
-		os.Unsetenv(name)
-	}
-	code, err := run(m)
-	if err != nil {
+	code := functions.Run(m)
+	if err := report.print(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "tcbferry-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if function, err = devstack.Build(context.Background(), dir, "lambda-objects"); err != nil {
-		return 0, err
-	}
-	code = m.Run()
-	return code, report.print()
 }
 
 // A row of the report is a test, or a server that is not there.

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 const account = "123456789012" // moto's
@@ -27,7 +29,7 @@ func TestMoto(t *testing.T) {
 	if err != nil {
 		skip(t, "moto_server", fmt.Errorf("it is not in PATH; pip install 'moto[server]' brings it"))
 	}
-	port := freePort(t)
+	port := kit.FreePort(t)
 	m := &moto{"http://127.0.0.1:" + port}
 	if err := serve(t, m.url+"/moto-api/", path, "-H", "127.0.0.1", "-p", port); err != nil {
 		skip(t, "moto_server", err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // keep stores the app secret in both services, under names of its own.
@@ -65,7 +66,7 @@ func testSecrets(t *testing.T, m *moto) {
 
 func testMissingSecrets(t *testing.T, m *moto) {
 	m.keep(t, "half")
-	closed := freePort(t)
+	closed := kit.FreePort(t)
 	for _, test := range []struct {
 		name, value, endpoint string
 		want                  []string
@@ -87,7 +88,7 @@ func testMissingSecrets(t *testing.T, m *moto) {
 			if test.name == "ROUTES" {
 				value = routes("any", test.value)
 			}
-			f := platform.NewLambda(function, devstack.With(world.Vars(), "AWS_ENDPOINT_URL", test.endpoint, test.name, value))
+			f := platform.NewLambda(functions.Path(t, "lambda-objects"), devstack.With(world.Vars(), "AWS_ENDPOINT_URL", test.endpoint, test.name, value))
 			defer f.Close()
 			_, err = f.Init(t.Context())
 			if err == nil {

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
 // A transcript is the end of what a server wrote.
@@ -78,14 +76,4 @@ func serve(t *testing.T, ready string, name string, args ...string) error {
 			return errors.New("it does not answer within a minute: " + output.lastLine())
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	port, hold, err := platform.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { hold.Close() })
-	return port
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 const (
@@ -46,17 +47,13 @@ type site struct {
 // newSite makes a bucket at an S3 endpoint and a function that reads it there.
 func newSite(t *testing.T, endpoint, bucket string, vars ...string) *site {
 	t.Helper()
-	world, err := devstack.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
+	world := kit.NewWorld(t)
 	s := &site{World: world, s3: s3Client(endpoint), bucket: bucket}
 	if _, err := s.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
 		t.Fatal(err)
 	}
 	all := devstack.With(world.Vars(), "AWS_ENDPOINT_URL_S3", endpoint, "AWS_ACCESS_KEY_ID", accessKey, "AWS_SECRET_ACCESS_KEY", secretKey)
-	s.Lambda = platform.NewLambda(function, devstack.With(all, vars...))
+	s.Lambda = platform.NewLambda(functions.Path(t, "lambda-objects"), devstack.With(all, vars...))
 	t.Cleanup(s.Lambda.Close)
 	return s
 }
@@ -112,34 +109,18 @@ func (s *site) exists(t *testing.T, key string) bool {
 	return err == nil
 }
 
-// An entry is one file of an answer, or of the function's journal.
-type entry struct {
-	Source, Status, Reason, Path, FileID, Warning, Item string
-	Attempts, Resumes                                   int
-	Verified                                            []string
-	Error                                               json.RawMessage
-}
-
-// invoke hands a payload to the function and returns the files of its answer.
-func (s *site) invoke(t *testing.T, payload []byte) []entry {
+// invoke has the function handle a payload and returns the files of its answer.
+func (s *site) invoke(t *testing.T, payload []byte) []kit.Entry {
 	t.Helper()
 	result, err := s.Invoke(t.Context(), payload, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := result.Payload
-	if result.FunctionError {
-		document = []byte(result.ErrorMessage)
-	}
-	var answer struct{ Files []entry }
-	if err := json.Unmarshal(document, &answer); err != nil || answer.Files == nil {
-		t.Fatalf("the function answers %s %s", result.ErrorType, document)
-	}
-	return answer.Files
+	return kit.Entries(t, result)
 }
 
-// deliver has the function carry one object and expects that it arrives.
-func (s *site) deliver(t *testing.T, payload []byte) entry {
+// deliver has the function deliver one object and expects that it arrives.
+func (s *site) deliver(t *testing.T, payload []byte) kit.Entry {
 	t.Helper()
 	files := s.invoke(t, payload)
 	if len(files) != 1 || files[0].Status != "delivered" {
@@ -154,19 +135,8 @@ func (s *site) request(key string) []byte {
 	return payload
 }
 
-// journal lists the files that the function logged.
-func (s *site) journal() (all []entry) {
-	for line := range strings.Lines(s.Output()) {
-		var e struct {
-			Msg string
-			entry
-		}
-		if json.Unmarshal([]byte(line), &e) == nil && e.Msg == "file" {
-			all = append(all, e.entry)
-		}
-	}
-	return all
-}
+// logged lists the files that the function logged.
+func (s *site) logged() []kit.Line { return kit.Lines(s.Output()) }
 
 // arrived expects that the CloudBase holds these files and no other.
 func (s *site) arrived(t *testing.T, want map[string]string) {

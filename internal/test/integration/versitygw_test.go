@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 const gatewayModule, gatewayVersion = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
@@ -41,7 +43,7 @@ func TestVersitygw(t *testing.T) {
 		g.events <- event
 	}))
 	t.Cleanup(hook.Close)
-	addr := "127.0.0.1:" + freePort(t)
+	addr := "127.0.0.1:" + kit.FreePort(t)
 	g.url = "http://" + addr
 	if err := serve(t, g.url, path, "--port", addr, "--access", accessKey, "--secret", secretKey, "--region", region,
 		"--quiet", "--keep-alive", "--event-webhook-url", hook.URL, "posix", "--versioning-dir", t.TempDir(), t.TempDir()); err != nil {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
 
@@ -28,11 +29,10 @@ type Functions struct {
 	built map[string]func() (string, error)
 }
 
-// Run runs the tests of a suite, without what the machine has for itself: its CA
-// bundle, proxies and credentials are not for servers on loopback.
+// Run runs the tests of a suite without the machine's own CA bundle and credentials,
+// because these are not for servers on loopback.
 func (f *Functions) Run(m *testing.M) int {
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TENCENTCLOUD_SESSIONTOKEN",
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TENCENTCLOUD_SESSIONTOKEN"} {
 		os.Unsetenv(name)
 	}
 	dir, err := os.MkdirTemp("", "tcbferry-test-")
@@ -139,6 +139,17 @@ func NoLeaks(t testing.TB) {
 		}
 	}
 	t.Error(err)
+}
+
+// FreePort is a port of this test's until it ends: see platform.FreePort.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	port, hold, err := platform.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { hold.Close() })
+	return port
 }
 
 // Read returns a file's content.
