@@ -20,8 +20,8 @@ import (
 	"github.com/rclone/gofakes3/s3mem"
 )
 
-// What the store remembers beside an object. gofakes3 shows metadata under
-// these names to nobody, and replaces it together with the object.
+// What the store remembers with an object. gofakes3 sends no client metadata under
+// these names, and replaces it together with the object.
 const (
 	metaETag      = "Staging-Etag"      // the ETag, where it is not the MD5 of the stored bytes
 	metaCRC64     = "Staging-Crc64"     // CRC-64/ECMA, unsigned decimal

@@ -12,14 +12,15 @@ import (
 	"github.com/rclone/gofakes3"
 )
 
-// A Fault spoils one GET of an object. With Status the object is not sent at
-// all; otherwise After bytes of the answer's body arrive untouched, then Then
-// is called, and then the first of Break, Stall, Short and Rate that is set takes
-// effect; without any, the rest follows untouched. An answer of no more than
-// After bytes is not spoiled.
+// A Fault applies to one GET of an object. With Status the object is not sent at
+// all. Otherwise After bytes of the answer's body arrive unchanged. Then Then is
+// called, and the first of Break, Stall, Short and Rate that is set takes effect.
+// Without any of them the rest follows unchanged, as does an answer of no more than
+// After bytes.
 type Fault struct {
 	Status int    // answer with this status and an S3 error document instead
 	Code   string // its Code; by default S3's usual one for Status
+	Page   bool   // no document: answer as a gateway before the store does, in plain text and without a request ID
 
 	After int64  // bytes of the body that arrive first
 	Then  func() // called once, when After bytes are sent; it may replace the object
@@ -29,7 +30,7 @@ type Fault struct {
 	Rate  int    // send the rest at this many bytes per second
 }
 
-// Inject queues faults: each spoils one of the next GETs of any object.
+// Inject queues faults. Each applies to one of the next GETs of any object.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,28 +73,33 @@ func writeError(w http.ResponseWriter, status int, code string) {
 	_ = xml.NewEncoder(w).Encode(doc) // a client that went away needs no error
 }
 
-// An answer sits between gofakes3 and the client: it gives the headers their
-// true ETag, adds COS's, and lets a fault strike.
-type answer struct {
+// A responseWriter sits between gofakes3 and the client. It gives the headers their
+// true ETag, adds COS's, and applies a fault.
+type responseWriter struct {
 	http.ResponseWriter
 	request *http.Request
 	closed  <-chan struct{}
 
 	md5, etag, crc64, nvme string // of the object, if any: what gofakes3 calls its ETag, its true one, for COS its CRC64, for S3 its CRC64NVME
 
-	fault  *Fault
-	began  bool
-	sent   int64
-	struck bool
-	broken bool
+	fault   *Fault
+	began   bool
+	sent    int64
+	applied bool // the fault has begun
+	aborted bool // no more bytes, and the connection is closed
 }
 
-var errStruck = errors.New("the answer was cut off by a fault")
+var errCutOff = errors.New("the answer was cut off by a fault")
 
 // refused answers a fault that sends no object.
-func (a *answer) refused() bool {
+func (a *responseWriter) refused() bool {
 	if a.fault == nil || a.fault.Status == 0 {
 		return false
+	}
+	if a.fault.Page {
+		a.Header().Del("x-cos-request-id")
+		http.Error(a.ResponseWriter, "default backend - "+strconv.Itoa(a.fault.Status), a.fault.Status)
+		return true
 	}
 	code := a.fault.Code
 	if code == "" {
@@ -103,7 +109,7 @@ func (a *answer) refused() bool {
 	return true
 }
 
-func (a *answer) know(o *gofakes3.Object, cos bool) {
+func (a *responseWriter) know(o *gofakes3.Object, cos bool) {
 	a.etag = etagOf(o)
 	if a.md5 = a.etag; o.Metadata[metaETag] != "" {
 		a.md5 = hex.EncodeToString(o.Hash)
@@ -116,7 +122,7 @@ func (a *answer) know(o *gofakes3.Object, cos bool) {
 }
 
 // translate rewrites the client's conditions into the ETag that gofakes3 knows.
-func (a *answer) translate(h http.Header) {
+func (a *responseWriter) translate(h http.Header) {
 	if a.md5 == a.etag {
 		return
 	}
@@ -128,7 +134,7 @@ func (a *answer) translate(h http.Header) {
 	}
 }
 
-func (a *answer) WriteHeader(status int) {
+func (a *responseWriter) WriteHeader(status int) {
 	if a.began {
 		return
 	}
@@ -156,13 +162,13 @@ func (a *answer) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-func (a *answer) Write(p []byte) (int, error) {
+func (a *responseWriter) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	if a.fault == nil {
 		return a.ResponseWriter.Write(p)
 	}
-	if a.broken {
-		return 0, errStruck
+	if a.aborted {
+		return 0, errCutOff
 	}
 	n := 0
 	if head := min(int64(len(p)), a.fault.After-a.sent); head > 0 {
@@ -175,14 +181,14 @@ func (a *answer) Write(p []byte) (int, error) {
 	if n == len(p) && a.sent < a.fault.After {
 		return n, nil
 	}
-	m, err := a.strike(p[n:])
+	m, err := a.applyFault(p[n:])
 	return n + m, err
 }
 
-// strike deals with the bytes after the fault's point.
-func (a *answer) strike(rest []byte) (int, error) {
-	if !a.struck {
-		a.struck = true
+// applyFault deals with the bytes after the fault's point.
+func (a *responseWriter) applyFault(rest []byte) (int, error) {
+	if !a.applied {
+		a.applied = true
 		_ = http.NewResponseController(a.ResponseWriter).Flush() // what came before the fault does arrive
 		if a.fault.Then != nil {
 			a.fault.Then()
@@ -190,15 +196,15 @@ func (a *answer) strike(rest []byte) (int, error) {
 	}
 	switch {
 	case a.fault.Break:
-		a.broken = true
-		return 0, errStruck
+		a.aborted = true
+		return 0, errCutOff
 	case a.fault.Stall:
-		a.broken = true
+		a.aborted = true
 		select {
 		case <-a.request.Context().Done():
 		case <-a.closed:
 		}
-		return 0, errStruck
+		return 0, errCutOff
 	case a.fault.Short:
 		return len(rest), nil
 	case a.fault.Rate > 0:
@@ -208,7 +214,7 @@ func (a *answer) strike(rest []byte) (int, error) {
 }
 
 // trickle sends p at the fault's rate, twenty pieces a second.
-func (a *answer) trickle(p []byte) (n int, err error) {
+func (a *responseWriter) trickle(p []byte) (n int, err error) {
 	const pause = 50 * time.Millisecond
 	piece := max(1, a.fault.Rate/int(time.Second/pause))
 	tick := time.NewTicker(pause)
@@ -217,9 +223,9 @@ func (a *answer) trickle(p []byte) (n int, err error) {
 		select {
 		case <-tick.C:
 		case <-a.request.Context().Done():
-			return n, errStruck
+			return n, errCutOff
 		case <-a.closed:
-			return n, errStruck
+			return n, errCutOff
 		}
 		m, err := a.ResponseWriter.Write(p[n:min(len(p), n+piece)])
 		n += m
@@ -231,11 +237,11 @@ func (a *answer) trickle(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// finish ends the answer: gofakes3 leaves the header of an answer without body
-// to net/http, and a broken connection is net/http's to close.
-func (a *answer) finish() {
+// finish ends the answer. gofakes3 leaves the header of an answer without a body to
+// net/http. net/http also closes the connection of an answer that was cut off.
+func (a *responseWriter) finish() {
 	a.WriteHeader(http.StatusOK)
-	if a.broken {
+	if a.aborted {
 		panic(http.ErrAbortHandler)
 	}
 }

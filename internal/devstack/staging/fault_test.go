@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,10 @@ func TestFaultsThatAnswer(t *testing.T) {
 		s.Inject(tt.fault)
 		_, _, err := read(t, c, &s3.GetObjectInput{Key: aws.String("a")})
 		wantCode(t, err, tt.fault.Status, tt.code)
+	}
+	s.Inject(staging.Fault{Status: 404, Page: true})
+	if _, _, err := read(t, c, &s3.GetObjectInput{Key: aws.String("a")}); err == nil || strings.Contains(err.Error(), "NoSuchKey") {
+		t.Errorf("a gateway's page: %v", err)
 	}
 	if _, body, err := read(t, c, &s3.GetObjectInput{Key: aws.String("a")}); err != nil || string(body) != "0123456789" {
 		t.Errorf("after the faults: %q, %v", body, err)

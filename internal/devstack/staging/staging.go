@@ -22,7 +22,7 @@ import (
 
 // A Server is one S3 endpoint. Its fields are set before the first request.
 type Server struct {
-	// Notify, if set, is handed one S3 notification (eventVersion 2.5, one
+	// Notify, if set, gets one S3 notification (eventVersion 2.5, one
 	// record) for every object that a PutObject, CopyObject,
 	// CompleteMultipartUpload or POST stored. It runs before the writer gets
 	// its answer, in the goroutine of the request: a slow subscriber delays the
@@ -31,7 +31,7 @@ type Server struct {
 
 	// OnGet, if set, is asked before every GET of an object whether to fail
 	// it; nil means no. nth counts the GETs of that object from 1. Faults
-	// handed to Inject come first.
+	// from Inject come first.
 	OnGet func(bucket, key string, nth int) *Fault
 
 	// COS makes the server answer as Tencent COS does: every answer carries
@@ -59,7 +59,7 @@ type Server struct {
 func New(buckets ...string) *Server {
 	store := &backend{Backend: s3mem.New()}
 	for _, b := range buckets {
-		// The store is new: only a name given twice is refused, and that is as good as once.
+		// The store is new: only a name given twice is refused, which changes nothing.
 		_ = store.CreateBucket(context.Background(), b)
 	}
 	return &Server{
@@ -96,7 +96,7 @@ func (s *Server) Put(bucket, key, contentType string, body []byte) error {
 
 // Synthesize stores an object whose bytes are those of Synthetic{size, seed}.
 // They are made while they are read; the object takes no memory. Its ETag has
-// the form of a multipart upload's, so it claims to be nobody's MD5. No
+// the form of a multipart upload's, so it does not claim to be an MD5. No
 // notification is sent. It fails only if there is no such bucket.
 func (s *Server) Synthesize(bucket, key string, size int64, seed uint64) error {
 	return s.store.synthesize(bucket, key, Synthetic{Size: size, Seed: seed}, s.COS)
@@ -158,7 +158,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-cos-request-id", s.requestID())
 	}
 
-	a := &answer{ResponseWriter: w, request: r, closed: s.done}
+	a := &responseWriter{ResponseWriter: w, request: r, closed: s.done}
 	if operation == http.MethodGet && key != "" {
 		a.fault = s.nextFault(bucket, key)
 	}

@@ -33,7 +33,7 @@ type Synthetic struct {
 }
 
 // at returns the bytes of the content from off to the end of its MiB; they
-// may reach past Size and belong to everybody.
+// may reach past Size, and all objects share them.
 func (c Synthetic) at(off int64) []byte {
 	// An odd factor visits every offset once before any comes again.
 	n := uint64(off / block)
@@ -73,7 +73,7 @@ type section struct {
 	off, end int64
 }
 
-// next returns the longest piece at hand, without moving on.
+// next returns the longest piece that is left, without moving on.
 func (s *section) next() []byte {
 	p := s.content.at(s.off)
 	return p[:min(int64(len(p)), s.end-s.off)]
@@ -88,7 +88,7 @@ func (s *section) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo hands out the table's own memory: nothing is copied here.
+// WriteTo writes the table's own memory, without a copy.
 func (s *section) WriteTo(dst io.Writer) (sum int64, err error) {
 	for s.off < s.end {
 		n, err := dst.Write(s.next())

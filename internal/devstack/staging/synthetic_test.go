@@ -34,7 +34,7 @@ func TestSynthetic(t *testing.T) {
 	if bytes.Equal(whole[:1<<20], whole[1<<20:2<<20]) {
 		t.Error("two MiB are the same")
 	}
-	// The bytes are a promise to everybody who recorded a checksum of them.
+	// The bytes are fixed, because checksums of them are recorded.
 	if got := (staging.Synthetic{Size: 2<<20 + 1, Seed: 1}).CRC64(); got != goldenCRC64 {
 		t.Errorf("the content changed: CRC64 %s, want %s", got, goldenCRC64)
 	}

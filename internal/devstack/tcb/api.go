@@ -70,7 +70,7 @@ func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method s
 	if err != nil {
 		panic(err) // replies are plain structs
 	}
-	c.writeAPI(w, in.fault, document)
+	c.writeAPI(w, in.r, in.fault, document)
 }
 
 // key is what a fault's Match sees: the cloud path, the app or the first file.
@@ -186,7 +186,7 @@ func (c *Cloud) environment(in *call, a *app) (string, error) {
 
 func (c *Cloud) writeAPIError(w http.ResponseWriter, e *apiError) {
 	document, _ := encodeJSON(map[string]any{"errcode": e.code, "errmsg": e.message + c.rid()})
-	c.writeAPI(w, nil, document)
+	c.writeAPI(w, nil, nil, document)
 }
 
 // rid is the tail of an errmsg, WeChat's handle for support.
@@ -194,13 +194,17 @@ func (c *Cloud) rid() string {
 	return fmt.Sprintf(" rid: %08x-%s-%s", c.Now().Unix(), randomHex(4), randomHex(4))
 }
 
-// writeAPI sends a document, cut short if the fault says so.
-func (c *Cloud) writeAPI(w http.ResponseWriter, f *Fault, document []byte) {
+// writeAPI sends a document, cut short or slowly if the fault says so.
+func (c *Cloud) writeAPI(w http.ResponseWriter, r *http.Request, f *Fault, document []byte) {
 	if f != nil && f.effect == fxTruncated {
 		document = document[:len(document)/2]
 	}
 	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
+	if f != nil && f.effect == fxTrickle {
+		c.trickle(w, r, f, document)
+		return
+	}
 	w.Write(document)
 }
 

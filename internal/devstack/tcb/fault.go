@@ -29,7 +29,7 @@ type Fault struct {
 	// fault in the middle of the body; 0 is half of the body.
 	After int64
 	// Delay is the pause before every read of a slow body (at most 16 KiB a
-	// read), and how long a stall lasts.
+	// read) or piece of an answer, and how long a stall lasts.
 	Delay time.Duration
 	// RetryAfter is sent as a header when not empty.
 	RetryAfter string
@@ -59,6 +59,7 @@ const (
 	fxTicketExpired          // the window lies in the past
 	fxTicketSignature        // the signature is wrong
 	fxTicketFileID           // the file ID is of another path
+	fxTrickle                // the answer comes in eight pieces, each after Delay
 
 	fxCOSError    // an error document
 	fxXMLSparse   // an error document with Code only
@@ -74,6 +75,8 @@ const (
 	fxWrongCRC    // stored, another CRC64 in the answer
 	fxNoCRC       // stored, no CRC64 in the answer
 	fxWrongETag   // stored, another ETag in the answer
+	fxKMS         // stored, answered as with SSE-KMS: an ETag that is no MD5
+	fxProcessing  // stored, answered after eight 102 Processing, each after Delay
 	fxStatus      // stored, answered with Status and no body
 	fxShorten     // stored without the last byte, honest digests
 	fxCorrupt     // stored with the first byte changed, honest digests

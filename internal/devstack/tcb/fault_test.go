@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"syscall"
@@ -225,6 +227,41 @@ func TestHang(t *testing.T) {
 			t.Errorf("ended with %v, want an aborted connection", end)
 		}
 	})
+}
+
+// TestSlowAnswers: pieces and 1xx answers come before the end, which is as it should be.
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tcb.DefaultRules())
+	slow := func(name string) {
+		f := tcb.FaultNamed(name)
+		f.Delay = time.Millisecond
+		w.cloud.Inject(f)
+	}
+	slow("ticket trickles")
+	ticket := w.ticket("a.bin")
+	slow("upload processing")
+	processing := 0
+	trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { processing++; return nil }})
+	p := newPost(ticket, "a.bin", "x")
+	_, body, _ := strings.Cut(string(p.raw("")), "\r\n\r\n")
+	req, _ := http.NewRequestWithContext(trace, "POST", ticket.URL, strings.NewReader(body))
+	req.Header.Set("Content-Type", "multipart/form-data; boundary="+p.boundary)
+	resp, err := w.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 204 || processing == 0 {
+		t.Errorf("%d after %d answers of 102", resp.StatusCode, processing)
+	}
+	w.cloud.Inject(tcb.FaultNamed("upload kms"))
+	a := w.send(newPost(w.ticket("a.bin"), "a.bin", "x"))
+	o, _ := w.cloud.Object(env, "a.bin")
+	if a.status != 204 || a.header.Get("x-cos-server-side-encryption") != "cos/kms" || a.header.Get("ETag") == `"`+o.ETag+`"` ||
+		a.header.Get("x-cos-hash-crc64ecma") != strconv.FormatUint(o.CRC64, 10) {
+		t.Errorf("kms: %d %v", a.status, a.header)
+	}
 }
 
 func TestTicketFaults(t *testing.T) {

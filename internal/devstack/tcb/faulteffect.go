@@ -101,6 +101,31 @@ func (c *Cloud) writeFormFault(w http.ResponseWriter, r *http.Request, f *Fault)
 	}
 }
 
+// pieces is the number of pieces of an answer that comes slowly.
+const pieces = 8
+
+// pause waits for a piece's delay, or until the caller has gone or the cloud is closed.
+func (c *Cloud) pause(r *http.Request, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	case <-c.done:
+	}
+}
+
+// trickle sends a document in pieces.
+func (c *Cloud) trickle(w http.ResponseWriter, r *http.Request, f *Fault, document []byte) {
+	for i := range pieces {
+		c.pause(r, f.Delay)
+		if _, err := w.Write(document[i*len(document)/pieces : (i+1)*len(document)/pieces]); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush() // a caller that is gone needs no error
+	}
+}
+
 // writePage is what a gateway sends: HTML, and no x-cos-request-id.
 func writePage(w http.ResponseWriter, status int) {
 	page := "<html>\r\n<head><title>" + strconv.Itoa(status) + " " + http.StatusText(status) + "</title></head>\r\n" +

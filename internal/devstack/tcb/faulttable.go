@@ -14,6 +14,10 @@ const opToken = OpToken | OpStableToken
 // stallTime is how long a stall lasts unless Fault.Delay says otherwise.
 const stallTime = 10 * time.Minute
 
+// pieceDelay makes an answer of eight pieces take 20 s, more than a connection may
+// be idle (interface.md: 15 s).
+const pieceDelay = 2500 * time.Millisecond
+
 // WeChatError is a fault that answers with an errcode.
 func WeChatError(op Op, code int, errmsg string) Fault {
 	return Fault{Name: op.String() + " " + strconv.Itoa(code), Op: op, Code: code, ErrMsg: errmsg, effect: fxWeChatError}
@@ -76,6 +80,7 @@ func apiFaults(name string, op Op, codes ...int) []Fault {
 		Fault{Name: name + " truncated", Op: op, effect: fxTruncated},
 		Fault{Name: name + " huge", Op: op, effect: fxHuge},
 		Fault{Name: name + " empty", Op: op, Status: 200, effect: fxEmpty},
+		Fault{Name: name + " trickles", Op: op, Delay: pieceDelay, effect: fxTrickle},
 	)
 }
 
@@ -155,6 +160,7 @@ func uploadAnswers() []Fault {
 		at("201", http.StatusCreated, fxStatus),
 		at("wrong crc64", 0, fxWrongCRC),
 		at("no crc64", 0, fxNoCRC),
+		at("kms", 0, fxKMS),
 		at("wrong etag", 0, fxWrongETag),
 		at("stored short", 0, fxShorten),
 		at("stored corrupt", 0, fxCorrupt),
@@ -174,5 +180,6 @@ func uploadBreaks() []Fault {
 		at("stall", fxStall, stallTime),
 		at("slow", fxSlow, 20*time.Millisecond),
 		at("hang", fxHang, 0),
+		at("processing", fxProcessing, pieceDelay),
 	}
 }

@@ -245,6 +245,14 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request, o *Object, status
 			h.Del("x-cos-hash-crc64ecma")
 		case fxWrongETag:
 			h.Set("ETag", `"`+strings.Repeat("0", 32)+`"`)
+		case fxKMS:
+			h.Set("ETag", `"`+randomHex(16)+`"`)
+			h.Set("x-cos-server-side-encryption", "cos/kms")
+		case fxProcessing:
+			for range pieces {
+				c.pause(r, f.Delay)
+				w.WriteHeader(http.StatusProcessing)
+			}
 		case fxStatus:
 			status = f.Status
 		}

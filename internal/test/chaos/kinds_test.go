@@ -33,9 +33,11 @@ type kind struct {
 	exclusive         bool            // it goes with no other fault
 	limited           bool            // it applies a limited number of times, because it changes the source
 
-	get    func(f *file, rng *rand.Rand) *staging.Fault // at the source
-	status int                                          // at the confirmation; 0 breaks the connection
-	cloud  tcb.Fault                                    // at token, ticket and upload
+	get     func(f *file, rng *rand.Rand) *staging.Fault // at the source
+	status  int                                          // at the confirmation; 0 breaks the connection
+	page    bool                                         // the answer with status is a gateway's, without a request ID
+	minSize int64                                        // of a file that it hits
+	cloud   tcb.Fault                                    // at token, ticket and upload
 }
 
 // kinds are all of them.
@@ -61,6 +63,10 @@ func sourceKinds() []*kind {
 		return &staging.Fault{After: part(f, rng), Stall: true}
 	})
 	stall.needsStallTimeout = true
+	eachMiB := altered("breaks after each MiB", sourceBreaks, false, func(*file, *rand.Rand) *staging.Fault {
+		return &staging.Fault{After: 1 << 20, Break: true}
+	})
+	eachMiB.minSize = 8 << 20 // more breaks than a body without progress is reopened
 	changed := func(name string, get func(f *file, rng *rand.Rand) *staging.Fault) *kind {
 		k := altered(name, sourceBreaks, false, get)
 		k.limited = true
@@ -79,6 +85,9 @@ func sourceKinds() []*kind {
 		refused(403, "SignatureDoesNotMatch", transfer.KindDenied),
 		refused(403, "InvalidObjectState", transfer.KindDenied),
 		refused(404, "NoSuchBucket", transfer.KindDenied),
+		altered("is behind a gateway's 404", one(transfer.KindUnavailable), true, func(*file, *rand.Rand) *staging.Fault {
+			return &staging.Fault{Status: http.StatusNotFound, Page: true}
+		}),
 		altered("breaks before a byte", sourceBreaks, true, func(*file, *rand.Rand) *staging.Fault { return &staging.Fault{Break: true} }),
 		altered("breaks in the middle", sourceBreaks, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: part(f, rng), Break: true}
@@ -92,6 +101,7 @@ func sourceKinds() []*kind {
 			}
 			return &staging.Fault{After: part(f, rng), Short: true}
 		}),
+		eachMiB,
 		altered("is slow", nil, false, func(f *file, rng *rand.Rand) *staging.Fault {
 			return &staging.Fault{After: part(f, rng), Rate: int(max(f.size, 20))} // a second for the rest
 		}),
@@ -112,6 +122,9 @@ func confirmKinds() []*kind {
 	at := func(name string, status int, end transfer.Kind) *kind {
 		return &kind{name: "confirm " + name, at: atConfirm, ends: one(end), alwaysFails: true, status: status}
 	}
+	// Where a HEAD has a gateway's 404, a GET may tell that the object is there.
+	gateway := at("gateway's 404", http.StatusNotFound, transfer.KindUnavailable)
+	gateway.page, gateway.alwaysFails = true, false
 	gone := at("404", http.StatusNotFound, "")
 	// Deleted since: what was delivered is the newest there was. With a source that
 	// is replaced as well, the 404 would be a lie that the function cannot recognize.
@@ -121,6 +134,7 @@ func confirmKinds() []*kind {
 		at("503", http.StatusServiceUnavailable, transfer.KindThrottled),
 		at("403", http.StatusForbidden, transfer.KindDenied),
 		at("reset", 0, transfer.KindUnavailable),
+		gateway,
 		gone,
 	}
 }
@@ -147,7 +161,7 @@ func cloudKinds() []*kind {
 		}
 		k := &kind{name: f.Name, at: at, cloud: f}
 		k.ends, k.alwaysFails = expectedEnd(f)
-		k.needsStallTimeout = strings.HasSuffix(f.Name, " hang") || f.Name == "upload stall"
+		k.needsStallTimeout = strings.HasSuffix(f.Name, " hang") || strings.HasSuffix(f.Name, " trickles") || f.Name == "upload processing" || f.Name == "upload stall"
 		k.affectsInstance = at == atTicket && slices.Contains(apiStale, f.Code)
 		all = append(all, k)
 	}
@@ -174,6 +188,7 @@ var (
 		"token tiny": "", "ticket expired": transfer.KindStale, "ticket wrong signature": transfer.KindStale, "ticket other file_id": transfer.KindCorrupt,
 		"upload 403 AccessDenied expired": transfer.KindStale, "upload early refusal": transfer.KindDenied, "upload early slow down": transfer.KindThrottled,
 		"upload 200": "", "upload 201": "", "upload no crc64": "", "upload slow": "",
+		"token trickles": "", "ticket trickles": "", "upload processing": "", "upload kms": "",
 		"upload wrong crc64": transfer.KindCorrupt, "upload wrong etag": transfer.KindCorrupt, "upload stored short": transfer.KindCorrupt, "upload stored corrupt": transfer.KindCorrupt,
 	}
 )

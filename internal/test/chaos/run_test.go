@@ -91,6 +91,10 @@ func (r *run) onHead(key string, w http.ResponseWriter) bool {
 	if k.status == 0 {
 		panic(http.ErrAbortHandler)
 	}
+	if !k.page {
+		w.Header().Set("x-amz-request-id", "4442587FB7D0A2F9")
+		w.Header().Set("x-cos-request-id", "NjI2Y2ZlNDRfMTIz")
+	}
 	w.WriteHeader(k.status)
 	return true
 }

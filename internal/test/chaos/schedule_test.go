@@ -166,7 +166,7 @@ func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 	}
 	for _, k := range ks {
 		if k.at == atSource {
-			f.size = max(f.size, 1) // of an answer without a body nothing breaks off
+			f.size = max(f.size, 1, k.minSize) // of an answer without a body nothing breaks off
 		}
 		b := plannedFault{k, []int{1, 1, 1, 2, 3, -1}[rng.IntN(6)]}
 		switch {
