@@ -21,13 +21,13 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// patience bounds one look-up; a function's start is limited to 10 s.
-const patience = 8 * time.Second
+// lookupTimeout bounds one look-up, because Lambda limits a start to 10 s.
+const lookupTimeout = 8 * time.Second
 
 // Resolve returns the secret that value is or refers to, trimmed of white space
 // at its ends. The error says why it cannot be read, never what was read.
 func Resolve(ctx context.Context, value transfer.Secret) (transfer.Secret, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	kind, name, _ := strings.Cut(value.Reveal(), ":")
 	var text string

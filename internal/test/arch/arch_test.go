@@ -136,14 +136,11 @@ func TestBinaries(t *testing.T) {
 	// aws-lambda-go and scf-go-lib both claim _LAMBDA_SERVER_PORT. net/rpc and the
 	// templates it brings add megabytes, for they call methods by name.
 	const aws, scf = "github.com/aws/aws-lambda-go", "github.com/tencentyun/scf-go-lib"
-	// The newer versions of these two build thousands of objects at every start
-	// (docs/benchmarks.md).
-	const ssm, secretsmanager = "github.com/aws/aws-sdk-go-v2/service/ssm/schemas", "github.com/aws/aws-sdk-go-v2/service/secretsmanager/schemas"
 	forbidden := map[string][]string{
-		"functions/lambda-objects": {scf, "net/rpc", "text/template", "testing", ssm, secretsmanager},
-		"functions/lambda-http":    {scf, "net/rpc", "text/template", "testing", ssm, secretsmanager},
-		"functions/scf-objects":    {aws, "testing", ssm, secretsmanager},
-		"functions/scf-http":       {aws, scf, "net/rpc", "text/template", "testing", ssm, secretsmanager},
+		"functions/lambda-objects": {scf, "net/rpc", "text/template", "testing"},
+		"functions/lambda-http":    {scf, "net/rpc", "text/template", "testing"},
+		"functions/scf-objects":    {aws, "testing"},
+		"functions/scf-http":       {aws, scf, "net/rpc", "text/template", "testing"},
 	}
 	for _, p := range list(t) {
 		for _, dep := range p.Deps {
