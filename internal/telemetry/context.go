@@ -8,8 +8,9 @@ import (
 )
 
 // IDs identify one invocation: the platform's request ID and, on Lambda, the
-// X-Ray trace ID.
-type IDs struct{ Request, Trace string }
+// X-Ray trace ID. Caller is the ARN of the IAM principal that the platform has
+// authenticated, "" where it names none.
+type IDs struct{ Request, Trace, Caller string }
 
 type idsKey struct{}
 
@@ -22,6 +23,19 @@ func WithIDs(ctx context.Context, ids IDs) context.Context {
 func RequestID(ctx context.Context) string {
 	ids, _ := ctx.Value(idsKey{}).(IDs)
 	return ids.Request
+}
+
+// WithCaller returns a context that also names the IAM caller.
+func WithCaller(ctx context.Context, arn string) context.Context {
+	ids, _ := ctx.Value(idsKey{}).(IDs)
+	ids.Caller = arn
+	return WithIDs(ctx, ids)
+}
+
+// Caller returns the ARN of the context's IAM caller, or "".
+func Caller(ctx context.Context) string {
+	ids, _ := ctx.Value(idsKey{}).(IDs)
+	return ids.Caller
 }
 
 // tagged adds the IDs of the context to each record.

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/telemetry"
 )
 
 // timeLimit is the header in which SCF sends the function's time limit along
@@ -22,18 +25,37 @@ const timeLimit = "X-Scf-Timeout"
 
 const longestLimit = 900 // seconds
 
-// limited gives requests the deadline that the platform gives the function.
-// Elsewhere there is none, and a caller that sends the header hurries itself.
-func limited(h http.Handler) http.Handler {
+// The platform's headers with a request's ID and the address of its client.
+const (
+	requestID  = "X-Scf-Request-Id"
+	remoteAddr = "X-Scf-Remote-Addr"
+)
+
+// maxRequestID is more than the 36 characters of SCF's IDs.
+const maxRequestID = 64
+
+// onPlatform gives requests what the platform says about them in headers: the
+// deadline of the function, the request's ID, and the client's address in place of
+// the platform's. Elsewhere a caller may send these headers too. It then ends its
+// request early, and puts words of its own into its log line.
+func onPlatform(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
 		if n, err := strconv.ParseUint(r.Header.Get(timeLimit), 10, 31); err == nil && n > 0 {
 			limit := time.Duration(n) * time.Millisecond
 			if n <= longestLimit {
 				limit = time.Duration(n) * time.Second
 			}
-			ctx, cancel := context.WithTimeout(r.Context(), limit)
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()
-			r = r.WithContext(ctx)
+		}
+		if id := r.Header.Get(requestID); id != "" {
+			ctx = telemetry.WithIDs(ctx, telemetry.IDs{Request: id[:min(len(id), maxRequestID)]})
+		}
+		r = r.WithContext(ctx)
+		if from, err := netip.ParseAddr(r.Header.Get(remoteAddr)); err == nil {
+			r.RemoteAddr = from.String()
 		}
 		h.ServeHTTP(w, r)
 	})
@@ -45,7 +67,7 @@ func limited(h http.Handler) http.Handler {
 func Serve(h http.Handler, addr string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	srv := NewServer(limited(h), addr)
+	srv := NewServer(onPlatform(h), addr)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.ListenAndServe() }()
 	select {
