@@ -15,6 +15,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/source/websource"
+	"github.com/tcbferry/tcbferry/internal/telemetry"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -71,12 +72,31 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		Dest:      transfer.Dest{Env: c.Env},
 		CheckPath: route.CheckPath,
 		Keys:      c.keys,
-		IAM:       c.HTTP.Auth == "iam",
+		Caller:    caller(host, c.HTTP.Auth),
 		Sources:   c.allowed,
 		Open:      open,
+		Web:       func(allow allowFunc) transfer.Source { return websource.New(websource.Options{Allow: allow}) },
 		Origins:   c.origins,
 		Log:       a.logger.Log(),
+		Audit:     a.logger.Audit(),
+		Refused:   a.logger.Refusal,
 	}), nil
+}
+
+// An allowFunc returns the reference of a source that may be read.
+type allowFunc = func(raw string) (transfer.Ref, error)
+
+// caller returns what tells the IAM caller of a request, or nil if keys do. On
+// Lambda the event names the caller. SCF tells a web function nothing of the caller
+// that CAM has authenticated, so each request that arrives is believed.
+func caller(host event.Host, auth string) func(*http.Request) string {
+	switch {
+	case auth != "iam":
+		return nil
+	case host == SCF:
+		return func(*http.Request) string { return "cam" }
+	}
+	return func(r *http.Request) string { return telemetry.Caller(r.Context()) }
 }
 
 // httpDeliverer is the app as package httpapi needs it.

@@ -22,32 +22,53 @@ type Deliverer interface {
 	Ticket(ctx context.Context, d transfer.Dest) (transfer.Ticket, error)
 }
 
-// Options are what New needs. CheckPath tells why a cloud path cannot be
-// written to; nil means that it can. With IAM set the platform has authenticated
-// the caller and Keys are not asked for; without it no Keys means that nobody is
-// admitted. Open opens the references that Sources allow, by scheme.
+// Options are what New needs.
 type Options struct {
 	Deliverer Deliverer
 	Dest      transfer.Dest // App and Env of every request; Path is the request's
+	// CheckPath tells why a cloud path cannot be written to; nil means that it can.
 	CheckPath func(path string) *transfer.Error
-	Keys      Keys
-	IAM       bool
-	Sources   Sources
-	Open      map[string]transfer.Source
-	Origins   Origins
-	Log       *slog.Logger
+	// Keys admit callers. No Keys admit nobody.
+	Keys Keys
+	// Caller names the caller that the platform has authenticated, or is "" when
+	// the platform names none: then the answer is 401. If Caller is set, Keys are
+	// not asked for.
+	Caller  func(*http.Request) string
+	Sources Sources
+	Open    map[string]transfer.Source // what opens the references that Sources allow, by scheme
+	// Web makes a source for https references and redirects that allow returns
+	// without an error. It is called once for each key that has sources of its own.
+	Web     func(allow func(raw string) (transfer.Ref, error)) transfer.Source
+	Origins Origins
+	Log     *slog.Logger
+	Audit   *slog.Logger                          // takes the lines of 401 and 403, whatever the level of Log is
+	Refused func(ctx context.Context, status int) // counts 401 and 403; may be nil
 }
 
-// New returns the handler. It is safe for use by several requests at once. It
-// must not be mounted in an http.ServeMux, which would clean and redirect paths.
-func New(o Options) http.Handler { return &api{o} }
+// New returns the handler. It is safe for use by several requests at once. Do not
+// mount it in an http.ServeMux, which cleans paths and redirects to them.
+func New(o Options) http.Handler {
+	a := &api{o, map[string]transfer.Source{}}
+	for _, k := range o.Keys {
+		if k.sources != nil && o.Web != nil {
+			a.web[k.name] = o.Web(func(raw string) (transfer.Ref, error) { return a.allow(&k, raw) })
+		}
+	}
+	return a
+}
 
-type api struct{ Options }
+type api struct {
+	Options
+	web map[string]transfer.Source // of keys with sources of their own, by name
+}
 
-// A call is one admitted request.
+// A call is one request and what is known about it.
 type call struct {
 	*http.Request
-	key key
+	key    key
+	path   string    // the cloud path that it asks for
+	fileID string    // what it got
+	expiry time.Time // of the ticket that it got
 }
 
 // ServeHTTP answers one request. The answer is written in one place and only at
@@ -56,7 +77,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	// A copy, for net/http looks at the request's own Body when it answers.
+	// A copy, because net/http looks at the request's own Body when it answers.
 	c := call{Request: r.WithContext(r.Context())}
 	if r.ContentLength != 0 {
 		c.Body = newIdleTimeoutReader(w, r.Body)
@@ -74,21 +95,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.log(&c, status, p, time.Since(start))
 }
 
-// log writes one line for a request: who, which method, how it ended. The path
-// is the courier's to log; a health check says nothing.
-func (a *api) log(c *call, status int, p *problem, took time.Duration) {
-	if status == http.StatusOK {
-		return
-	}
-	code := ""
-	if p != nil {
-		code = p.Code
-	}
-	a.Log.InfoContext(c.Context(), "request", "method", c.Method, "status", status, "code", code, "key", c.key.name, "durationMs", took.Milliseconds())
-}
-
-// safely turns a panic into an answer. Of the panic's value only the type is
-// logged, or a runtime error's text: anything else might hold a secret.
+// safely turns a panic into an answer. Of the panic's value it logs the type
+// alone, or a runtime error's text: anything else might hold a secret.
 func (a *api) safely(c *call) (status int, body any, p *problem) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -121,6 +129,9 @@ func (a *api) serve(c *call) (int, any, *problem) {
 		p.allow = allow
 		return 0, nil, p
 	}
+	if p := checkConditions(c); p != nil {
+		return 0, nil, p
+	}
 	body, p := endpoint(c)
 	return http.StatusCreated, body, p
 }
@@ -141,28 +152,9 @@ func (a *api) route(path string) (allow string, endpoint func(*call) (any, *prob
 	return "", nil
 }
 
-// admit finds out whose request this is.
-func (a *api) admit(c *call) *problem {
-	if a.IAM {
-		c.key = key{name: "iam"}
-		return nil
-	}
-	k, presented, ok := a.Keys.find(c.Header["Authorization"])
-	if ok {
-		c.key = k
-		return nil
-	}
-	p := newProblem(http.StatusUnauthorized, "Unauthorized", "Send a key of this function as Authorization: Bearer KEY.")
-	p.challenge = "Bearer"
-	if presented {
-		p.challenge = `Bearer error="invalid_token"`
-		p.Detail = "The key is not one of this function's; check it for a missing character."
-	}
-	return p
-}
-
 // authorizePath checks a cloud path and whether the caller may write there.
 func (a *api) authorizePath(c *call, path string) (transfer.Dest, *problem) {
+	c.path = path
 	if e := a.CheckPath(path); e != nil {
 		return transfer.Dest{}, newProblem(http.StatusBadRequest, e.Label(), e.What)
 	}

@@ -18,35 +18,44 @@ import (
 
 // Limits of a request.
 const (
-	// MaxBody is the largest file that a request may hold, in bytes. It is held in
-	// memory, so that an upload can be tried again; Lambda takes no more either.
+	// MaxBody is the largest file that a request may hold, in bytes. SCF hands over no
+	// larger body; Lambda's payload limit comes first on Lambda. The file is held in
+	// memory, so that an upload can be tried again.
 	MaxBody = 6 << 20
 
-	maxJSON     = 64 << 10 // a JSON body
-	overhead    = 64 << 10 // what a form may hold beside its file
+	maxJSON  = 64 << 10 // of a JSON body: a guess, well above a pre-signed URL and a path
+	overhead = 64 << 10 // of what a form holds beside its file: a guess
+
+	// idleTimeout ends a body of which no byte comes for so long. It is the idle rule
+	// of package transport for bodies that come in. This package does not import that
+	// one, because it opens no connections.
 	idleTimeout = 15 * time.Second
 )
 
 // errTooLarge ends the reading of a body that is over its limit.
 var errTooLarge = errors.New("body over its limit")
 
-// bodySource is a body held in memory, as a Source. It has no ETag, so nobody asks
-// whether there is newer content.
+// bodySource is a body held in memory, as a Source. It has no ETag, because there
+// can be no newer content.
 type bodySource struct {
-	data        []byte
-	contentType string
+	data   []byte
+	stored stored
 }
 
-func (m bodySource) Open(context.Context, transfer.Ref) (*transfer.Object, error) {
-	return &transfer.Object{Body: io.NopCloser(bytes.NewReader(m.data)), Size: int64(len(m.data)), ContentType: m.contentType}, nil
+func (s bodySource) Open(context.Context, transfer.Ref) (*transfer.Object, error) {
+	return &transfer.Object{
+		Body: io.NopCloser(bytes.NewReader(s.data)), Size: int64(len(s.data)),
+		ContentType: s.stored.contentType, ContentEncoding: s.stored.contentEncoding,
+		CacheControl: s.stored.cacheControl, ContentDisposition: s.stored.contentDisposition,
+	}, nil
 }
 
 func (bodySource) Stat(context.Context, transfer.Ref) (string, error) { return "", nil }
 
-// idleTimeoutReader is a request body whose sender is given up when no byte came for
-// idleTimeout; one that moves is never cut off. It is armed from the start, because
-// net/http reads what a handler left unread. A front that has the whole body in
-// hand knows no deadlines, and needs none.
+// idleTimeoutReader is a request body that fails when no byte came for idleTimeout;
+// a sender that moves is never cut off. The timeout runs from the start, because
+// net/http reads what a handler left unread. A host that has the whole body already
+// knows no deadlines, and needs none.
 type idleTimeoutReader struct {
 	io.ReadCloser
 	conn *http.ResponseController
@@ -70,7 +79,7 @@ func (r *idleTimeoutReader) Read(p []byte) (int, error) {
 }
 
 // limitedReader is a reader that fails with errTooLarge when there are more than left
-// bytes. over remembers it, for not every reader above hands errors on.
+// bytes. over remembers it, because not every reader above returns the error.
 type limitedReader struct {
 	r    io.Reader
 	left int64
@@ -90,8 +99,19 @@ func (b *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readExactly reads a body of exactly size bytes.
-func readExactly(body io.Reader, size int64) ([]byte, *problem) {
+// readBody reads a body of exactly size bytes or, when size is negative because
+// the host does not know it, of at most MaxBody.
+func readBody(body io.Reader, size int64) ([]byte, *problem) {
+	if size < 0 {
+		data, err := io.ReadAll(io.LimitReader(body, MaxBody+1))
+		switch {
+		case err != nil:
+			return nil, unreadable(err)
+		case len(data) > MaxBody:
+			return nil, overLimit()
+		}
+		return data, nil
+	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(body, data); err != nil {
 		if err == io.EOF && size > 0 {
@@ -109,6 +129,9 @@ func readExactly(body io.Reader, size int64) ([]byte, *problem) {
 
 // unreadable is the problem of a body that ended in err.
 func unreadable(err error) *problem {
+	if e, ok := errors.AsType[*transfer.Error](err); ok { // of the host, which found the body changed
+		return fromError(e)
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return malformed(fmt.Sprintf("The body stalled: no byte came for %v.", idleTimeout))
@@ -121,19 +144,22 @@ func unreadable(err error) *problem {
 // overLimit is the problem of a file too large to be held in memory.
 func overLimit() *problem {
 	return newProblem(http.StatusRequestEntityTooLarge, tooLarge,
-		"A request may hold a file of 6 MiB (6291456 bytes) at most. Put a larger one into a bucket and name it as source in POST /files, or get a ticket from POST /tickets and upload it directly.")
+		"A request may hold a file of 6 MiB (6291456 bytes) at most; on AWS Lambda, whose payloads hold it as base64, about 4.5 MB, and 1 MB behind an ALB. Put a larger one into a bucket and name it as source in POST /files, or get a ticket from POST /tickets and upload it directly.")
 }
 
 // readJSON reads one JSON object that has exactly the named members, each of
 // them text. Names are case-sensitive, and nothing may be repeated or follow.
-func readJSON(body io.Reader, names ...string) (map[string]string, *problem) {
-	in := &limitedReader{r: body, left: maxJSON}
+func readJSON(c *call, names ...string) (map[string]string, *problem) {
+	in := &limitedReader{r: c.Body, left: maxJSON}
 	data, err := io.ReadAll(in)
 	if in.over {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, tooLarge, "A JSON body may have 64 KiB at most.")
 	}
 	if err != nil {
 		return nil, unreadable(err)
+	}
+	if p := checkDigests(c.Header, data); p != nil {
+		return nil, p
 	}
 	if !utf8.Valid(data) {
 		return nil, malformed("The body is not UTF-8.")

@@ -1,7 +1,8 @@
-// Package httpapi is the HTTP front as one net/http Handler: it admits the
-// caller, reads what to carry and where to, hands that to a Deliverer and answers
-// with the file's entry or an RFC 9457 problem. docs/openapi.yaml is its contract.
+// Package httpapi is the HTTP front as one net/http Handler. It admits the caller,
+// reads what to deliver and where to, calls a Deliverer, and answers with the
+// file's entry or an RFC 9457 problem. docs/openapi.yaml is its contract.
 //
-// Nothing but GET /healthz, and the preflight of a listed origin, is answered
-// without a key: not even whether a route exists.
+// Without a key the handler answers GET /healthz and the preflight of a listed
+// origin, and nothing else: not even whether a route exists. A request without a
+// key is refused before its body is read.
 package httpapi

@@ -18,41 +18,38 @@ func (a *api) putFile(c *call) (any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	if p := plainBody(c.Header); p != nil {
+	stored, p := storedHeaders(c.Header)
+	if p != nil {
 		return nil, p
 	}
-	switch contentType := c.Header.Get("Content-Type"); {
-	case c.ContentLength < 0:
+	stored.contentDisposition = c.Header.Get("Content-Disposition")
+	switch {
+	case !isStorable(stored.contentDisposition):
+		return nil, unstorable("Content-Disposition")
+	case c.Header.Get("Content-Range") != "":
+		return nil, malformed("A part of a file cannot be put; send the whole file, without Content-Range.")
+	case c.ContentLength < 0 && len(c.TransferEncoding) > 0:
 		return nil, newProblem(http.StatusLengthRequired, "LengthRequired", "Send the body with a Content-Length, not in chunks.")
 	case c.ContentLength > MaxBody:
 		return nil, overLimit()
-	case checkType(contentType) != nil:
-		return nil, checkType(contentType)
-	default:
-		data, p := readExactly(c.Body, c.ContentLength)
-		if p != nil {
-			return nil, p
-		}
-		return a.deliverBody(c, bodySource{data, contentType}, dest)
 	}
-}
-
-// plainBody refuses bodies that are not simply the file's bytes: what is encoded
-// or a part of a file would be stored as if it were the file.
-func plainBody(h http.Header) *problem {
-	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return unsupported("A body with a Content-Encoding is not taken; send the file's bytes as they are.")
+	data, p := readBody(c.Body, c.ContentLength)
+	if p != nil {
+		return nil, p
 	}
-	if h.Get("Content-Range") != "" {
-		return malformed("A part of a file cannot be put; send the whole file, without Content-Range.")
+	if p := checkDigests(c.Header, data); p != nil {
+		return nil, p
 	}
-	return nil
+	return a.deliverBody(c, bodySource{data, stored}, dest)
 }
 
 // postFile serves POST /files in both its forms.
 func (a *api) postFile(c *call) (any, *problem) {
-	if p := plainBody(c.Header); p != nil {
-		return nil, p
+	switch enc := c.Header.Get("Content-Encoding"); {
+	case enc != "" && !strings.EqualFold(enc, "identity"):
+		return nil, unsupported("A form or a JSON body with a Content-Encoding is not taken; send it as it is. PUT /files/PATH stores a file's Content-Encoding.")
+	case c.Header.Get("Content-Range") != "":
+		return nil, malformed("A part of a body cannot be posted; send all of it, without Content-Range.")
 	}
 	kind, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	switch {
@@ -71,6 +68,9 @@ func (a *api) postForm(c *call, boundary string) (any, *problem) {
 	if c.ContentLength > MaxBody+2*overhead {
 		return nil, overLimit()
 	}
+	if p := refuseDigests(c.Header); p != nil {
+		return nil, p
+	}
 	f, p := readForm(c.Body, boundary)
 	if p != nil {
 		return nil, p
@@ -83,19 +83,28 @@ func (a *api) postForm(c *call, boundary string) (any, *problem) {
 }
 
 func (a *api) postSource(c *call) (any, *problem) {
-	body, p := readJSON(c.Body, "source", "path")
+	if c.key.noSource {
+		return nil, newProblem(http.StatusForbidden, "NoSources", "This key may not name a source; upload the file itself.")
+	}
+	body, p := readJSON(c, "source", "path")
 	if p != nil {
 		return nil, p
+	}
+	if body["source"] == "" {
+		return nil, malformed("The source is empty; write s3://bucket/key, cos://bucket-appid/key?region=ap-shanghai or https://host/path.")
 	}
 	dest, p := a.authorizePath(c, body["path"])
 	if p != nil {
 		return nil, p
 	}
-	ref, err := a.Sources.Allow(body["source"])
+	ref, err := a.allow(&c.key, body["source"])
 	if err != nil {
 		return nil, fromError(transfer.AsError(c.Context(), transfer.StageOpen, err))
 	}
 	src, ok := a.Open[ref.Scheme]
+	if web := a.web[c.key.name]; ref.Scheme == transfer.SchemeHTTPS && web != nil {
+		src = web // which follows redirects only to where this key may read
+	}
 	if !ok {
 		return nil, newProblem(http.StatusForbidden, string(transfer.KindRefused), "This function has no access to "+ref.Scheme+" sources.")
 	}
@@ -134,6 +143,7 @@ func (a *api) deliverBody(c *call, m bodySource, d transfer.Dest) (any, *problem
 
 func (a *api) deliver(c *call, src transfer.Source, plan transfer.Plan) (any, *problem) {
 	o := a.Deliverer.Deliver(c.Context(), src, plan)
+	c.fileID = o.FileID
 	switch {
 	case o.Err != nil:
 		return nil, fromError(o.Err)

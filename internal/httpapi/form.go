@@ -61,7 +61,7 @@ func readForm(body io.Reader, boundary string) (form, *problem) {
 
 func (f *formReader) take(part *multipart.Part) *problem {
 	name, filename := disposition(part.Header)
-	switch part.Header.Get("Content-Transfer-Encoding") {
+	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) { // RFC 2045, 6.1
 	case "", "binary", "8bit", "7bit":
 	default:
 		return malformed("A part of the form has a Content-Transfer-Encoding; send the bytes as they are.")
@@ -88,11 +88,12 @@ func (f *formReader) take(part *multipart.Part) *problem {
 }
 
 func (f *formReader) takeFile(part *multipart.Part) *problem {
-	contentType := part.Header.Get("Content-Type")
-	if p := checkType(contentType); p != nil {
+	h := http.Header(part.Header)
+	stored, p := storedHeaders(h)
+	if p != nil {
 		return p
 	}
-	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
+	if strings.HasPrefix(strings.ToLower(stored.contentType), "multipart/") {
 		return malformed("The file part is itself a multipart body; send one file per request.")
 	}
 	f.in.left = MaxBody + overhead
@@ -104,8 +105,8 @@ func (f *formReader) takeFile(part *multipart.Part) *problem {
 		return overLimit()
 	}
 	f.in.left = overhead
-	f.form.file = bodySource{data, contentType}
-	return nil
+	f.form.file = bodySource{data, stored}
+	return checkDigests(h, data)
 }
 
 // unreadable is the problem of a form whose reading ended in err.
@@ -125,15 +126,4 @@ func disposition(h textproto.MIMEHeader) (name, filename string) {
 	}
 	filename = params["filename"]
 	return params["name"], filename[strings.LastIndexAny(filename, `/\`)+1:]
-}
-
-// checkType tells whether a Content-Type can become an object's; none can.
-func checkType(contentType string) *problem {
-	if contentType == "" {
-		return nil
-	}
-	if _, _, err := mime.ParseMediaType(contentType); err != nil {
-		return malformed("The Content-Type is not well-formed; write it like image/png.")
-	}
-	return nil
 }

@@ -44,6 +44,7 @@ type delivery struct {
 	plan        transfer.Plan
 	opened      transfer.Ref
 	contentType string
+	stored      [3]string // Content-Encoding, Cache-Control, Content-Disposition
 	data        []byte
 	etag        string
 }
@@ -87,7 +88,7 @@ func (f *deliverer) Deliver(ctx context.Context, src transfer.Source, p transfer
 		return o
 	}
 	etag, _ := src.Stat(ctx, p.Item.Ref)
-	f.deliveries = append(f.deliveries, delivery{p, p.Item.Ref, obj.ContentType, data, etag})
+	f.deliveries = append(f.deliveries, delivery{p, p.Item.Ref, obj.ContentType, [3]string{obj.ContentEncoding, obj.CacheControl, obj.ContentDisposition}, data, etag})
 	o.FileID, o.Size, o.CRC64 = fileID+p.Dest.Path, obj.Size, "1"
 	o.Verified = []string{transfer.VerifiedSize, transfer.VerifiedCRC64}
 	return o
@@ -156,7 +157,7 @@ func options(t testing.TB, logs io.Writer) (httpapi.Options, *deliverer, *store)
 		Deliverer: f, Dest: transfer.Dest{App: "app", Env: "env"}, CheckPath: checkPath,
 		Keys: keys, Sources: sources, Origins: origins,
 		Open: map[string]transfer.Source{transfer.SchemeS3: s, transfer.SchemeCOS: s, transfer.SchemeHTTPS: s},
-		Log:  slog.New(slog.NewTextHandler(logs, nil)),
+		Log:  slog.New(slog.NewTextHandler(logs, nil)), Audit: slog.New(slog.NewTextHandler(logs, nil)),
 	}, f, s
 }
 

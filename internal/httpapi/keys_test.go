@@ -84,8 +84,19 @@ func TestNoKeysAdmitNobody(t *testing.T) {
 
 func TestIAM(t *testing.T) {
 	t.Parallel()
-	f := start(t, func(o *httpapi.Options) { o.Keys, o.IAM = nil, true })
-	if resp, answer := f.send(t, "PUT", "/files/x", http.Header{"Authorization": {"AWS4-HMAC-SHA256 Credential=x"}}, strings.NewReader("x")); resp.StatusCode != 201 {
+	f := start(t, func(o *httpapi.Options) {
+		o.Keys, o.Caller = nil, func(r *http.Request) string { return r.Header.Get("X-Caller") }
+	})
+	signed := "AWS4-HMAC-SHA256 Credential=x"
+	if resp, answer := f.send(t, "PUT", "/files/x", http.Header{"Authorization": {signed}, "X-Caller": {"arn:aws:iam::1:user/u"}}, strings.NewReader("x")); resp.StatusCode != 201 {
 		t.Errorf("%d %s", resp.StatusCode, answer)
+	}
+	resp, answer := f.send(t, "PUT", "/files/x", http.Header{"Authorization": {signed}}, strings.NewReader("x"))
+	if p, err := readProblem(answer); err != nil || p.Status != 401 || !strings.Contains(p.Detail, "AWS_IAM") || resp.Header.Get("WWW-Authenticate") != "AWS4-HMAC-SHA256" {
+		t.Errorf("an event that names no caller: %s", answer)
+	}
+	f.Close()
+	if logs := f.logs.String(); !strings.Contains(logs, "status=201 caller=arn:aws:iam::1:user/u") {
+		t.Errorf("logged %s", logs)
 	}
 }

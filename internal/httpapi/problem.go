@@ -17,6 +17,14 @@ const (
 	minuteQuota = "45011"
 )
 
+// notListed is WeChat's errcode for an address that is not on the app's IP
+// allow-list (wire.md section E).
+const notListed = "40164"
+
+// defaultRetryAfter stands in every 429 and 503 for which no other wait is known. It
+// is a guess: longer than the pauses between retries of our own.
+const defaultRetryAfter = 10 * time.Second
+
 // tooLarge is COS's own code for a file over its limit (wire.md B.3); the
 // project uses it for its own limits too.
 const tooLarge = "EntityTooLarge"
@@ -31,6 +39,7 @@ type problem struct {
 	allow     string // of a 405
 	challenge string // of a 401
 	after     time.Duration
+	hidden    string // what the log is told and the caller is not
 }
 
 func newProblem(status int, code, detail string) *problem {
@@ -51,11 +60,13 @@ func unsupported(detail string) *problem {
 func fromError(e *transfer.Error) *problem {
 	p := newProblem(statusOf(e), e.Label(), e.What)
 	p.after = e.After
-	if p.Status == http.StatusTooManyRequests && p.after <= 0 {
-		p.after = 10 * time.Second
-		if e.Code == dailyQuota || e.Code == minuteQuota {
-			p.after = time.Minute
-		}
+	if p.after <= 0 && (e.Code == dailyQuota || e.Code == minuteQuota) {
+		p.after = time.Minute
+	}
+	// The network and the settings of the function are no business of its callers: a
+	// token server's name, a file's path, the address that WeChat sees.
+	if e.Stage == transfer.StageTicket && (e.Code == "" && p.Status != http.StatusGatewayTimeout || e.Code == notListed) {
+		p.Detail, p.hidden = "The function could not get an upload ticket; if that stays so, its operator finds the reason in its log.", e.What
 	}
 	return p
 }
@@ -93,6 +104,9 @@ func (p *problem) setHeader(h http.Header) {
 	}
 	if p.challenge != "" {
 		h.Set("WWW-Authenticate", p.challenge)
+	}
+	if p.after <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
+		p.after = defaultRetryAfter
 	}
 	if p.after > 0 {
 		seconds := (p.after + time.Second - 1) / time.Second

@@ -168,18 +168,6 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// The log says who called and how it ended, and nothing of a health check.
-func TestLog(t *testing.T) {
-	t.Parallel()
-	f := start(t)
-	f.send(t, "GET", "/healthz", nil, nil)
-	f.send(t, "PUT", "/files/x", bearer(teamKey), strings.NewReader("x"))
-	f.Close()
-	if logs := f.logs.String(); strings.Count(logs, "\n") != 1 || !strings.Contains(logs, "method=PUT status=403 code=OutsidePrefix key=team") {
-		t.Errorf("logged %s", logs)
-	}
-}
-
 // A scheme that the list allows and the function cannot open.
 func TestSourceWithoutAccess(t *testing.T) {
 	t.Parallel()

@@ -27,23 +27,29 @@ func ParseSources(s string) (Sources, error) {
 	}
 	var list Sources
 	for i, entry := range strings.Split(s, ",") {
-		entry = strings.TrimSpace(entry)
-		if scheme, rest, ok := strings.Cut(entry, "://"); ok && scheme != "" && !strings.Contains(rest, "/") {
-			entry += "/" // a bucket or host alone allows all of it
-		}
-		ref, why := parseSource(entry)
-		if why == "" && ref.Scheme == transfer.SchemeHTTPS && strings.Contains(ref.Key, "?") {
-			why = "has a query"
-		}
-		if why == "" && ref.Scheme != transfer.SchemeHTTPS && !isBucket(ref.Bucket) {
-			why = "names no bucket"
-		}
+		ref, why := parseAllowed(strings.TrimSpace(entry))
 		if why != "" {
 			return nil, fmt.Errorf("entry %d %s; write s3://bucket/prefix, cos://bucket/prefix or https://host/prefix", i+1, why)
 		}
 		list = append(list, ref)
 	}
 	return list, nil
+}
+
+// parseAllowed reads one entry of a list, or says what is wrong with it.
+func parseAllowed(entry string) (ref transfer.Ref, why string) {
+	if scheme, rest, ok := strings.Cut(entry, "://"); ok && scheme != "" && !strings.Contains(rest, "/") {
+		entry += "/" // a bucket or host alone allows all of it
+	}
+	ref, why = parseSource(entry)
+	switch {
+	case why != "":
+	case ref.Scheme == transfer.SchemeHTTPS && strings.Contains(ref.Key, "?"):
+		why = "has a query"
+	case ref.Scheme != transfer.SchemeHTTPS && !isBucket(ref.Bucket):
+		why = "names no bucket"
+	}
+	return ref, why
 }
 
 // Allow returns the reference that raw writes, or a Refused *transfer.Error
@@ -103,19 +109,32 @@ func parseSource(raw string) (ref transfer.Ref, why string) {
 
 func notInURL(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\#\"<>^`{|}", r) }
 
-// ambiguous says why a path may mean something else to whoever decodes it again,
-// or again and again. In a bucket's key a slash or a percent sign is text, but a
-// gateway before the bucket may not know that, so . and .. stay out there too.
+// ambiguous says why a path may mean something else to a server that decodes it
+// again, or again and again. The attack: the list allows https://host/public/, and
+// a caller names https://host/public/%2e%2e/private, which is below the prefix as
+// text and outside of it for the server. So . and .. are refused in every spelling
+// that a server is known to take for them: percent-encoded any number of times, in
+// overlong UTF-8 (%c0%ae), as compatibility characters (a fullwidth full stop),
+// with blanks or invisible characters around them, or before a ;. In a bucket's key
+// a slash or a percent sign is text, but a gateway before the bucket may not know
+// that, so . and .. are refused there too.
 func ambiguous(path string, web bool) string {
 	if web && strings.Count(path, "%") != len(escapes(path)) {
 		return "has a % without two hexadecimal digits"
 	}
 	for range 3 {
-		for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		folded := path
+		if web {
+			folded = fold(path)
+		}
+		for segment := range strings.FieldsFuncSeq(folded, func(r rune) bool { return r == '/' || r == '\\' }) {
 			segment, _, _ = strings.Cut(segment, ";") // some servers drop what follows
 			if segment == "." || segment == ".." {
 				return "has a segment . or .."
 			}
+		}
+		if web && (strings.Count(folded, "/") > strings.Count(path, "/") || strings.Contains(folded, "\\")) {
+			return "has a slash or backslash in another spelling"
 		}
 		found := escapes(path)
 		if len(found) == 0 {
@@ -157,7 +176,7 @@ func unescape(s string, at []int) string {
 }
 
 // canonicalHost returns the one spelling of a host with an optional port, or why
-// it is not one whose meaning everybody agrees on.
+// it is not one that every program reads in the same way.
 func canonicalHost(authority string) (host, why string) {
 	if strings.ContainsAny(authority, "@%") {
 		return "", "has user information or an escape in its host"

@@ -14,7 +14,10 @@ func (a *api) postTicket(c *call) (any, *problem) {
 	if kind, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); !isJSON(kind, params) {
 		return nil, unsupported("Send application/json with path.")
 	}
-	body, p := readJSON(c.Body, "path")
+	if c.key.noTickets {
+		return nil, newProblem(http.StatusForbidden, "NoTickets", "This key may not get tickets; upload the file through PUT /files/PATH or POST /files.")
+	}
+	body, p := readJSON(c, "path")
 	if p != nil {
 		return nil, p
 	}
@@ -26,6 +29,7 @@ func (a *api) postTicket(c *call) (any, *problem) {
 	if err != nil {
 		return nil, fromError(transfer.AsError(c.Context(), transfer.StageTicket, err))
 	}
+	c.fileID, c.expiry = t.FileID, t.Expires
 	fields := make(map[string]string)
 	for _, f := range t.Fields() {
 		fields[f.Name] = f.Value

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,14 @@ func New(out io.Writer, level slog.Level, function string) *Logger {
 
 // Log returns the plain logger; its lines carry the request ID of their context.
 func (l *Logger) Log() *slog.Logger { return l.log }
+
+// Audit is Log for lines that are written whatever the level is.
+func (l *Logger) Audit() *slog.Logger { return l.plain }
+
+// Refusal counts a request that was answered 401 or 403.
+func (l *Logger) Refusal(ctx context.Context, status int) {
+	l.write(ctx, metrics{"Refusals": int64(1), "Status": strconv.Itoa(status)}, "Function", "Status")
+}
 
 // File writes the line of one file.
 func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {

@@ -18,7 +18,7 @@ func TestHostileSources(t *testing.T) {
 		site, port := w.site, w.port()
 		for _, source := range []string{
 			// other schemes
-			"", "x", "in/x", "file:///etc/passwd", "http://" + site + "/in/x", "HTTPS://" + site + "/in/x", "ftp://" + site + "/in/x", "gopher://" + site + "/in/x", "//" + site + "/in/x",
+			"x", "in/x", "file:///etc/passwd", "http://" + site + "/in/x", "HTTPS://" + site + "/in/x", "ftp://" + site + "/in/x", "gopher://" + site + "/in/x", "//" + site + "/in/x",
 			// user information, and hosts that look like the one
 			"https://" + site + "@evil.example/in/x", "https://user@" + site + "/in/x", "https://user:pass@" + site + "/in/x", "https://evil.example#@" + site + "/in/x",
 			`https://evil.example\@` + site + "/in/x", "https://evil.example?@" + site + "/in/x", "https://" + site + ".evil.example/in/x", "https://127.0.0.1.evil.example:" + port + "/in/x",

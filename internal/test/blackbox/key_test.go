@@ -1,10 +1,12 @@
 package blackbox_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
@@ -81,21 +83,165 @@ func TestPrefixes(t *testing.T) {
 	})
 }
 
-// With HTTP_AUTH=iam the platform has authenticated the caller: no key is asked
-// for, and one that is sent means nothing.
+// With HTTP_AUTH=iam no key is asked for, and one that is sent means nothing. On
+// Lambda the event must name the caller, whom the log names in turn; an ALB cannot
+// name one. A web function is told nothing of its caller.
 func TestIAM(t *testing.T) {
-	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+	const arn = "arn:aws:iam::123456789012:user/u"
+	forFronts(t, fronts, func(t *testing.T, w *httpWorld, f front) {
 		s := f.start(t, w, "HTTP_AUTH", "iam", "HTTP_KEYS", "")
-		for _, r := range []request{
+		requests := []request{
 			putFile("/files/x", "text/plain", "x").as(""), putFile("/files/x", "text/plain", "x").as(teamKey),
 			putFile("/files/x", "text/plain", "x").with("Authorization", "AWS4-HMAC-SHA256 Credential=x"), post("/tickets", jsonType, `{"path":"x"}`).as(""),
-		} {
-			if a := s.do(r); a.status != http.StatusCreated {
+		}
+		status := http.StatusCreated
+		if f.payload != nil {
+			for _, r := range requests {
+				if a := s.do(r); a.status != http.StatusUnauthorized {
+					t.Errorf("%s %v, no caller: %d %s", r.target, r.header, a.status, a.body)
+				}
+			}
+			s.payload = func(r request) map[string]any { return signedBy(arn, f.payload(r)) }
+			if strings.HasPrefix(f.name, "ALB") {
+				status = http.StatusUnauthorized
+			}
+		}
+		for _, r := range requests {
+			if a := s.do(r); a.status != status {
 				t.Errorf("%s %v: %d %s", r.target, r.header, a.status, a.body)
 			}
 		}
+		if status != http.StatusCreated {
+			return
+		}
 		if a := s.do(putFile("/files/../x", "text/plain", "x").as("")); a.status != 400 {
 			t.Errorf("a bad path: %d %s", a.status, a.body)
+		}
+		if named := strings.Contains(s.program.Output(), `"caller":"`+arn+`"`); named != (f.payload != nil) {
+			t.Error("the log does not name the caller, or names one that nobody told it of")
+		}
+	})
+}
+
+// signedBy says in a payload, in the place of its front, who has signed the request.
+func signedBy(arn string, p map[string]any) map[string]any {
+	c := p["requestContext"].(map[string]any)
+	if p["version"] == "2.0" {
+		c["authorizer"] = map[string]any{"iam": map[string]any{"userArn": arn}}
+	} else {
+		c["identity"] = map[string]any{"userArn": arn, "sourceIp": "203.0.113.7"}
+	}
+	return p
+}
+
+// What a key's options forbid is refused before anybody outside is asked: tickets,
+// sources beside its own, redirects out of these, requests over its rate.
+func TestKeyOptions(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		s := f.start(t, w, "HTTP_KEYS", "any:"+hash(anyKey)+":team/a/:no-tickets;source=s3://"+devstack.Bucket+"/in/a;source=https://"+w.site+"/in/to;rate=6,"+
+			"team:"+hash(teamKey)+"::until=2020-01-01")
+		ticket := post("/tickets", jsonType, `{"path":"team/a/x"}`)
+		if a := s.do(ticket); a.status != 403 || a.problem(t).Code != "NoTickets" {
+			t.Errorf("ticket: %d %s", a.status, a.body)
+		}
+		if a := s.do(copying("s3://"+devstack.Bucket+"/in/b", "team/a/x")); a.status != 403 || a.problem(t).Code != "Refused" {
+			t.Errorf("a source of others: %d %s", a.status, a.body)
+		}
+		if a := s.do(ticket.as(teamKey)); a.status != 401 {
+			t.Errorf("a key that has ended: %d %s", a.status, a.body)
+		}
+		if n := w.touched(); n != 0 {
+			t.Errorf("%d requests went out", n)
+		}
+		if a := s.do(copying("https://"+w.site+"/in/to?url=/in/x.css", "team/a/x")); a.status != 403 || w.hits.Load() != 1 {
+			t.Errorf("a redirect to a source of others: %d %s, %d requests", a.status, a.body, w.hits.Load())
+		}
+		if a := s.do(copying("s3://"+devstack.Bucket+"/"+stagedKey, "team/a/x")); a.status != 201 {
+			t.Errorf("a source of its own: %d %s", a.status, a.body)
+		}
+		if a := s.do(putFile("/files/team/b/x", "text/plain", "x")); a.status != 403 {
+			t.Errorf("outside the prefix: %d %s", a.status, a.body)
+		}
+		if a := s.do(putFile("/files/team/a/y", "text/plain", "x")); a.status != 201 {
+			t.Errorf("upload: %d %s", a.status, a.body)
+		}
+		if a := s.do(putFile("/files/team/a/z", "text/plain", "x")); a.status != 429 || a.header.Get("Retry-After") == "" {
+			t.Errorf("over the rate: %d %v", a.status, a.header)
+		}
+	})
+}
+
+// A source that is not there costs no ticket.
+func TestMissingSourceCostsNoTicket(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		s := f.start(t, w)
+		for _, source := range []string{"s3://" + devstack.Bucket + "/in/none", "https://" + w.site + "/in/none"} {
+			if a := s.do(copying(source, "x")); a.status != 404 {
+				t.Errorf("%s: %d %s", source, a.status, a.body)
+			}
+		}
+		for operation, n := range w.Cloud.Requests() {
+			if n != 0 {
+				t.Errorf("%d requests of %v", n, operation)
+			}
+		}
+	})
+}
+
+// The log tells who asked for what, from where and with what result, by the request
+// ID that stands in the file's line too. Refusals are in it at every level, and
+// counted.
+func TestRequestLog(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		for _, level := range []string{"info", "error"} {
+			s := f.start(t, w, "LOG_LEVEL", level)
+			id := func(r request, id string) request {
+				return r.with("X-Scf-Request-Id", id).with("X-Scf-Remote-Addr", "203.0.113.7")
+			}
+			s.do(id(putFile("/files/x", "text/plain", "x").as(teamKey), "id-403"))
+			s.do(id(putFile("/files/x", "text/plain", "x").as("guess"), "id-401"))
+			s.do(id(post("/tickets", jsonType, `{"path":"team/a/t"}`).as(teamKey), "id-ticket"))
+			s.do(id(putFile("/files/team/a/x", "text/plain", "x").as(teamKey), "id-file"))
+			type line struct {
+				Msg, Key, Path, FileID, ExpiresAt, Address, RequestID string
+				Status                                                any
+				Refusals                                              int
+			}
+			var requests, files []line
+			refusals := 0
+			for text := range strings.Lines(s.program.Output()) {
+				var l line
+				if json.Unmarshal([]byte(text), &l) != nil {
+					continue
+				}
+				refusals += l.Refusals
+				switch l.Msg {
+				case "request":
+					requests = append(requests, l)
+				case "file":
+					files = append(files, l)
+				}
+			}
+			if refusals != 2 {
+				t.Errorf("%s: %d refusals are counted", level, refusals)
+			}
+			want := []line{{Status: 403.0, Key: "team", Path: "x"}, {Status: 401.0}, {Status: 201.0, Key: "team", Path: "team/a/t"}, {Status: 201.0, Key: "team", Path: "team/a/x"}}
+			if level == "error" {
+				want = want[:2]
+			}
+			if len(requests) != len(want) {
+				t.Fatalf("%s: %d lines of requests", level, len(requests))
+			}
+			for i, l := range requests {
+				stored := l.Status == 201.0
+				if l.Status != want[i].Status || l.Key != want[i].Key || l.Path != want[i].Path || l.Address != "203.0.113.7" || l.RequestID == "" ||
+					stored != strings.HasSuffix(l.FileID, "/"+l.Path) || (stored && l.Path == "team/a/t") != (l.ExpiresAt != "") {
+					t.Errorf("%s: line %d is %+v", level, i, l)
+				}
+			}
+			if level == "info" && (len(files) != 1 || files[0].RequestID != requests[3].RequestID) {
+				t.Errorf("the lines of one request cannot be joined: %+v %+v", files, requests)
+			}
 		}
 	})
 }

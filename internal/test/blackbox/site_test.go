@@ -163,6 +163,9 @@ func (a answer) wellFormed(t testing.TB, r request) {
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%s %s: the answer %d may be kept or guessed at: %v", r.method, r.target, a.status, a.header)
 	}
+	if wait := a.header.Get("Retry-After"); (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) && wait == "" {
+		t.Errorf("%s %s: the answer %d does not say when to try again", r.method, r.target, a.status)
+	}
 	if a.status >= 400 && r.method != http.MethodHead {
 		a.problem(t)
 	}

@@ -96,6 +96,8 @@ func deliveries(w *httpWorld) []exchange {
 	return []exchange{
 		{name: "PUT", request: putFile("/files/put/a.png", "image/png", binary), path: "put/a.png", data: binary, kind: "image/png"},
 		{name: "PUT of text", request: putFile("/files/put/a.txt", "text/plain; charset=utf-8", "红\r\n"), path: "put/a.txt", data: "红\r\n", kind: "text/plain; charset=utf-8"},
+		{name: "PUT compressed", request: putFile("/files/put/a.gz", "image/png", "x").with("Content-Encoding", "gzip"), path: "put/a.gz", data: "x", kind: "image/png"},
+		{name: "PUT with its digest", request: putFile("/files/put/sum", "image/png", "x").with("Content-MD5", "ndTkYSaMgDT1yFZOFVxnpg=="), path: "put/sum", data: "x", kind: "image/png"},
 		{name: "PUT of nothing", request: putFile("/files/put/empty", "image/png", ""), path: "put/empty", kind: "image/png"},
 		{name: "PUT to a long path", request: putFile("/files/"+long, "image/png", "x"), path: long, data: "x", kind: "image/png"},
 		{name: "PUT in the prefix", request: putFile("/files/team/a/x", "image/png", "x").as(teamKey), path: "team/a/x", data: "x", kind: "image/png"},
@@ -127,6 +129,9 @@ func refusals(w *httpWorld) []exchange {
 	chunked.chunked = true
 	return []exchange{
 		{name: "JSON broken off", request: post("/files", jsonType, `{"source":"s3://staging/in/x","path":"x"`), status: 400, code: "Malformed"},
+		{name: "PUT with the digest of another file", request: putFile("/files/x", "image/png", "y").with("Content-MD5", "ndTkYSaMgDT1yFZOFVxnpg=="), status: 400, code: "BadDigest"},
+		{name: "source that is empty", request: copying("", "x"), status: 400, code: "Malformed"},
+		{name: "PUT if nothing is there", request: putFile("/files/x", "image/png", "x").with("If-None-Match", "*"), status: 501, code: "NotImplemented"},
 		{name: "form broken off", request: post("/files", formType, file("a.png", "image/png", "x")), status: 400, code: "Malformed"},
 		{name: "part of a file", request: putFile("/files/x", "image/png", "x").with("Content-Range", "bytes 0-0/10"), status: 400, code: "Malformed"},
 		{name: "no key", request: putFile("/files/x", "image/png", "x").as(""), status: 401, code: "Unauthorized", answer: map[string]string{"WWW-Authenticate": "Bearer"}},
@@ -142,7 +147,7 @@ func refusals(w *httpWorld) []exchange {
 		{name: "PUT of too much", request: putFile("/files/x", "image/png", over), skip: onLambda, status: 413, code: "EntityTooLarge"},
 		{name: "source over COS's limit", request: copying(s3+"in/huge", "x"), status: 413, code: "EntityTooLarge",
 			arrange: func(w *httpWorld) { w.Staging.Synthesize(devstack.Bucket, "in/huge", 5<<30+1, 1) }},
-		{name: "PUT compressed", request: putFile("/files/x", "image/png", "x").with("Content-Encoding", "gzip"), status: 415, code: "UnsupportedMediaType"},
+		{name: "PUT in chunks of AWS", request: putFile("/files/x", "image/png", "x").with("Content-Encoding", "aws-chunked"), status: 415, code: "UnsupportedMediaType"},
 	}
 }
 
@@ -150,9 +155,9 @@ func refusals(w *httpWorld) []exchange {
 // comes of them. What other codes mean is the event functions' to show.
 func failures(w *httpWorld) []exchange {
 	wechat := func(code int) tcb.Fault { return tcb.WeChatError(tcb.OpTicket, code, "no") }
-	hour, minute := map[string]string{"Retry-After": "3600"}, map[string]string{"Retry-After": "60"}
+	hour := map[string]string{"Retry-After": "3600"}
 	all := []exchange{
-		{name: "quota", status: 429, code: "45009", answer: minute},
+		{name: "quota", status: 429, code: "45009"},
 		{name: "slow", status: 429, code: "SlowDown", answer: hour},
 		{name: "denied", status: 502, code: "48001"},
 		{name: "corrupt", skip: butRuntimes, status: 502, code: "Corrupt"},

@@ -88,8 +88,10 @@ var patterns = map[string]struct{ takes, refuses []string }{
 	"TicketHosts":             {[]string{"", "cos.example.com, *.example.org"}, []string{"*", "https://cos.example.com", "a.*.com"}},
 	"HttpReservedConcurrency": {[]string{"0", "5", "off"}, []string{"", "none", "-1"}},
 	"HttpKeys": {
-		[]string{"", "app:" + strings.Repeat("0a", 32) + ":in/:no-tickets;rate=60;source=s3://staging/in/", "app:" + strings.Repeat("0a", 32), "app:" + strings.Repeat("0a", 32) + ":in/, b:" + strings.Repeat("1b", 32)},
-		[]string{"my-key", "app:my-key", "app:" + strings.Repeat("0a", 32) + ":in"}},
+		[]string{"", "app:" + strings.Repeat("0a", 32), "app:" + strings.Repeat("0a", 32) + ":in/, b:" + strings.Repeat("1b", 32),
+			"app:" + strings.Repeat("0a", 32) + ":in/a:b/:no-tickets;rate=60, b:" + strings.Repeat("1b", 32) + "::no-source;until=2027-01-01",
+			"app:" + strings.Repeat("0a", 32) + "::source=s3://b/in/;source=https://h/"},
+		[]string{"my-key", "app:my-key", "app:" + strings.Repeat("0a", 32) + ":in", "app:" + strings.Repeat("0a", 32) + "::", "app:" + strings.Repeat("0a", 32) + ":in/:Admin"}},
 	"HttpSources": {
 		[]string{"", "https://files.example.com/a/, https://b.example.com/"},
 		[]string{"s3://staging/", "http://files.example.com/"}},

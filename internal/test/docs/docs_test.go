@@ -132,7 +132,9 @@ func TestOperationsDescribesTheLog(t *testing.T) {
 		}
 	}
 	b.Reset()
-	telemetry.New(&b, slog.LevelInfo, "fn").Invocation(ctx, outs, 1, time.Second)
+	logger := telemetry.New(&b, slog.LevelInfo, "fn")
+	logger.Invocation(ctx, outs, 1, time.Second)
+	logger.Refusal(ctx, 401)
 	for line := range strings.Lines(b.String()) {
 		emf := decoded[struct {
 			AWS struct {
