@@ -74,12 +74,18 @@ func (m *Meter) Close() error { return m.obj.Body.Close() }
 // Check compares what passed with the receipt. It returns the comparisons that were
 // made and held, in the order of the transfer.Verified constants, or a Corrupt
 // *transfer.Error that names the first one that failed.
+//
+// The ETag is compared with the source's MD5 only where COS says of no encryption, or of
+// AES256: with any other the ETag is no MD5 (wire.md B.2), and the CRC64 alone decides.
+// Elsewhere an ETag that differs is never overruled by a CRC64 that agrees. The CRC64 is
+// of what was sent, so it agrees as well when a byte changed between the source and us.
 func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 	if m.err != io.EOF {
 		return nil, corruptf("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
 	}
 	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
-	if isMD5(m.obj.MD5) && isMD5(r.ETag) {
+	plain := r.Encryption == "" || r.Encryption == "AES256"
+	if plain && isMD5(m.obj.MD5) && isMD5(r.ETag) {
 		if !strings.EqualFold(m.obj.MD5, r.ETag) {
 			return nil, corruptf("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
 		}
