@@ -32,21 +32,25 @@ type app struct {
 	logger    *telemetry.Logger
 	accounts  accounts
 
-	toAPI, toCOS, toS3 *http.Transport // for warm; toS3 is nil where S3 is not configured
+	toAPI, toCOS, toS3 *transport.Transport // for warm; toS3 is nil where S3 is not configured
 }
 
 // build wires the stages by the configuration. It resolves the secrets, so that
 // one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, logger: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
-	a.toAPI, a.toCOS = transport.NewTransport(), transport.NewTransport()
+	a.toAPI, a.toCOS = transport.New(), transport.New()
+	a.toCOS.Answer = transport.UploadAnswerTimeout
 	var err error
 	a.accounts, err = connect(ctx, c, a.toAPI)
-	stores, storeErr := newStores(ctx, c, func(t *http.Transport) { transport.Tune(t); a.toS3 = t })
+	stores, storeErr := newStores(ctx, c, func(t *http.Transport) http.RoundTripper {
+		a.toS3 = transport.Tune(t)
+		return a.toS3
+	})
 	if err = errors.Join(err, storeErr); err != nil {
 		return nil, err
 	}
-	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(transport.Client(a.toCOS, transport.IdleTimeout).Transport)}
+	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS)}
 	perScheme := settlers{}
 	for scheme, store := range stores {
 		a.deliverer.Sources[scheme] = store
@@ -138,9 +142,9 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 
 // newStores makes the stores that this function can read, by scheme: COS always,
 // because its credentials come with each invocation, and S3 where AWS credentials
-// are configured. tuneS3 is transport.Tune, and may keep the transport that it gets.
-func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport)) (map[string]*s3source.Store, error) {
-	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: transport.Tune})
+// are configured. tuneS3 is transport.Tune, and may keep what that returns.
+func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport) http.RoundTripper) (map[string]*s3source.Store, error) {
+	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned})
 	if err != nil {
 		return nil, err
 	}
@@ -160,3 +164,7 @@ func (a *app) fetches() (n int64) {
 	}
 	return n
 }
+
+// tuned and wrapped are transport.Tune and transport.Wrap as the sources take them.
+func tuned(t *http.Transport) http.RoundTripper   { return transport.Tune(t) }
+func wrapped(t *http.Transport) http.RoundTripper { return transport.Wrap(t) }

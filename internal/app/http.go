@@ -66,7 +66,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		a.warm(ctx)
 	}
 	open := maps.Clone(a.deliverer.Sources)
-	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow})
+	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow, Wrap: wrapped})
 	return httpapi.New(httpapi.Options{
 		Deliverer: httpDeliverer{a},
 		Dest:      transfer.Dest{Env: c.Env},

@@ -10,7 +10,6 @@ import (
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
 const (
@@ -39,9 +38,9 @@ func (a *app) warm(ctx context.Context) {
 	if strings.HasPrefix(api, "https:") {
 		wg.Go(func() { _, _ = x509.SystemCertPool() }) // also when no handshake succeeds here
 	}
-	wg.Go(func() { transport.Preconnect(ctx, a.toAPI, api) })
+	wg.Go(func() { a.toAPI.Preconnect(ctx, api) })
 	if api == wechat.DefaultURL {
-		wg.Go(func() { transport.Preconnect(ctx, a.toCOS, defaultCOSHost) })
+		wg.Go(func() { a.toCOS.Preconnect(ctx, defaultCOSHost) })
 	}
 	store, ok := a.deliverer.Sources[transfer.SchemeS3].(*s3source.Store)
 	if !ok {
@@ -54,7 +53,7 @@ func (a *app) warm(ctx context.Context) {
 		}
 		if base := store.Address(ctx, r.From); !opened[base] {
 			opened[base] = true
-			wg.Go(func() { transport.Preconnect(ctx, a.toS3, base) })
+			wg.Go(func() { a.toS3.Preconnect(ctx, base) })
 		}
 	}
 }

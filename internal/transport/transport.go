@@ -1,77 +1,176 @@
-// Package link makes the HTTP connections that every stage uses. They differ
-// from net/http's own in three ways: a connection that moves no byte for IdleTimeout is
-// given up while a slow one that moves is never cut off; many files to one host
-// share connections; and an upload leaves in large pieces, its header with the first.
+// Package transport makes the HTTP connections that all stages use: to the WeChat API,
+// to COS and to the sources. It adds three things to net/http.
+//
+// # One idle rule
+//
+// An exchange in which no byte moves for IdleTimeout is ended with ErrIdle. One that
+// moves is never cut off, however slow it is. The rule covers the connection, the
+// request, the wait for the answer (1xx answers are bytes too) and the answer's body. It
+// stands still while the other side waits for us: while the source of a request's body
+// is read, and while nobody reads the answer's body.
+//
+// net/http cannot do this. Its ResponseHeaderTimeout begins when the kernel has taken
+// the last byte of the request. A slow receiver then still has megabytes to fetch, and
+// it is cut off; so is an answer whose header comes slowly. Read deadlines cannot be
+// used, because net/http reads from the connection throughout an upload.
+//
+// The socket options TCP_USER_TIMEOUT and TCP_NOTSENT_LOWAT do not replace it either.
+// They watch what is sent and not yet acknowledged, on Linux alone. In a try, they ended
+// uploads to a receiver that took some KB now and then, and ResponseHeaderTimeout, which
+// would have to watch the answer, ended answers that came in pieces.
+//
+// So one timer for each exchange looks at what the kernel has counted
+// (progress_linux.go). A receiver's kernel announces room in lumps, of about 15 KB at
+// the least. One that takes less than that within the idle time shows no sign of it.
+//
+// # Connections opened beforehand
+//
+// Preconnect dials, shakes hands and puts the connection aside. The first request to
+// that host takes it (stash.go).
+//
+// # Records that leave together
+//
+// TLS writes each record of 16 KiB by itself. Here the records of 64 KiB of an upload
+// leave in one write (batch.go).
 package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
 )
 
-// IdleTimeout is how long a connection may move no byte before it counts as broken.
-const IdleTimeout = 15 * time.Second
-
 const (
+	// IdleTimeout is how long an exchange may move no byte (interface.md, "What a
+	// function answers").
+	IdleTimeout = 15 * time.Second
+	// UploadAnswerTimeout is how long COS may take to answer when it has a whole form.
+	// It stores up to 5 GiB before it answers, and an upload that is given up may still
+	// be stored, over newer bytes. 60 s is a guess: nothing says how long COS takes.
+	UploadAnswerTimeout = 60 * time.Second
+
+	// connectTimeout bounds a dial and a TLS handshake. It is shorter than IdleTimeout,
+	// so that there is time left for the next address of a host or the next host.
 	connectTimeout = 10 * time.Second
-	// idlePerHost keeps the connections of as many parallel files; net/http's own
-	// 2 make nearly each file shake hands anew.
+	// idlePerHost is how many unused connections to one host are kept. 64 is above the
+	// number of files that one function has under way; net/http's own 2 make nearly each
+	// file shake hands anew.
 	idlePerHost = 64
-	// idleTimeout is short because a frozen function wakes up with connections
-	// that the other side has long closed, and an upload in flight cannot be sent
-	// again from here.
-	idleTimeout = 30 * time.Second
+	// keepFor is how long an unused connection is kept. It is short because a frozen
+	// function wakes up to connections that the other side has closed long ago, and
+	// because an upload that fails on one of them cannot be sent again from here.
+	keepFor = 30 * time.Second
+	// sessions is how many servers' TLS sessions are remembered, so that a function that
+	// wakes up need not check their certificates anew. It is above the number of hosts
+	// that one function talks to.
+	sessions = 32
 )
 
-// NewClient is Client over a NewTransport with the usual IdleTimeout.
-func NewClient() *http.Client { return Client(NewTransport(), IdleTimeout) }
+// A Transport is an http.RoundTripper with the idle rule. It follows no redirect.
+type Transport struct {
+	// Idle and Answer are changed before the first request only. Idle is IdleTimeout;
+	// tests shorten it. Answer is how long the answer may be awaited once the whole
+	// request has left; the zero value means Idle.
+	Idle, Answer time.Duration
 
-// Client returns a client over t for requests with bodies of any size. It follows
-// no redirect, and instead of t's ResponseHeaderTimeout it gives up on an answer
-// when nothing has moved for the stall time after the request.
-func Client(t *http.Transport, stall time.Duration) *http.Client {
-	t.ResponseHeaderTimeout = 0
+	base    *http.Transport
+	stashes map[string]*stash // by scheme; none on what Wrap has made
+}
+
+// New returns a Transport for the hosts that the configuration names: see Tune.
+func New() *Transport { return Tune(new(http.Transport)) }
+
+// NewClient returns an http.Client over New that follows no redirect.
+func NewClient() *http.Client {
 	return &http.Client{
-		Transport:     waiter{t, stall},
+		Transport:     New(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// NewTransport returns a tuned transport of its own.
-func NewTransport() *http.Transport {
-	t := new(http.Transport)
-	Tune(t)
+// Tune gives base all that this package has: the idle rule, connections that are shared
+// and opened beforehand, joined TLS records, the proxies that the environment names. It
+// uses base.TLSClientConfig as it is when a connection is made. The caller must not use
+// base itself.
+//
+// It speaks HTTP/1.1 only: one upload for each connection, without a second flow control
+// on top of TCP's.
+func Tune(base *http.Transport) *Transport {
+	base.Proxy = http.ProxyFromEnvironment
+	base.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
+	base.ForceAttemptHTTP2 = false
+	base.DisableCompression = true // files come as they are stored, all else is small
+	base.MaxIdleConns = 0
+	base.MaxIdleConnsPerHost = idlePerHost
+	base.IdleConnTimeout = keepFor
+	t := Wrap(base)
+	t.stashes = map[string]*stash{
+		"http":  {open: base.DialContext, conns: map[string][]stashed{}},
+		"https": {open: t.dialTLS(base.DialContext), conns: map[string][]stashed{}},
+	}
+	base.DialContext, base.DialTLSContext = t.stashes["http"].dial, t.stashes["https"].dial
 	return t
 }
 
-// Tune gives t this package's connections, time limits and proxy settings, and
-// uses its TLS configuration as it is when a connection is made. It speaks HTTP/1.1 only: one upload per
-// connection, without a second flow control on top of TCP's.
-//
-// Limits hold for parts, never for a whole exchange: dialling, the TLS handshake,
-// one write (see Conn), and the wait for an answer once the request is written.
-// The answer's body is the reader's to watch.
-func Tune(t *http.Transport) {
-	t.Proxy = http.ProxyFromEnvironment
-	t.DialContext = dial
-	t.DialTLSContext = dialTLS(t)
-	t.ForceAttemptHTTP2 = false
-	t.DisableCompression = true // of answers: files come as they are stored, the rest is small
-	t.TLSHandshakeTimeout = connectTimeout
-	t.ResponseHeaderTimeout = IdleTimeout
-	t.MaxIdleConns = 0
-	t.MaxIdleConnsPerHost = idlePerHost
-	t.IdleConnTimeout = idleTimeout
+// Wrap puts the idle rule alone over base, which keeps its dialer and its proxies. base
+// must speak HTTP/1.1 only: an HTTP/2 connection moves bytes of other exchanges too. The
+// caller must not use base itself.
+func Wrap(base *http.Transport) *Transport {
+	dial := base.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return newConn(c), nil
+	}
+	base.TLSHandshakeTimeout = connectTimeout
+	base.ResponseHeaderTimeout = 0 // see the package comment
+	return &Transport{Idle: IdleTimeout, base: base}
 }
 
-func dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	begin(ctx)
-	defer finish(ctx, false)
-	c, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
+// CloseIdleConnections closes the connections that no exchange uses, those opened
+// beforehand included.
+func (t *Transport) CloseIdleConnections() {
+	for _, s := range t.stashes {
+		s.close()
 	}
-	return NewConn(c, IdleTimeout), nil
+	t.base.CloseIdleConnections()
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// dialTLS makes the connections that need TLS and go through no proxy.
+func (t *Transport) dialTLS(dial dialFunc) dialFunc {
+	cache := tls.NewLRUClientSessionCache(sessions)
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		raw, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		config := new(tls.Config)
+		if t.base.TLSClientConfig != nil {
+			config = t.base.TLSClientConfig.Clone()
+		}
+		if config.ServerName == "" {
+			config.ServerName, _, _ = net.SplitHostPort(addr)
+		}
+		if config.ClientSessionCache == nil {
+			config.ClientSessionCache = cache
+		}
+		low := &batch{Conn: raw}
+		c := &batchedTLS{Conn: tls.Client(low, config), low: low}
+		if err := c.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, err
+		}
+		return c, nil
+	}
 }

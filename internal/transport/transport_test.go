@@ -3,35 +3,48 @@ package transport_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"crypto/tls"
+	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
-func TestTune(t *testing.T) {
-	t.Parallel()
-	config := &tls.Config{ServerName: "kept"}
-	tr := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
-	transport.Tune(tr)
-	if tr.TLSClientConfig != config {
-		t.Error("the TLS configuration changed")
+var schemes = map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer}
+
+// trusting is a Transport that trusts srv. CloseIdleConnections is called at the end.
+func trusting(t testing.TB, srv *httptest.Server) *transport.Transport {
+	base := new(http.Transport)
+	if theirs, ok := srv.Client().Transport.(*http.Transport); ok {
+		base.TLSClientConfig = theirs.TLSClientConfig
 	}
-	if tr.MaxIdleConnsPerHost < 64 || tr.MaxIdleConns != 0 {
-		t.Errorf("idle connections: %d of a host, %d in all", tr.MaxIdleConnsPerHost, tr.MaxIdleConns)
-	}
-	if tr.TLSHandshakeTimeout != 10*time.Second || tr.ResponseHeaderTimeout != 15*time.Second || tr.IdleConnTimeout > 30*time.Second {
-		t.Errorf("times: handshake %v, header %v, idle %v", tr.TLSHandshakeTimeout, tr.ResponseHeaderTimeout, tr.IdleConnTimeout)
-	}
-	if tr.Proxy == nil || tr.ForceAttemptHTTP2 {
-		t.Error("no proxy from the environment, or HTTP/2")
-	}
+	tr := transport.Tune(base)
+	t.Cleanup(tr.CloseIdleConnections)
+	return tr
 }
+
+// post sends a stream of size bytes.
+func post(t testing.TB, tr http.RoundTripper, url string, body io.Reader, size int64) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url, struct{ io.Reader }{io.LimitReader(body, size)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = size
+	return tr.RoundTrip(req)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestClientFollowsNoRedirect(t *testing.T) {
 	t.Parallel()
@@ -46,45 +59,100 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 	resp.Body.Close()
 }
 
-func TestUploadsOverBothSchemes(t *testing.T) {
+// Sizes around those of a record and of a batch arrive as they are, and connections are
+// used again.
+func TestUploadsArrive(t *testing.T) {
 	t.Parallel()
-	file := bytes.Repeat([]byte("ferry "), 1<<19)
-	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, err := io.ReadAll(r.Body)
-		if err != nil || !bytes.Equal(got, file) || r.ContentLength != int64(len(file)) {
-			w.WriteHeader(http.StatusBadRequest)
-		}
-	})
-	for name, start := range map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer} {
-		t.Run(name, func(t *testing.T) {
+	whole := make([]byte, 1<<20+1)
+	for i := range whole {
+		whole[i] = byte(i * 31 >> 8)
+	}
+	for scheme, start := range schemes {
+		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			srv := start(echo)
+			connections := map[string]bool{} // by one goroutine after the other
+			srv := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				connections[r.RemoteAddr] = true
+				body, _ := io.ReadAll(r.Body)
+				w.Write(body)
+			}))
 			defer srv.Close()
-			tr := transport.NewTransport()
-			if theirs, ok := srv.Client().Transport.(*http.Transport); ok {
-				tr.TLSClientConfig = theirs.TLSClientConfig
-			}
-			client := transport.Client(tr, transport.IdleTimeout)
-			defer client.CloseIdleConnections()
-			for range 3 {
-				req, _ := http.NewRequest("POST", srv.URL, io.MultiReader(bytes.NewReader(file)))
-				req.ContentLength = int64(len(file))
-				resp, err := client.Do(req)
+			tr := trusting(t, srv)
+			for _, size := range []int{0, 1, 16<<10 - 1, 16 << 10, 16<<10 + 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1<<20 + 1} {
+				resp, err := post(t, tr, srv.URL, bytes.NewReader(whole[:size]), int64(size))
 				if err != nil {
 					t.Fatal(err)
 				}
+				got, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
-				if resp.StatusCode != http.StatusOK {
-					t.Errorf("status %d", resp.StatusCode)
+				if err != nil || !bytes.Equal(got, whole[:size]) {
+					t.Errorf("%d bytes came back as %d, %v", size, len(got), err)
 				}
+			}
+			if len(connections) != 1 {
+				t.Errorf("%d connections, want one", len(connections))
 			}
 		})
 	}
 }
 
+// Answers are passed on as they come, and nobody asks for compressed ones.
+func TestAnswersAreNotDecompressed(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	io.WriteString(z, "text")
+	z.Close()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked := r.Header.Get("Accept-Encoding"); asked != "" {
+			t.Errorf("Accept-Encoding %q", asked)
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(packed.Bytes())
+	}))
+	defer srv.Close()
+	resp, err := trusting(t, srv).RoundTrip(httptest.NewRequest("GET", srv.URL, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, packed.Bytes()) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A connection that was unused for 30 s is not used again: a frozen function wakes up to
+// connections that the other side has closed.
+func TestOldConnectionsAreNotUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		tr := transport.New()
+		tr.SetDial(func() net.Conn {
+			dials++
+			return serving(func(c net.Conn, _ *http.Request) { io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n") })
+		})
+		for _, step := range []struct {
+			unused time.Duration
+			dials  int
+		}{{0, 1}, {29 * time.Second, 1}, {31 * time.Second, 2}} {
+			time.Sleep(step.unused)
+			resp, err := tr.RoundTrip(httptest.NewRequest("GET", "http://h/", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if dials != step.dials {
+				t.Errorf("after %v unused: %d connections, want %d", step.unused, dials, step.dials)
+			}
+		}
+		tr.CloseIdleConnections()
+	})
+}
+
 // An early refusal is read although the server closes on the bytes that are still
 // coming in, which resets the connection.
-func TestEarlyAnswerIsHeard(t *testing.T) {
+func TestEarlyAnswerIsRead(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,11 +170,10 @@ func TestEarlyAnswerIsHeard(t *testing.T) {
 			c.Close()
 		}
 	}()
-	client := transport.NewClient()
+	tr := transport.New()
+	defer tr.CloseIdleConnections()
 	for i := range 100 {
-		req, _ := http.NewRequest("POST", "http://"+ln.Addr().String(), io.LimitReader(zeros{}, 32<<20))
-		req.ContentLength = 32 << 20
-		resp, err := client.Do(req)
+		resp, err := post(t, tr, "http://"+ln.Addr().String(), io.LimitReader(zeros{}, 32<<20), 32<<20)
 		if err != nil {
 			t.Fatalf("upload %d: the answer was lost: %v", i, err)
 		}
@@ -117,6 +184,15 @@ func TestEarlyAnswerIsHeard(t *testing.T) {
 	}
 }
 
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+// Certificates are checked as net/http does.
+func TestUnknownAuthorityIsRefused(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	_, err := transport.NewClient().Get(srv.URL)
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
+		t.Errorf("got %v", err)
+	}
+}

@@ -3,7 +3,6 @@ package resume
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -14,99 +13,97 @@ import (
 )
 
 const (
-	// IdleTimeout is how long a connection may move no byte before it counts as broken
-	// (interface.md, "What a function answers").
-	IdleTimeout = 15 * time.Second
-	// MaxReopenings bounds how often one Body is reopened, failed tries included.
+	// MaxReopenings is how often in a row a Body is reopened without progress. It is a
+	// guess: what lasts longer is left to the next attempt, which begins anew.
 	MaxReopenings = 5
+	// Progress is how many bytes give all reopenings back. A front that ends each
+	// download after some time or size thus does not end the file. 256 KiB is a guess:
+	// less than such fronts let pass, and enough to bound the requests for one file.
+	Progress = 256 << 10
 
-	// backoff bounds the first wait; each later bound is twice the one before.
+	// backoff bounds the first wait; each later bound is twice the one before. All waits
+	// together are below 1.5 s, because the upload is open meanwhile.
 	backoff = 100 * time.Millisecond
 )
 
-// Options change what New does by default.
-type Options struct {
-	IdleTimeout time.Duration // in place of the constant IdleTimeout; 0 keeps it
-}
-
-// An Opener opens the same content again, from offset to its end. It returns an
-// *transfer.Error of Kind Corrupt when the content is no longer the same. The
-// body that it returns ends when ctx does.
+// An Opener opens the same content again, from offset to its end. It returns a
+// *transfer.Error of Kind Corrupt when the content is no longer the same. The body that
+// it returns ends when ctx does.
 type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
 
-// A Body reads a source to its end across broken connections. One goroutine may
-// Read while another one calls Close; all else is for one goroutine.
+// A Body reads a source to its end across broken connections. One goroutine may Read
+// while another one calls Close; all else is for one goroutine.
 type Body struct {
 	parent context.Context // the owner's: its end is OutOfTime
-	ctx    context.Context // parent, or Close
+	ctx    context.Context // ends with parent, or by Close
 	cancel context.CancelFunc
 	reopen Opener
-	idle   time.Duration
 	size   int64
 
-	off   int64 // bytes handed out
-	tries int   // reopenings begun
-	moved int   // reopenings that gave a body
-	fault error // why the present connection is no good any more
-	err   error // what every further Read answers
+	off     int64 // bytes handed out
+	since   int64 // off when tries was last 0
+	tries   int   // reopenings without progress
+	resumes int
+	broken  error // why the present connection is no good any more; nil while it is
+	err     error // what every further Read returns
 
 	mu     sync.Mutex // guards what Close shares with Read
-	cur    *conn
+	cur    io.ReadCloser
 	closed bool
 }
 
-// New returns a Body that reads first, which holds the whole content of size
-// bytes, and goes on with reopen when first breaks off. The end of ctx ends it.
-// Its errors are *transfer.Error: Unavailable once all reopenings are used up,
-// OutOfTime when ctx is done, else the one that reopen answered.
+// New returns a Body that reads first, which holds the whole content of size bytes, and
+// goes on with reopen when first breaks off. The end of ctx ends it. Its errors are
+// *transfer.Error: Unavailable when MaxReopenings brought no progress, OutOfTime when ctx
+// is done, else the one that reopen returned.
 //
-// Bytes beyond size are handed on as they come: judging the length is up to the
-// caller. A fault at or after size is the end of the content.
-func New(ctx context.Context, first io.ReadCloser, size int64, reopen Opener, o Options) *Body {
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = IdleTimeout
-	}
-	b := &Body{parent: ctx, reopen: reopen, idle: o.IdleTimeout, size: size}
+// Bytes beyond size are handed on as they come: the caller judges the length. An error at
+// or after size is the end of the content.
+func New(ctx context.Context, first io.ReadCloser, size int64, reopen Opener) *Body {
+	b := &Body{parent: ctx, reopen: reopen, size: size, cur: first}
 	b.ctx, b.cancel = context.WithCancel(ctx)
-	b.cur = newConn(first, func() {}, o.IdleTimeout)
 	return b
 }
 
 // Resumes returns how often the source was reopened and read on.
-func (b *Body) Resumes() int { return b.moved }
+func (b *Body) Resumes() int { return b.resumes }
 
-// Read reads on, reopening the source first when its connection is broken.
+// Read reads on. It reopens the source first when its connection is broken.
 func (b *Body) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	for {
+	for b.err == nil {
 		if b.err = b.ended(); b.err != nil {
-			return 0, b.err
+			break
 		}
-		if b.fault != nil {
-			if b.err = b.resume(); b.err != nil {
-				return 0, b.err
-			}
+		if b.broken != nil {
+			b.err = b.resume()
+			continue
 		}
 		n, err := b.cur.Read(p)
-		b.off += int64(n)
+		b.count(n)
 		switch {
-		case err == nil:
-			return n, nil
-		case b.off >= b.size:
+		case err != nil && b.off >= b.size:
 			b.err = io.EOF
 			return n, b.err
+		case err != nil:
+			b.broken = err
 		}
-		b.fault = err
-		if n > 0 {
+		if n > 0 || err == nil {
 			return n, nil
 		}
+	}
+	return 0, b.err
+}
+
+// count gives the reopenings back after some progress.
+func (b *Body) count(n int) {
+	b.off += int64(n)
+	if b.off-b.since >= Progress {
+		b.since, b.tries = b.off, 0
 	}
 }
 
-// Close ends the body and whatever it is waiting for. It is safe to call beside
-// Read and more than once.
+// Close ends the body and all that it waits for. It may be called while Read runs, and
+// more than once.
 func (b *Body) Close() error {
 	b.cancel()
 	b.mu.Lock()
@@ -118,55 +115,34 @@ func (b *Body) Close() error {
 	return b.cur.Close()
 }
 
-// resume replaces the broken connection by one that starts at off.
+// resume tries once to replace the broken connection by one that starts at off. It
+// returns an error only if no further try can help.
 func (b *Body) resume() error {
-	for {
-		if err := b.ended(); err != nil {
-			return err
-		}
-		if b.tries == MaxReopenings {
-			return &transfer.Error{
-				Stage: transfer.StageOpen,
-				Kind:  transfer.KindUnavailable,
-				What:  fmt.Sprintf("the source broke off %d times (the last time: %s); try again later", b.tries+1, describe(b.fault)),
-			}
-		}
-		b.pause()
-		b.tries++
-		next, err := b.open()
-		if err == nil {
-			b.fault = nil
-			b.moved++
-			return b.swap(next)
-		}
-		if e, ok := errors.AsType[*transfer.Error](err); ok && final(e.Kind) && b.ctx.Err() == nil {
-			return e
-		}
-		b.fault = err
+	if b.tries == MaxReopenings {
+		return transfer.Errorf(transfer.StageOpen, transfer.KindUnavailable,
+			"the source broke off %d times (the last time: %s); try again later", b.tries+1, describe(b.broken))
 	}
+	b.pause()
+	if err := b.ended(); err != nil {
+		return err
+	}
+	if b.tries == 0 {
+		b.since = b.off
+	}
+	b.tries++
+	next, err := b.reopen(b.ctx, b.off)
+	if err == nil {
+		return b.use(next)
+	}
+	if e, ok := errors.AsType[*transfer.Error](err); ok && isFinal(e.Kind) && b.ctx.Err() == nil {
+		return e
+	}
+	b.broken = err
+	return nil
 }
 
-// open reopens the source. A source that does not answer is given up like one
-// that stalls.
-func (b *Body) open() (*conn, error) {
-	ctx, cancel := context.WithCancel(b.ctx)
-	limit := time.AfterFunc(b.idle, cancel)
-	body, err := b.reopen(ctx, b.off)
-	if !limit.Stop() { // too late, whatever came of it
-		if err == nil {
-			body.Close()
-		}
-		err = errStalled
-	}
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	return newConn(body, cancel, b.idle), nil
-}
-
-// swap makes next the connection to read, unless the body was closed meanwhile.
-func (b *Body) swap(next *conn) error {
+// use makes next the connection to read, unless the body was closed meanwhile.
+func (b *Body) use(next io.ReadCloser) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -174,24 +150,25 @@ func (b *Body) swap(next *conn) error {
 		return fs.ErrClosed
 	}
 	b.cur.Close()
-	b.cur = next
+	b.cur, b.broken = next, nil
+	b.resumes++
 	return nil
 }
 
-// ended says whether it is too late to go on: the owner's time is over, or the
-// body was closed. A connection may deliver what it has buffered long after that.
+// ended says whether it is too late to go on: the owner's time is over, or the body was
+// closed. A connection may deliver what it has buffered long after that.
 func (b *Body) ended() error {
 	switch {
 	case b.ctx.Err() == nil:
 		return nil
 	case b.parent.Err() != nil:
-		return transfer.AsError(b.parent, transfer.StageOpen, b.fault)
+		return transfer.AsError(b.parent, transfer.StageOpen, b.broken)
 	}
 	return fs.ErrClosed
 }
 
-// pause waits before every reopening but the first one: a random time, so that
-// many readers of one broken store do not come back together.
+// pause waits before every reopening but the first one. The time is random, so that many
+// readers of one broken store do not come back together.
 func (b *Body) pause() {
 	if b.tries == 0 {
 		return
@@ -204,8 +181,8 @@ func (b *Body) pause() {
 	}
 }
 
-// final tells the errors that opening once more cannot mend.
-func final(k transfer.Kind) bool {
+// isFinal reports whether opening once more cannot help.
+func isFinal(k transfer.Kind) bool {
 	switch k {
 	case transfer.KindUnavailable, transfer.KindThrottled, transfer.KindStale:
 		return false
@@ -213,13 +190,10 @@ func final(k transfer.Kind) bool {
 	return true
 }
 
-// describe names a fault without an address or query in it.
+// describe names an error without an address or query in it.
 func describe(err error) string {
 	if e, ok := errors.AsType[*transfer.Error](err); ok {
 		return e.What
-	}
-	if errors.Is(err, errStalled) {
-		return errStalled.Error()
 	}
 	return transfer.Cause(err)
 }

@@ -56,7 +56,7 @@ func TestEveryBreakOffset(t *testing.T) {
 					func(_ context.Context, off int64) (io.ReadCloser, error) {
 						asked = append(asked, off)
 						return piece(content[off:], nil), nil
-					}, resume.Options{})
+					})
 				got, err := io.ReadAll(io.MultiReader(&stepper{body, step}))
 				if err != nil || !bytes.Equal(got, content) {
 					t.Fatalf("broken at %d by %v: got %q, %v", at, cause, got, err)
@@ -83,8 +83,7 @@ func TestDataTogetherWithError(t *testing.T) {
 	body := resume.New(t.Context(), io.NopCloser(iotest.DataErrReader(piece([]byte("abc"), errReset))), 6,
 		func(_ context.Context, off int64) (io.ReadCloser, error) {
 			return piece([]byte("abcdef")[off:], nil), nil
-		},
-		resume.Options{})
+		})
 	defer body.Close()
 	if got, err := io.ReadAll(body); string(got) != "abcdef" || err != nil {
 		t.Errorf("got %q, %v", got, err)
@@ -105,7 +104,7 @@ func TestWholeContentIsNeverReopened(t *testing.T) {
 		"longer than stated":   {"abcdef", nil, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := resume.New(t.Context(), piece([]byte(c.data), c.err), c.size, refuse(t), resume.Options{})
+			body := resume.New(t.Context(), piece([]byte(c.data), c.err), c.size, refuse(t))
 			defer body.Close()
 			if got, err := io.ReadAll(body); string(got) != c.data || err != nil {
 				t.Errorf("got %q, %v", got, err)
@@ -125,7 +124,7 @@ func TestFinalAnswerEndsAtOnce(t *testing.T) {
 			func(context.Context, int64) (io.ReadCloser, error) {
 				opened++
 				return nil, &transfer.Error{Stage: transfer.StageOpen, Kind: k, What: "no"}
-			}, resume.Options{})
+			})
 		_, err := io.ReadAll(body)
 		if kind(t, err) != k || opened != 1 {
 			t.Errorf("%s: %v after %d reopenings", k, err, opened)
@@ -158,7 +157,7 @@ func TestReopeningsAreBounded(t *testing.T) {
 							first = time.Since(start)
 						}
 						return answer()
-					}, resume.Options{})
+					})
 				defer body.Close()
 				_, err := io.ReadAll(body)
 				if kind(t, err) != transfer.KindUnavailable || opened != resume.MaxReopenings {
@@ -172,8 +171,46 @@ func TestReopeningsAreBounded(t *testing.T) {
 	}
 }
 
+// A front that ends each download after some bytes does not end the file: what has come
+// gives the reopenings back. One that sends nearly nothing does.
+func TestProgressGivesTheReopeningsBack(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		each  int64 // bytes before the connection breaks
+		whole bool
+	}{
+		"much": {resume.Progress, true},
+		"more": {4 * resume.Progress, true},
+		"most": {resume.Progress / 2, true}, // two together
+		"few":  {resume.Progress / 16, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const size = 64 * resume.Progress
+				content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+				opened := 0
+				open := func(_ context.Context, off int64) (io.ReadCloser, error) {
+					opened++
+					return piece(content[off:min(off+tt.each, size)], io.ErrUnexpectedEOF), nil
+				}
+				first, _ := open(t.Context(), 0)
+				body := resume.New(t.Context(), first, size, open)
+				defer body.Close()
+				got, err := io.ReadAll(body)
+				if whole := err == nil && bytes.Equal(got, content); whole != tt.whole {
+					t.Errorf("%d of %d bytes after %d requests: %v", len(got), len(content), opened, err)
+				}
+				if !tt.whole && opened != 1+resume.MaxReopenings {
+					t.Errorf("%d requests", opened)
+				}
+			})
+		})
+	}
+}
+
 func TestReadAllocatesNothing(t *testing.T) {
-	body := resume.New(t.Context(), io.NopCloser(zeros{}), 1<<40, refuse(t), resume.Options{})
+	body := resume.New(t.Context(), io.NopCloser(zeros{}), 1<<40, refuse(t))
 	defer body.Close()
 	p := make([]byte, 32<<10)
 	if n := testing.AllocsPerRun(100, func() { body.Read(p) }); n != 0 {
@@ -186,7 +223,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkRead(b *testing.B) {
-	body := resume.New(b.Context(), io.NopCloser(zeros{}), 1<<62, nil, resume.Options{})
+	body := resume.New(b.Context(), io.NopCloser(zeros{}), 1<<62, nil)
 	defer body.Close()
 	p := make([]byte, 32<<10)
 	b.ReportAllocs()

@@ -48,12 +48,13 @@ func TestMain(m *testing.M) {
 }
 
 // dialTo sends every connection to srv, whatever its host.
-func dialTo(srv *httptest.Server) func(*http.Transport) {
-	return func(t *http.Transport) {
+func dialTo(srv *httptest.Server) func(*http.Transport) http.RoundTripper {
+	return func(t *http.Transport) http.RoundTripper {
 		t.Proxy = nil
 		t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
 		}
+		return t
 	}
 }
 
@@ -64,7 +65,7 @@ func serve(t *testing.T, h http.Handler) *httptest.Server {
 	return srv
 }
 
-func newS3(t *testing.T, tune func(*http.Transport)) *s3source.Store {
+func newS3(t *testing.T, tune func(*http.Transport) http.RoundTripper) *s3source.Store {
 	t.Helper()
 	s, err := s3source.NewS3(t.Context(), s3source.Options{Tune: tune})
 	if err != nil {
@@ -73,7 +74,7 @@ func newS3(t *testing.T, tune func(*http.Transport)) *s3source.Store {
 	return s
 }
 
-func newCOS(t *testing.T, tune func(*http.Transport), endpoint string) *s3source.Store {
+func newCOS(t *testing.T, tune func(*http.Transport) http.RoundTripper, endpoint string) *s3source.Store {
 	t.Helper()
 	s, err := s3source.NewCOS(s3source.Options{Tune: tune, Endpoint: endpoint})
 	if err != nil {
@@ -113,9 +114,9 @@ func put(t testing.TB, srv *httptest.Server, key string, content []byte, content
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for scheme, open := range map[string]func(*testing.T, func(*http.Transport)) *s3source.Store{
+	for scheme, open := range map[string]func(*testing.T, func(*http.Transport) http.RoundTripper) *s3source.Store{
 		transfer.SchemeS3: newS3,
-		transfer.SchemeCOS: func(t *testing.T, tune func(*http.Transport)) *s3source.Store {
+		transfer.SchemeCOS: func(t *testing.T, tune func(*http.Transport) http.RoundTripper) *s3source.Store {
 			return newCOS(t, tune, endpoint)
 		},
 	} {

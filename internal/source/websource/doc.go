@@ -1,6 +1,11 @@
-// Package websource opens https sources that an HTTP request names. Whoever may
-// call the function may choose the URL, so this package trusts nothing about it:
-// a host name is resolved once for each connection and that very address is
-// dialed, if it is one of the public Internet; redirects are followed within the
-// allow-list only; and no proxy is used, for it would resolve the name again.
+// Package websource opens https sources that an HTTP request names. The caller of the
+// function chooses the URL, so this package trusts nothing about it:
+//
+//   - A URL and each redirect must be on the allow-list.
+//   - A host name is resolved once for each connection. All its addresses must be of the
+//     public Internet, and the very address that was checked is dialed. A second look-up
+//     could give another answer (DNS rebinding).
+//   - No proxy is used, because it would resolve the name again.
+//
+// Where a list names an address in place of a host, that address may be private.
 package websource

@@ -2,19 +2,18 @@ package websource
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// closed are the addresses inside of 2000::/3 and of the IPv4 space that lead
-// nowhere, or into a network of ours, by the IANA special-purpose registries.
-var closed = prefixes(
+// special are the addresses of the IPv4 space and of 2000::/3 that are not of the public
+// Internet, by IANA's special-purpose registries (iana-ipv4-special-registry and
+// iana-ipv6-special-registry). All IPv6 addresses outside of 2000::/3 are not either.
+var special = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
 	"172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
 	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
@@ -33,8 +32,8 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
-// isPublic tells an address of the public Internet from one that a URL from
-// outside must not reach: private, loopback, link-local, carrier-grade NAT,
+// isPublic reports whether an address is of the public Internet. A URL from outside must
+// not reach any other: private, loopback, link-local, carrier-grade NAT,
 // metadata, multicast and reserved ones, also where an IPv6 form wraps them.
 func isPublic(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
@@ -45,25 +44,24 @@ func isPublic(a netip.Addr) bool {
 	if !a.IsValid() || a.Is6() && !global.Contains(a) {
 		return false
 	}
-	return !slices.ContainsFunc(closed, func(p netip.Prefix) bool { return p.Contains(a) })
+	return !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // literal marks the context of a dial to an address that the URL itself spells.
 type literal struct{}
 
-// guard is the last look at an address, made by the dialer on the one it is
-// about to connect to.
+// guard checks the very address that the dialer is about to connect to.
 func guard(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || ctx.Value(literal{}) == nil && !isPublic(to.Addr()) {
-		return inside("the host")
+		return notPublic("the host")
 	}
 	return nil
 }
 
-// connect dials one of a host's addresses. An address as the host was compared
-// with the allow-list like any other host, so the list names it: it is dialed
-// whatever network it is of. A name may not lead to any address inside.
+// connect dials one of a host's addresses. Where the host is an address itself, the
+// allow-list names that address, so it is dialed whatever network it is of. A name must
+// not lead to any address that is not public.
 func (s *Source) connect(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -79,13 +77,13 @@ func (s *Source) connect(ctx context.Context, _, address string) (net.Conn, erro
 	for _, addr := range addrs {
 		var conn net.Conn
 		if conn, err = s.dial(ctx, "tcp", net.JoinHostPort(addr.String(), port)); err == nil {
-			return rolling{conn}, nil
+			return conn, nil
 		}
 	}
 	return nil, err
 }
 
-// lookup resolves host once. IPv4 comes first, for a function rarely has IPv6.
+// lookup resolves host once. IPv4 comes first because a function rarely has IPv6.
 func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
@@ -100,7 +98,7 @@ func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	addrs := make([]netip.Addr, 0, len(found))
 	for _, addr := range found {
 		if !isPublic(addr) {
-			return nil, inside(host)
+			return nil, notPublic(host)
 		}
 		addrs = append(addrs, addr.Unmap())
 	}
@@ -108,21 +106,7 @@ func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	return addrs, nil
 }
 
-// inside does not say which address: that would map the network to the caller.
-func inside(host string) *transfer.Error {
-	return fault(transfer.KindRefused, fmt.Sprintf("%s has an address that is not of the public Internet; a source there is read only if HTTP_SOURCES names the address itself", host))
-}
-
-// rolling is a connection that is given up when no byte moves for stall. The
-// clock runs only while somebody waits for a byte.
-type rolling struct{ net.Conn }
-
-func (c rolling) Read(p []byte) (int, error) {
-	c.SetReadDeadline(time.Now().Add(stall))
-	return c.Conn.Read(p)
-}
-
-func (c rolling) Write(p []byte) (int, error) {
-	c.SetWriteDeadline(time.Now().Add(stall))
-	return c.Conn.Write(p)
+// notPublic does not say which address: that would map the network to the caller.
+func notPublic(host string) *transfer.Error {
+	return newError(transfer.KindRefused, "%s has an address that is not of the public Internet; a source there is read only if HTTP_SOURCES names the address itself", host)
 }

@@ -8,30 +8,30 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-const (
-	stall        = 15 * time.Second // a connection that moves no byte for so long is given up
-	maxRedirects = 5
-)
+// maxRedirects is how many redirects one request may follow. It is a guess: object
+// stores and CDNs need one or two.
+const maxRedirects = 5
 
 // A Resolver looks a host name up; *net.Resolver is one.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Options are what New needs. Allow returns the reference of an allowed URL, or
-// a Refused *transfer.Error. TLS holds the trusted roots, nil the system's.
-// Resolver is net.DefaultResolver when nil.
+// Options are what New needs.
 type Options struct {
-	Allow    func(raw string) (transfer.Ref, error)
-	TLS      *tls.Config
-	Resolver Resolver
+	// Allow returns the reference of an allowed URL, or a Refused *transfer.Error.
+	Allow func(raw string) (transfer.Ref, error)
+	// Wrap returns what the requests go through: the transport that it is given, with
+	// limits of time around it. It must keep the transport's dialer. nil: the transport.
+	Wrap     func(*http.Transport) http.RoundTripper
+	TLS      *tls.Config // the trusted roots; nil: the system's
+	Resolver Resolver    // nil: net.DefaultResolver
 }
 
 // A Source is a transfer.Source for references of the scheme https. Its objects
@@ -55,21 +55,19 @@ func New(o Options) *Source {
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	s.dial = (&net.Dialer{Timeout: 10 * time.Second, ControlContext: guard}).DialContext
-	s.client = &http.Client{
-		CheckRedirect: s.follow,
-		Transport: &http.Transport{
-			DialContext:            s.connect,
-			TLSClientConfig:        config,
-			TLSHandshakeTimeout:    10 * time.Second,
-			ResponseHeaderTimeout:  stall,
-			MaxResponseHeaderBytes: 64 << 10,
-			// One look-up, one connection, one request: a kept connection would be dead
-			// after the function was frozen, and its name may mean another address now.
-			// HTTP/1.1 only, for an HTTP/2 connection is read, and times out, even while
-			// nobody wants the body's next bytes.
-			DisableKeepAlives: true,
-			Protocols:         http1(),
-		},
+	base := &http.Transport{
+		DialContext:            s.connect,
+		TLSClientConfig:        config,
+		MaxResponseHeaderBytes: 64 << 10, // browsers and servers have limits of 8 to 256 KiB
+		// Each request has a look-up and a connection of its own. A kept connection would
+		// be dead after the function was frozen, and its name may mean another address now.
+		DisableKeepAlives: true,
+		// A connection of HTTP/2 is read even while nobody wants the body's next bytes.
+		Protocols: http1(),
+	}
+	s.client = &http.Client{CheckRedirect: s.follow, Transport: base}
+	if o.Wrap != nil {
+		s.client.Transport = o.Wrap(base)
 	}
 	return s
 }
@@ -95,9 +93,13 @@ func (s *Source) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, 
 		resp.Body.Close()
 		return nil, e
 	}
-	obj := &transfer.Object{Body: resp.Body, Size: resp.ContentLength, ContentType: contentType(resp.Header)}
+	obj := &transfer.Object{
+		Body: resp.Body, Size: resp.ContentLength,
+		ContentType: contentType(resp.Header), ContentEncoding: contentEncoding(resp.Header),
+		CacheControl: resp.Header.Get("Cache-Control"), ContentDisposition: resp.Header.Get("Content-Disposition"),
+	}
 	if etag := resp.Header.Get("ETag"); isStrong(etag) && resp.Header.Get("Accept-Ranges") == "bytes" {
-		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp, etag)
+		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp)
 	}
 	return obj, nil
 }
@@ -112,6 +114,15 @@ func contentType(h http.Header) string {
 	}
 }
 
+// contentEncoding is how the bytes are encoded, "" when they are not. No encoding is asked
+// for, so one that comes is the stored file's own.
+func contentEncoding(h http.Header) string {
+	if e := h.Get("Content-Encoding"); !strings.EqualFold(e, "identity") {
+		return e
+	}
+	return ""
+}
+
 // get sends one GET and follows its redirects. Of the answer nothing is checked.
 func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) (*http.Response, error) {
 	if _, err := s.allow(ref.String()); err != nil {
@@ -119,7 +130,7 @@ func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) 
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ref.String(), nil)
 	if err != nil {
-		return nil, fault(transfer.KindRefused, "the source is not a URL; write https://host/path")
+		return nil, newError(transfer.KindRefused, "the source is not a URL; write https://host/path")
 	}
 	for name, values := range header {
 		req.Header[name] = values
@@ -137,36 +148,34 @@ func (s *Source) get(ctx context.Context, ref transfer.Ref, header http.Header) 
 // may be signed and is not told to the next host.
 func (s *Source) follow(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return fault(transfer.KindRefused, fmt.Sprintf("the source redirects more than %d times", maxRedirects))
+		return newError(transfer.KindRefused, "the source redirects more than %d times", maxRedirects)
 	}
 	if _, err := s.allow(req.URL.String()); err != nil {
-		return fault(transfer.KindRefused, "the source redirects to a URL that HTTP_SOURCES does not allow; add that host and prefix there if it is to be trusted")
+		return newError(transfer.KindRefused, "the source redirects to a URL that HTTP_SOURCES does not allow; add that host and prefix there if it is to be trusted")
 	}
 	req.Header.Del("Referer")
 	return nil
 }
 
-// usable tells whether an answer is a whole file of known length.
+// usable returns nil if an answer is a whole file of known length, and else the error.
 func usable(resp *http.Response) *transfer.Error {
-	switch encoding := resp.Header.Get("Content-Encoding"); {
+	switch {
 	case resp.StatusCode != http.StatusOK:
 		return refusal(resp)
-	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		return fault(transfer.KindRefused, "the source answers with a Content-Encoding although none was asked for; serve the file as it is")
 	case resp.ContentLength < 0:
-		return fault(transfer.KindRefused, "the source does not say how long it is; serve it with a Content-Length")
+		return newError(transfer.KindRefused, "the source does not say how long it is; serve it with a Content-Length")
 	}
 	return nil
 }
 
 // refusal is the error that a status other than 200 stands for.
 func refusal(resp *http.Response) *transfer.Error {
-	e := fault(transfer.KindDenied, fmt.Sprintf("the source's server answered with status %d; check the URL", resp.StatusCode))
+	e := newError(transfer.KindDenied, "the source's server answered with status %d; check the URL", resp.StatusCode)
 	switch status := resp.StatusCode; {
 	case status == http.StatusNotFound || status == http.StatusGone:
 		e.Kind = transfer.KindNotFound
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		e.Kind, e.After = transfer.KindThrottled, retryAfter(resp.Header)
+		e.Kind, e.After = transfer.KindThrottled, transfer.RetryAfter(resp.Header, time.Now())
 		e.What = fmt.Sprintf("the source's server answered with status %d: it is asked too often; try again later", status)
 	case status >= 500 || status == http.StatusRequestTimeout:
 		e.Kind = transfer.KindUnavailable
@@ -175,19 +184,7 @@ func refusal(resp *http.Response) *transfer.Error {
 	return e
 }
 
-// retryAfter reads Retry-After in seconds or as a date; 0 when it says nothing.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 86400)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, min(time.Until(at), 24*time.Hour))
-	}
-	return 0
-}
-
-// failure turns an error of the client into ours.
+// failure turns an error of the HTTP client into a *transfer.Error.
 func failure(ctx context.Context, host string, err error) *transfer.Error {
 	var (
 		untrusted *tls.CertificateVerificationError
@@ -196,13 +193,13 @@ func failure(ctx context.Context, host string, err error) *transfer.Error {
 	switch {
 	case ctx.Err() != nil:
 	case errors.As(err, &untrusted):
-		return fault(transfer.KindDenied, "the certificate of "+host+" is not valid for it or not trusted; install a valid one")
+		return newError(transfer.KindDenied, "the certificate of %s is not valid for it or not trusted; install a valid one", host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fault(transfer.KindDenied, "the host "+dns.Name+" has no address; check the URL")
+		return newError(transfer.KindDenied, "the host %s has no address; check the URL", dns.Name)
 	}
 	return transfer.AsError(ctx, transfer.StageOpen, err)
 }
 
-func fault(kind transfer.Kind, what string) *transfer.Error {
-	return &transfer.Error{Stage: transfer.StageOpen, Kind: kind, What: what}
+func newError(kind transfer.Kind, format string, args ...any) *transfer.Error {
+	return transfer.Errorf(transfer.StageOpen, kind, format, args...)
 }

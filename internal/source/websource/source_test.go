@@ -18,6 +18,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/source/websource"
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,8 +49,10 @@ func serve(t *testing.T, h http.HandlerFunc, more ...string) (*httptest.Server, 
 	t.Helper()
 	server := httptest.NewTLSServer(h)
 	t.Cleanup(server.Close)
-	return server, websource.New(websource.Options{Allow: list(append(more, server.URL+"/")...), TLS: trust(server)})
+	return server, websource.New(websource.Options{Allow: list(append(more, server.URL+"/")...), TLS: trust(server), Wrap: wrap})
 }
+
+func wrap(t *http.Transport) http.RoundTripper { return transport.Wrap(t) }
 
 func trust(server *httptest.Server) *tls.Config {
 	roots := x509.NewCertPool()
@@ -91,6 +94,27 @@ func TestOpen(t *testing.T) {
 	}
 	if etag, err := src.Stat(t.Context(), where); etag != "" || err != nil {
 		t.Fatalf("Stat: %q, %v", etag, err)
+	}
+}
+
+// A file that is stored compressed is carried as it is, with its headers.
+func TestHeadersOfTheFile(t *testing.T) {
+	t.Parallel()
+	for encoding, want := range map[string]string{"gzip": "gzip", "identity": "", "": ""} {
+		server, src := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", encoding)
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.Header().Set("Content-Disposition", "attachment")
+			io.WriteString(w, "\x1f\x8bbytes")
+		})
+		obj, err := src.Open(t.Context(), ref(t, server.URL+"/x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer obj.Body.Close()
+		if data, err := io.ReadAll(obj.Body); string(data) != "\x1f\x8bbytes" || err != nil || obj.ContentEncoding != want || obj.CacheControl != "max-age=60" || obj.ContentDisposition != "attachment" {
+			t.Errorf("%q: got %q, %v, %+v", encoding, data, err, obj)
+		}
 	}
 }
 
@@ -136,7 +160,6 @@ func TestAnswers(t *testing.T) {
 		{"server error", 500, "", "", transfer.KindUnavailable, 0},
 		{"bad gateway", 502, "", "", transfer.KindUnavailable, 0},
 		{"request timeout", 408, "", "", transfer.KindUnavailable, 0},
-		{"compressed unasked", 200, "Content-Encoding", "gzip", transfer.KindRefused, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

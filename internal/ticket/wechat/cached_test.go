@@ -328,8 +328,8 @@ func TestAHungRequestHoldsUpNobodyWhoComesLater(t *testing.T) {
 				var n atomic.Int32
 				api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
 					if n.Add(1) == 1 {
-						<-r.Context().Done()
-						return nil, r.Context().Err()
+						time.Sleep(15 * time.Second)
+						return nil, timedOut{}
 					}
 					return says(200, `{"access_token":"T","expires_in":7200}`), nil
 				}), nil)

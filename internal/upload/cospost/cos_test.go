@@ -2,7 +2,6 @@ package cospost_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -112,17 +111,10 @@ func answering(t testing.TB, answer string) *peer {
 	return p
 }
 
-// uploader uses connections as the functions do, with a stall time of its own.
-func uploader(t testing.TB, stall time.Duration) *cospost.Uploader {
-	tr := transport.NewTransport()
-	tr.Proxy = nil
-	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		return transport.NewConn(c, stall), nil
-	}
+// uploader uses connections as the functions do, with an idle time of its own.
+func uploader(t testing.TB, idle time.Duration) *cospost.Uploader {
+	tr := transport.New()
+	tr.Idle = idle
 	t.Cleanup(tr.CloseIdleConnections)
 	return cospost.New(tr)
 }

@@ -249,6 +249,30 @@ func TestStalledUploadEnds(t *testing.T) {
 	wants(t, err, transfer.KindUnavailable, "timed out")
 }
 
+// An answer whose body never ends does not hold the upload up. What its header says
+// counts.
+func TestEndlessAnswerEnds(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	defer close(release)
+	for answer, kind := range map[string]transfer.Kind{
+		strings.NewReplacer("204 No Content", "200 OK", "Content-Length: 0", "Content-Length: 9").Replace(accepted) + "half": "",
+		refusal(403, "", "ExpiredToken", "m")[:200]: transfer.KindUnavailable,
+	} {
+		cos, _ := listen(t, func(c net.Conn) {
+			receive(c)
+			io.WriteString(c, answer)
+			<-release
+		})
+		_, err := uploader(t, 150*time.Millisecond).Upload(t.Context(), ticket(cos.url), text("x"))
+		if kind != "" {
+			wants(t, err, kind, "timed out")
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestContextEndsAnUpload(t *testing.T) {
 	t.Parallel()
 	started := make(chan struct{})

@@ -52,15 +52,15 @@ func newWorldThatWaits(t testing.TB, idle time.Duration) *world {
 	w.cloud.KeepContent = 64 << 20
 	server := httptest.NewServer(w.cloud.Handler())
 	w.url = server.URL
-	connections := transport.NewTransport()
+	connections := transport.New()
+	connections.Idle = idle
 	t.Cleanup(func() {
 		w.cloud.Close()
 		connections.CloseIdleConnections()
 		server.Close()
 	})
-	client := transport.Client(connections, idle).Transport
 	w.client = &http.Client{Transport: connections}
-	w.uploader = multipart.New(multipart.Options{Requests: client, Completions: client, URL: server.URL, Concurrency: 4, Credentials: credentials})
+	w.uploader = multipart.New(multipart.Options{Requests: connections, Completions: connections, URL: server.URL, Concurrency: 4, Credentials: credentials})
 	return w
 }
 
