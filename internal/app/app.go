@@ -39,6 +39,9 @@ type app struct {
 // one that cannot be read stops the start, but opens no other connection (see warm).
 func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	a := &app{Config: c, logger: telemetry.New(out, c.LogLevel, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))}
+	for _, name := range c.PlainHTTP {
+		a.logger.Log().WarnContext(ctx, name+" holds an http address: what goes there can be read on the way; use https")
+	}
 	a.toAPI, a.toCOS = transport.New(), transport.New()
 	a.toCOS.Answer = transport.UploadAnswerTimeout
 	var err error

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +31,7 @@ type Config struct {
 	Apps        map[string]Tokens
 	API         []string // WECHAT_API_URL; empty means WeChat's own
 	TicketHosts []string // TICKET_HOSTS: host names or *.suffix
+	PlainHTTP   []string // the variables that hold an http address outside of this machine
 	OnDelivered string   // Keep, Tag or Delete
 	COSEndpoint string   // COS_ENDPOINT_URL
 	AWS         bool     // AWS credentials are configured
@@ -90,6 +93,7 @@ func LoadHTTP(getenv func(string) string) (Config, error) {
 type loader struct {
 	getenv func(string) string
 	errs   []error
+	plain  []string // Config.PlainHTTP
 }
 
 func (l *loader) get(name string) string { return strings.TrimSpace(l.getenv(name)) }
@@ -121,11 +125,17 @@ func (l *loader) globs(name string) route.Globs {
 	return gs
 }
 
-// address checks a URL without printing it: it may hold a key.
+// address checks a URL without printing it: it may hold a key. It notes one that
+// sends secrets over a network in the clear.
 func (l *loader) address(name, raw string) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		l.fail(name, "holds something that is not an http or https URL; write https://host")
+		return
+	}
+	ip, _ := netip.ParseAddr(u.Hostname())
+	if u.Scheme == "http" && !ip.IsLoopback() && u.Hostname() != "localhost" && !slices.Contains(l.plain, name) {
+		l.plain = append(l.plain, name)
 	}
 }
 
@@ -174,6 +184,7 @@ func (l *loader) common() Config {
 	c.Table.Include, c.Table.Exclude = l.globs("INCLUDE"), l.globs("EXCLUDE")
 	before := len(l.errs)
 	l.destinations(&c)
+	c.PlainHTTP = l.plain
 	if c.OnDelivered == Delete && len(l.errs) == before {
 		if why := c.Table.Collision(); why != "" {
 			l.fail("ON_DELIVERED", "is delete, but %s, or keep the source", why)

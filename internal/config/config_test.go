@@ -160,3 +160,17 @@ func TestWholeBucket(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainHTTPIsNoted(t *testing.T) {
+	for text, want := range map[string]string{
+		single: "[]",
+		single + "\nWECHAT_API_URL=http://127.0.0.1:1,http://[::1]:2,http://localhost:3,https://a":         "[]",
+		single + "\nWECHAT_API_URL=http://a,http://b\nCOS_ENDPOINT_URL=http://10.0.0.1":                    "[WECHAT_API_URL COS_ENDPOINT_URL]",
+		"CLOUDBASE_ENV=e\nWECHAT_TOKEN_URL=http://tokens.example/x\nAWS_ENDPOINT_URL_S3=http://minio:9000": "[AWS_ENDPOINT_URL_S3 WECHAT_TOKEN_URL]",
+	} {
+		c, err := config.Load(env(text))
+		if err != nil || fmt.Sprint(c.PlainHTTP) != want {
+			t.Errorf("%s: %v, %v, want %s", text, c.PlainHTTP, err, want)
+		}
+	}
+}

@@ -1,7 +1,17 @@
-// Package transfer holds the words that every stage speaks: what is carried
-// (Ref, Item, Plan, Object), what WeChat and COS hand back (Ticket, Receipt),
-// how a file ended (Outcome, Error), and the three seams between the stages
-// (Source, TicketIssuer, Uploader). It imports nothing else of ours.
+// Package transfer has the types that all stages share. It imports nothing else of
+// this project. A file passes through them in this order:
+//
+//  1. Decode reads an event into Items. Each names a file by its Ref.
+//  2. Plan gives each Item a destination (Dest), which makes it a Plan.
+//  3. Open opens the file at its Source as an Object: a stream and what is known of it.
+//  4. Ticket asks a TicketIssuer for a Ticket, which lets one path be written.
+//  5. Upload sends the Object with the Ticket. An Uploader returns COS's Receipt.
+//  6. Check compares the Receipt with what was read.
+//  7. Settle does what was asked for after a delivery (Settler).
+//  8. Reply writes the Outcomes into the answer.
+//
+// Whatever fails is an Error, whose Kind says what to do about it. What must not be
+// printed is a Secret.
 package transfer
 
 import (
@@ -14,12 +24,12 @@ import (
 // (wire.md B.1; COS writes "5 GB").
 const MaxSize = 5 << 30
 
-// An Item is one file that an event names. Size is -1 when the event does not
-// say. Reason is set when the event itself says that there is nothing to carry,
-// Err when the item could not be read: such an item is answered, never carried.
+// An Item is one file that an event names. Reason is set when the event itself says
+// that there is nothing to deliver, Err when the item could not be read. Such an item
+// is answered and never delivered.
 type Item struct {
 	ID     string    // what the reply must name: an SQS message or Batch task; "" elsewhere
-	Group  string    // items of one group are carried in order and stop at the first failure; "" has no order
+	Group  string    // items of one group are delivered in order and stop at the first failure; "" has no order
 	Ref    Ref       // where the file is
 	AltKey string    // a second spelling of the key, tried once when Ref.Key is not found
 	Size   int64     // bytes, as the event says; -1 unknown
