@@ -35,6 +35,9 @@ func TestSameBytesTwice(t *testing.T) {
 				t.Errorf("%s: %v, %v", name, info, err)
 			}
 		}
+		if !bytes.Contains(content(t, zips[i], "scf-http"), []byte("v0.0.0-test")) {
+			t.Errorf("the binary does not hold its version: is there no %s?", versionVariable)
+		}
 		// The binary names no directory of this machine.
 		if wd, _ := os.Getwd(); bytes.Contains(content(t, zips[i], "scf-http"), []byte(filepath.Dir(filepath.Dir(wd)))) {
 			t.Error("the binary holds the path of its source")
