@@ -5,11 +5,11 @@ import (
 	"net/http"
 )
 
-// maxDocument is far above every answer that is no object: ten tags are 4 KB.
+// maxDocument is a guess, far above every answer that is no object: ten tags are 4 KB.
 const maxDocument = 1 << 20
 
-// bounded cuts off the answers that are no object's content: the SDK reads them
-// whole into memory, and what is left of them to its end, however long they are.
+// bounded cuts off the answers that are no object's content, because the SDK reads
+// them whole into memory, however long they are.
 type bounded struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

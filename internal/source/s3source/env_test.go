@@ -60,22 +60,22 @@ func TestCABundle(t *testing.T) {
 }
 
 func TestBucketInAnotherRegion(t *testing.T) {
-	const home = "ap-southeast-1"
+	const ours = "ap-southeast-1"
 	for name, answer := range map[string]struct {
 		status       int
 		header, body string
 	}{
-		"redirect":       {http.StatusMovedPermanently, home, "<Error><Code>PermanentRedirect</Code></Error>"},
-		"without a body": {http.StatusMovedPermanently, home, ""},
-		"temporary":      {http.StatusTemporaryRedirect, home, "<Error><Code>TemporaryRedirect</Code></Error>"},
-		"wrong scope":    {http.StatusBadRequest, home, "<Error><Code>AuthorizationHeaderMalformed</Code></Error>"},
+		"redirect":       {http.StatusMovedPermanently, ours, "<Error><Code>PermanentRedirect</Code></Error>"},
+		"without a body": {http.StatusMovedPermanently, ours, ""},
+		"temporary":      {http.StatusTemporaryRedirect, ours, "<Error><Code>TemporaryRedirect</Code></Error>"},
+		"wrong scope":    {http.StatusBadRequest, ours, "<Error><Code>AuthorizationHeaderMalformed</Code></Error>"},
 		"in the text": {http.StatusBadRequest, "", "<Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; " +
-			"the region 'eu-central-1' is wrong; expecting '" + home + "'</Message></Error>"},
+			"the region 'eu-central-1' is wrong; expecting '" + ours + "'</Message></Error>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("AWS_ENDPOINT_URL_S3", "")
 			rec := &recorder{handler: func(w http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.Header.Get("Authorization"), "/"+home+"/s3/") {
+				if strings.Contains(r.Header.Get("Authorization"), "/"+ours+"/s3/") {
 					object()(w, r)
 					return
 				}
@@ -91,8 +91,8 @@ func TestBucketInAnotherRegion(t *testing.T) {
 			read(t, s, inS3) // the region is remembered
 			want := []string{
 				"GET " + bucket + ".s3.eu-central-1.amazonaws.com/in/a%20b.png",
-				"GET " + bucket + ".s3." + home + ".amazonaws.com/in/a%20b.png",
-				"GET " + bucket + ".s3." + home + ".amazonaws.com/in/a%20b.png",
+				"GET " + bucket + ".s3." + ours + ".amazonaws.com/in/a%20b.png",
+				"GET " + bucket + ".s3." + ours + ".amazonaws.com/in/a%20b.png",
 			}
 			if got := rec.lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 				t.Errorf("requests:\n%s", strings.Join(got, "\n"))
@@ -149,6 +149,48 @@ func TestRegionOfTheEventIsUsed(t *testing.T) {
 		got := rec.lines()
 		if last := got[len(got)-1]; last != "GET "+bucket+".s3."+host+".amazonaws.com/in/a%20b.png" {
 			t.Errorf("region %q: %s", region, last)
+		}
+	}
+}
+
+// A reference that the endpoint rules refuse fails at once, with the rule's reason.
+func TestEndpointRules(t *testing.T) {
+	for bucket, reason := range map[string]string{
+		"b--x-s3": "Unrecognized S3Express bucket name format",
+		"arn:aws:s3:us-west-2:111122223333:accesspoint": "Expected a resource of the format",
+	} {
+		t.Setenv("AWS_ENDPOINT_URL_S3", "")
+		_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "k"})
+		wantFault(t, err, transfer.KindDenied, reason)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://user:"+secret+"@store.test?x=y")
+	_, err := newS3(t, nil).Open(t.Context(), inS3)
+	wantFault(t, err, transfer.KindDenied, "not a valid URI")
+}
+
+// An event's region chooses a host: only one of the function's own partition may.
+func TestRegionOfAnotherPartition(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "")
+	for own, regions := range map[string]map[string]transfer.Kind{
+		"eu-central-1": {"cn-north-1": transfer.KindDenied, "us-gov-west-1": transfer.KindDenied, "us-iso-east-1": transfer.KindDenied,
+			"evil": transfer.KindMalformed, "-": transfer.KindMalformed, "a-b-": transfer.KindMalformed, "ap-southeast-2": ""},
+		"cn-north-1": {"us-east-1": transfer.KindDenied, "cn-northwest-1": ""},
+	} {
+		t.Setenv("AWS_REGION", own)
+		for region, kind := range regions {
+			rec := &recorder{handler: object()}
+			_, tune := overTLS(t, rec)
+			ref := inS3
+			ref.Region = region
+			_, err := newS3(t, tune).Stat(t.Context(), ref)
+			if kind != "" {
+				wantFault(t, err, kind, "region")
+			} else if err != nil {
+				t.Errorf("%s from %s: %v", region, own, err)
+			}
+			if n := len(rec.lines()); (n == 0) != (kind != "") {
+				t.Errorf("%s from %s: %d requests", region, own, n)
+			}
 		}
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -57,20 +60,83 @@ func TestSignature(t *testing.T) {
 		rec := &recorder{handler: object()}
 		s := newS3(t, dialTo(serve(t, rec)))
 		read(t, s, transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key})
-		req := rec.seen[0]
-		_, fields, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-		parts := map[string]string{}
-		for field := range strings.SplitSeq(fields, ", ") {
-			k, v, _ := strings.Cut(field, "=")
-			parts[k] = v
-		}
-		if got, want := parts["Signature"], signature(req, parts["Credential"], parts["SignedHeaders"]); got != want {
-			t.Errorf("%q: signature %s, want %s", key, got, want)
+		wantSigned(t, rec.seen[0], secret)
+	}
+}
+
+// SCF gives new credentials with every invocation. Not parallel: it sets them.
+func TestSignatureAfterRotation(t *testing.T) {
+	rec := &recorder{handler: object()}
+	s := newCOS(t, dialTo(serve(t, rec)), endpoint)
+	for i, id := range []string{"ONE", "ONE", "TWO"} {
+		rotated := fmt.Sprint(secret, i)
+		t.Setenv("TENCENTCLOUD_SECRETID", id)
+		t.Setenv("TENCENTCLOUD_SECRETKEY", rotated)
+		read(t, s, inCOS)
+		wantSigned(t, rec.seen[i], rotated)
+	}
+}
+
+func wantSigned(t *testing.T, req *http.Request, secret string) {
+	t.Helper()
+	_, fields, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	parts := map[string]string{}
+	for field := range strings.SplitSeq(fields, ", ") {
+		k, v, _ := strings.Cut(field, "=")
+		parts[k] = v
+	}
+	if got, want := parts["Signature"], signature(req, secret, parts["Credential"], parts["SignedHeaders"]); got != want {
+		t.Errorf("%s: signature %s, want %s", req.URL.Path, got, want)
+	}
+	for _, name := range []string{"host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"} {
+		if !strings.Contains(";"+parts["SignedHeaders"]+";", ";"+name+";") {
+			t.Errorf("%s is not signed: %s", name, parts["SignedHeaders"])
 		}
 	}
 }
 
-func signature(r *http.Request, credential, signed string) string {
+// A request that was signed with a wrong clock is signed once more, with the store's.
+func TestClockIsCorrected(t *testing.T) {
+	t.Parallel()
+	const ahead = time.Hour
+	rec := &recorder{handler: func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().Add(ahead)
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+		signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil || now.Sub(signed).Abs() > 15*time.Minute {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<Error><Code>RequestTimeTooSkewed</Code></Error>")
+			return
+		}
+		object()(w, r)
+	}}
+	s := newS3(t, dialTo(serve(t, rec)))
+	if etag, err := s.Stat(t.Context(), inS3); etag == "" || err != nil { // a refused HEAD has no code
+		t.Errorf("Stat: %q, %v", etag, err)
+	}
+	read(t, s, inS3)
+	if got := rec.lines(); len(got) != 3 {
+		t.Errorf("requests %q, want two HEADs and a GET", got)
+	}
+}
+
+func TestClockIsCorrectedOnce(t *testing.T) {
+	t.Parallel()
+	ahead := time.Hour
+	rec := &recorder{handler: func(w http.ResponseWriter, _ *http.Request) {
+		ahead += time.Hour // a store whose clock is never right
+		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, "<Error><Code>RequestTimeTooSkewed</Code></Error>")
+	}}
+	_, err := newS3(t, dialTo(serve(t, rec))).Open(t.Context(), inS3)
+	wantFault(t, err, transfer.KindDenied, "clock")
+	if n := len(rec.lines()); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
+func signature(r *http.Request, secret, credential, signed string) string {
 	mac := func(key []byte, text string) []byte {
 		h := hmac.New(sha256.New, key)
 		h.Write([]byte(text))

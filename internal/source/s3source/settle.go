@@ -31,32 +31,46 @@ var (
 	_ transfer.Settler = Deleter{}
 )
 
-// Settle writes the tags.
+const (
+	notTagged    = "the source was not tagged: "
+	notDeleted   = "the source was kept: "
+	changedSince = "it changed since it was delivered"
+)
+
+// Settle writes the tags. A store takes tags without a condition, so the ETag is asked
+// for just before: an object that was replaced meanwhile gets its own delivery's tags.
 func (t Tagger) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
 	var tags []types.Tag
-	fault := t.Store.call(ctx, ref, t.Store.grants().tag, func(c *client) error {
+	failed := t.Store.call(ctx, ref, t.Store.permissions().tag, func(c *client) error {
 		out, err := c.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &ref.Bucket, Key: &ref.Key})
 		if err == nil {
 			tags = out.TagSet
 		}
 		return err
 	})
-	if fault != nil {
-		return errors.New("the source was not tagged: " + fault.What)
+	if failed != nil {
+		return errors.New(notTagged + failed.What)
 	}
 	tags = setTag(tags, "tcb-file-id", o.FileID)
 	tags = setTag(tags, "tcb-delivered-etag", etag)
 	if len(tags) > maxTags {
-		return fmt.Errorf("the source was not tagged: with the two new tags it would have %d, and %d are allowed; remove some", len(tags), maxTags)
+		return fmt.Errorf(notTagged+"with the two new tags it would have %d, and %d are allowed; remove some", len(tags), maxTags)
 	}
-	fault = t.Store.call(ctx, ref, t.Store.grants().tag, func(c *client) error {
+	now, failed := t.Store.head(ctx, ref, t.Store.permissions().read)
+	switch {
+	case failed != nil:
+		return errors.New(notTagged + failed.What)
+	case now != "" && etag != "" && now != etag:
+		return errors.New(notTagged + changedSince)
+	}
+	failed = t.Store.call(ctx, ref, t.Store.permissions().tag, func(c *client) error {
 		_, err := c.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{
 			Bucket: &ref.Bucket, Key: &ref.Key, Tagging: &types.Tagging{TagSet: tags},
 		}, withContentMD5)
 		return err
 	})
-	if fault != nil {
-		return errors.New("the source was not tagged: " + fault.What)
+	if failed != nil {
+		return errors.New(notTagged + failed.What)
 	}
 	return nil
 }
@@ -82,38 +96,38 @@ func setTag(tags []types.Tag, key, value string) []types.Tag {
 // condition, so there the ETag is asked for just before.
 func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *transfer.Outcome) error {
 	if !o.Proved() {
-		return errors.New("the source was kept: no checksum proved that all of it arrived")
+		return errors.New(notDeleted + "no checksum proved that all of it arrived")
 	}
 	if etag == "" {
 		return errors.New("the source was kept: the store does not say whether it is still the object that was delivered")
 	}
 	s := d.Store
 	if s.scheme == transfer.SchemeCOS || s.endpoint != nil {
-		now, fault := s.head(ctx, ref, s.grants().remove)
-		if fault != nil {
-			return kept(fault)
+		now, failed := s.head(ctx, ref, s.permissions().remove)
+		if failed != nil {
+			return whyKept(failed)
 		}
 		if now != etag {
-			return kept(changed(changedWhat))
+			return errors.New(notDeleted + changedSince)
 		}
 	}
 	in := &s3.DeleteObjectInput{Bucket: &ref.Bucket, Key: &ref.Key}
 	if s.scheme == transfer.SchemeS3 {
 		in.IfMatch = aws.String(`"` + etag + `"`)
 	}
-	return kept(s.call(ctx, ref, s.grants().remove, func(c *client) error {
+	return whyKept(s.call(ctx, ref, s.permissions().remove, func(c *client) error {
 		_, err := c.DeleteObject(ctx, in)
 		return err
 	}))
 }
 
-// kept says why an object was not deleted; one that is gone needs no deletion.
-func kept(fault *transfer.Error) error {
+// whyKept says why an object was not deleted; one that is gone needs no deletion.
+func whyKept(failed *transfer.Error) error {
 	switch {
-	case fault == nil, fault.Kind == transfer.KindNotFound:
+	case failed == nil, failed.Kind == transfer.KindNotFound:
 		return nil
-	case fault.Kind == transfer.KindCorrupt:
-		return errors.New("the source was kept: it changed since it was delivered")
+	case failed.Kind == transfer.KindCorrupt:
+		return errors.New(notDeleted + changedSince)
 	}
-	return errors.New("the source was kept: " + fault.What)
+	return errors.New(notDeleted + failed.What)
 }

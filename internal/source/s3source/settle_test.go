@@ -88,11 +88,12 @@ func TestTagger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := serve(t, fake(t))
-			put(t, srv, "key", []byte("x"), "")
-			putTags(t, srv, "key", 2)
 			ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 			tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
-			for _, etag := range []string{"etag-1", "etag-2"} { // a second delivery replaces its own tags
+			for _, content := range []string{"one", "two"} { // a second delivery replaces its own tags
+				etag := fmt.Sprintf("%x", md5.Sum([]byte(content)))
+				put(t, srv, "key", []byte(content), "")
+				putTags(t, srv, "key", 2)
 				if err := tagger.Settle(t.Context(), ref, etag, proved(c.id)); err != nil {
 					t.Fatal(err)
 				}
@@ -112,7 +113,7 @@ func TestTaggerKeepsToTheLimit(t *testing.T) {
 	ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 	tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
 	putTags(t, srv, "key", 9)
-	err := tagger.Settle(t.Context(), ref, "e", proved("id"))
+	err := tagger.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("x"))), proved("id"))
 	if err == nil || !strings.Contains(err.Error(), "it would have 11, and 10 are allowed") {
 		t.Errorf("got %v", err)
 	}
@@ -120,8 +121,28 @@ func TestTaggerKeepsToTheLimit(t *testing.T) {
 		t.Errorf("%d tags are left of 9", n)
 	}
 	putTags(t, srv, "key", 8)
-	if err := tagger.Settle(t.Context(), ref, "e", proved("id")); err != nil {
+	if err := tagger.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("x"))), proved("id")); err != nil {
 		t.Error(err)
+	}
+}
+
+// An object that was replaced since the delivery gets the tags of its own delivery.
+func TestTaggerLeavesAnotherContentAlone(t *testing.T) {
+	t.Parallel()
+	for scheme, open := range map[string]func(*testing.T, *httptest.Server) *s3source.Store{
+		transfer.SchemeS3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
+		transfer.SchemeCOS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
+	} {
+		srv := serve(t, fake(t))
+		put(t, srv, "key", []byte("new"), "")
+		ref := transfer.Ref{Scheme: scheme, Bucket: bucket, Key: "key"}
+		err := s3source.Tagger{Store: open(t, srv)}.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("old"))), proved("id"))
+		if err == nil || err.Error() != "the source was not tagged: it changed since it was delivered" {
+			t.Errorf("%s: got %v", scheme, err)
+		}
+		if tags := tagsOf(t, srv, "key"); len(tags) != 0 {
+			t.Errorf("%s: tags %q", scheme, tags)
+		}
 	}
 }
 
@@ -130,7 +151,11 @@ func TestTaggerSendsContentMD5(t *testing.T) {
 	t.Parallel()
 	puts := 0
 	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
+		switch r.Method {
+		case http.MethodHead:
+			w.Header().Set("ETag", `"e"`)
+			return
+		case http.MethodGet:
 			io.WriteString(w, "<Tagging><TagSet></TagSet></Tagging>")
 			return
 		}
@@ -215,10 +240,11 @@ func TestDeleterLosesTheRace(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", "")
 	for status, want := range map[int]string{
 		http.StatusPreconditionFailed: "the source was kept: it changed since it was delivered",
-		http.StatusConflict:           "the source was kept: S3 answered 409 ConditionalRequestConflict: another request changes the object",
+		http.StatusConflict:           "the source was kept: S3 answered 409 ConditionalRequestConflict (request R1): another request changes the object",
 		http.StatusNotFound:           "",
 	} {
 		_, tune := overTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Request-Id", "R1")
 			w.WriteHeader(status)
 			if status == http.StatusConflict {
 				io.WriteString(w, "<Error><Code>ConditionalRequestConflict</Code></Error>")
@@ -253,7 +279,10 @@ func TestDeleterRequests(t *testing.T) {
 			if c.scheme == transfer.SchemeCOS {
 				store = newCOS(t, tune, "")
 			}
-			ref := transfer.Ref{Scheme: c.scheme, Region: "ap-shanghai", Bucket: bucket, Key: "key"}
+			ref := transfer.Ref{Scheme: c.scheme, Bucket: bucket, Key: "key"}
+			if c.scheme == transfer.SchemeCOS {
+				ref.Region = "ap-shanghai"
+			}
 			if err := (s3source.Deleter{Store: store}).Settle(t.Context(), ref, "e", proved("id")); err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 // policy for each option, and nothing beside the one bucket.
 func TestCAM(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile(filepath.Join(root, "internal", "source", "s3source", "fault.go"))
+	source, err := os.ReadFile(filepath.Join(root, "internal", "source", "s3source", "errors.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

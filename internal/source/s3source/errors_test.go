@@ -53,10 +53,10 @@ func TestAnswersOfTheStore(t *testing.T) {
 		{403, "RequestTimeTooSkewed", transfer.KindDenied, "clock"},
 		{400, "ExpiredToken", transfer.KindUnavailable, "ran out"},
 		{400, "InvalidToken", transfer.KindDenied, "session token"},
-		{400, "RequestTimeout", transfer.KindUnavailable, "gave up waiting"},
+		{400, "RequestTimeout", transfer.KindUnavailable, "too slowly"},
 		{400, "KMS.DisabledException", transfer.KindDenied, "encryption"},
 		{401, "Unauthorized", transfer.KindDenied, "s3:GetObject"},
-		{408, "", transfer.KindUnavailable, "gave up waiting"},
+		{408, "", transfer.KindUnavailable, "too slowly"},
 		{429, "", transfer.KindThrottled, "too many"},
 		{503, "SlowDown", transfer.KindThrottled, "too many"},
 		{503, "", transfer.KindThrottled, "too many"},
@@ -85,19 +85,22 @@ func TestAnswersOfTheStore(t *testing.T) {
 				t.Errorf("Code %q, After %v, What %q", e.Code, e.After, e.What)
 			}
 			if requests != 1 {
-				t.Errorf("%d requests; the courier has the only retry loop", requests)
+				t.Errorf("%d requests; package delivery has the retry loop", requests)
 			}
 		})
 	}
 }
 
-// An answer to HEAD has no body: only the status tells.
+// An answer to HEAD has no body: only the status and the request ID tell.
 func TestAnswersToHead(t *testing.T) {
 	t.Parallel()
 	for status, kind := range map[int]transfer.Kind{
 		400: transfer.KindDenied, 403: transfer.KindDenied, 404: transfer.KindNotFound, 500: transfer.KindUnavailable, 503: transfer.KindThrottled,
 	} {
-		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Cos-Request-Id", "C1")
+			w.WriteHeader(status)
+		}))
 		_, err := newCOS(t, dialTo(srv), endpoint).Stat(t.Context(), inCOS)
 		wantFault(t, err, kind, "COS answered "+fmt.Sprint(status))
 	}
@@ -137,6 +140,116 @@ func TestNetworkFaults(t *testing.T) {
 		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
 		wantFault(t, err, transfer.KindUnavailable, "refused")
 	})
+}
+
+// An ingress, a load balancer or a CDN answers 404 for a store that is away: the object
+// is not gone. The stores' own 404 has a document or, to HEAD, a request ID.
+func TestOnlyTheStoreSaysGone(t *testing.T) {
+	t.Parallel()
+	const document = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
+	for name, c := range map[string]struct {
+		header, body string
+		want         transfer.Kind
+	}{
+		"ingress":                     {"", "default backend - 404", transfer.KindUnavailable},
+		"no body":                     {"", "", transfer.KindUnavailable},
+		"a document of another kind":  {"", "<html><body>404</body></html>", transfer.KindUnavailable},
+		"S3":                          {"X-Amz-Request-Id", document, transfer.KindNotFound},
+		"MinIO":                       {"X-Amz-Id-2", document, transfer.KindNotFound},
+		"COS":                         {"X-Cos-Request-Id", document, transfer.KindNotFound},
+		"a store without request IDs": {"", document, transfer.KindNotFound},
+		"a store without documents":   {"X-Amz-Request-Id", "", transfer.KindNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.header != "" {
+					w.Header().Set(c.header, "R1")
+				}
+				w.WriteHeader(http.StatusNotFound)
+				io.WriteString(w, c.body)
+			}))
+			s := newS3(t, dialTo(srv))
+			_, err := s.Open(t.Context(), inS3)
+			e := wantFault(t, err, c.want, "")
+			if c.want == transfer.KindUnavailable && (e.Label() != "Unavailable" || !strings.Contains(e.What, "endpoint")) {
+				t.Errorf("label %q, %q", e.Label(), e.What)
+			}
+			_, err = s.Stat(t.Context(), inS3)
+			wantFault(t, err, c.want, "")
+			err = s3source.Deleter{Store: s}.Settle(t.Context(), inS3, "e", proved("id"))
+			if gone := err == nil; gone != (c.want == transfer.KindNotFound) {
+				t.Errorf("deletion: %v", err)
+			}
+		})
+	}
+}
+
+// A gateway's 404 to HEAD while the object is there: the GET that follows finds it.
+func TestGatewayAnswersHeadOnly(t *testing.T) {
+	t.Parallel()
+	s := newS3(t, dialTo(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		object()(w, r)
+	}))))
+	if etag, err := s.Stat(t.Context(), inS3); etag != "900150983cd24fb0d6963f7d28e17f72" || err != nil {
+		t.Errorf("Stat: %q, %v", etag, err)
+	}
+}
+
+// A login page, a console's port, a parked domain: 200 and HTML for everything.
+func TestAPageIsNotTheObject(t *testing.T) {
+	t.Parallel()
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<html>please log in</html>")
+	})
+	for ref, s := range map[transfer.Ref]*s3source.Store{inS3: newS3(t, dialTo(serve(t, page))), inCOS: newCOS(t, dialTo(serve(t, page)), endpoint)} {
+		_, err := s.Open(t.Context(), ref)
+		wantFault(t, err, transfer.KindUnavailable, "check the endpoint")
+		_, err = s.Stat(t.Context(), ref)
+		wantFault(t, err, transfer.KindUnavailable, "check the endpoint")
+	}
+}
+
+// An ETag that is missing or weak cannot tell whether the object changed.
+func TestNoStrongETag(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{"", `W/"900150983cd24fb0d6963f7d28e17f72"`} {
+		s := newS3(t, dialTo(serve(t, object("ETag", tag, "X-Amz-Request-Id", "R1"))))
+		if obj := read(t, s, inS3); obj.ETag != "" || obj.MD5 != "" {
+			t.Errorf("%s: ETag %q, MD5 %q", tag, obj.ETag, obj.MD5)
+		}
+		if etag, err := s.Stat(t.Context(), inS3); etag != "" || err != nil {
+			t.Errorf("%s: Stat %q, %v", tag, etag, err)
+		}
+	}
+}
+
+// A code becomes a dimension of a metric, which takes 1024 bytes of ASCII.
+func TestStrangeCodesAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{strings.Repeat("拒绝", 3000), strings.Repeat("A", 65), "a b", "x/y"} {
+		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Request-Id", strings.Repeat("R", 1000))
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<Error><Code>"+code+"</Code></Error>")
+		}))
+		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
+		if e := wantFault(t, err, transfer.KindDenied, "S3 answered 403: access refused"); e.Label() != "Denied" {
+			t.Errorf("label %.80q", e.Label())
+		}
+	}
+}
+
+func TestRequesterPaysIsSaid(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
+	wantFault(t, err, transfer.KindDenied, "requester pays")
 }
 
 func BenchmarkOpen(b *testing.B) {
