@@ -19,6 +19,11 @@ type Deliverer struct {
 	Uploader transfer.Uploader
 	Settler  transfer.Settler // nil: the source is kept as it is
 
+	// PartUploader uploads files of at least PartThreshold bytes whose source has
+	// ranges. It compares what it sent by itself. nil: every file goes in one piece.
+	PartUploader  transfer.Uploader
+	PartThreshold int64
+
 	// MaxRetryWait bounds the waits before retries of one delivery or ticket,
 	// added up. A failure that would need a longer wait is the answer. 0 sets no
 	// bound other than the deadline.
@@ -125,10 +130,12 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 		return err
 	}
 	defer obj.Body.Close()
-
+	if j.goesInParts(obj) {
+		return j.uploadParts(ctx, ticket, obj)
+	}
 	m := meter.New(obj)
 	metered := *obj
-	metered.Body = m
+	metered.Body = j.paced(ctx, m, obj)
 	j.out.Attempts++
 	receipt, uerr := j.Uploader.Upload(ctx, ticket, &metered)
 	if obj.Resumes != nil {
@@ -214,7 +221,7 @@ func (j *job) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
 		}
 		return nil, err
 	}
-	if err := fits(obj, j.out.Plan.Item); err != nil {
+	if err := j.fits(obj); err != nil {
 		obj.Body.Close()
 		return nil, err
 	}

@@ -12,13 +12,11 @@ import (
 // The size that the event states is compared only if the event's ETag shows that
 // it speaks of this content, or if the object has no ETag at all. The second is
 // no object store's answer: a login page or a proxy's page looks like that.
-func fits(obj *transfer.Object, item transfer.Item) *transfer.Error {
-	if obj.Size > transfer.MaxSize {
-		err := transfer.Errorf(transfer.StageOpen, transfer.KindRefused,
-			"the file has %d bytes; one upload carries at most %d (5 GiB), split it", obj.Size, int64(transfer.MaxSize))
-		err.Code = "EntityTooLarge"
+func (j *job) fits(obj *transfer.Object) *transfer.Error {
+	if err := j.tooLarge(obj); err != nil {
 		return err
 	}
+	item := j.out.Plan.Item
 	same := item.ETag != "" && (obj.ETag == item.ETag || obj.ETag == "")
 	if same && item.Size >= 0 && item.Size != obj.Size {
 		return transfer.Errorf(transfer.StageOpen, transfer.KindCorrupt,

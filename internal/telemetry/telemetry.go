@@ -51,7 +51,7 @@ func (l *Logger) Refusal(ctx context.Context, status int) {
 
 // File writes the line of one file.
 func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
-	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 16)
+	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 18)
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
 	if ref := o.Plan.Item.Ref; ref != (transfer.Ref{}) {
 		add(slog.String("source", ref.String()))
@@ -86,6 +86,10 @@ func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
 	if o.Status() != transfer.StatusSkipped {
 		add(slog.Int("attempts", o.Attempts))
 		add(slog.Int("resumes", o.Resumes))
+		if o.Parts > 0 {
+			add(slog.Int("parts", o.Parts))
+			add(slog.Int("resumedParts", o.ResumedParts))
+		}
 		add(slog.Int64("durationMs", o.Took.Milliseconds()))
 	}
 	l.log.LogAttrs(ctx, level, "file", attrs...)
@@ -112,7 +116,7 @@ func code(err *transfer.Error) string {
 // tokens is how many access tokens were fetched.
 func (l *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
 	m := metrics{"TokenFetches": tokens, "Duration": took.Milliseconds()}
-	for _, name := range []string{"FilesDelivered", "FilesSkipped", "FilesFailed", "BytesDelivered", "Attempts", "Resumes", "TicketFetches"} {
+	for _, name := range []string{"FilesDelivered", "FilesSkipped", "FilesFailed", "BytesDelivered", "Attempts", "Resumes", "TicketFetches", "Parts", "ResumedParts"} {
 		m[name] = int64(0)
 	}
 	for i := range outs {
@@ -143,6 +147,8 @@ func (m metrics) count(o *transfer.Outcome) {
 	add("Attempts", int64(o.Attempts))
 	add("Resumes", int64(o.Resumes))
 	add("TicketFetches", int64(o.Tickets))
+	add("Parts", int64(o.Parts))
+	add("ResumedParts", int64(o.ResumedParts))
 }
 
 // write writes a line of metrics with all leading runs of its dimensions: by

@@ -40,7 +40,10 @@ type Outcome struct {
 	Attempts int // uploads to COS
 	Resumes  int // reopenings of a source that broke off
 	Tickets  int // tickets asked for
-	Took     time.Duration
+
+	Parts        int // of a file that went in parts
+	ResumedParts int // of them, those that an earlier invocation had sent
+	Took         time.Duration
 }
 
 // Statuses of an Outcome.
@@ -90,6 +93,8 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 		Attempts   *int     `json:"attempts,omitempty"`
 		DurationMs *int64   `json:"durationMs,omitempty"`
 		Verified   []string `json:"verified,omitempty"`
+		Parts      int      `json:"parts,omitempty"`
+		Resumed    int      `json:"resumedParts,omitempty"`
 		Warning    string   `json:"warning,omitempty"`
 		Error      *fault   `json:"error,omitempty"`
 	}{
@@ -108,6 +113,7 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 	switch entry.Status {
 	case StatusDelivered:
 		entry.FileID, entry.Size, entry.ETag, entry.CRC64, entry.Verified = o.FileID, &o.Size, o.ETag, o.CRC64, o.Verified
+		entry.Parts, entry.Resumed = o.Parts, o.ResumedParts
 	case StatusFailed:
 		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}

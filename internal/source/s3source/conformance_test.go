@@ -122,7 +122,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
+			start := func(t *testing.T) sourcetest.Harness {
 				faults := sourcetest.NewFaults(fake(t))
 				srv := serve(t, faults)
 				return sourcetest.Harness{
@@ -133,7 +133,9 @@ func TestConformance(t *testing.T) {
 					},
 					Faults: faults,
 				}
-			})
+			}
+			sourcetest.Run(t, start)
+			sourcetest.RunRanges(t, start)
 		})
 	}
 }

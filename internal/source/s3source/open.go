@@ -47,7 +47,7 @@ func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 		obj.CRC64 = crc64(resp.Header)
 	}
 	body := resume.New(ctx, resp.Body, obj.Size, s.reopener(ref, obj.ETag, obj.Size))
-	obj.Body, obj.Resumes = body, body.Resumes
+	obj.Body, obj.Resumes, obj.OpenRange = body, body.Resumes, s.ranges(ref, obj.ETag, obj.Size)
 	return obj, nil
 }
 

@@ -100,6 +100,7 @@ func (s *Source) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, 
 	}
 	if etag := resp.Header.Get("ETag"); isStrong(etag) && resp.Header.Get("Accept-Ranges") == "bytes" {
 		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp)
+		obj.OpenRange = s.ranges(ref, resp)
 	}
 	return obj, nil
 }
