@@ -54,6 +54,9 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 		return nil, err
 	}
 	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS)}
+	if c.Multipart.Threshold > 0 {
+		a.deliverer.PartUploader, a.deliverer.PartThreshold = a.newPartUploader(stores[transfer.SchemeCOS]), c.Multipart.Threshold
+	}
 	perScheme := settlers{}
 	for scheme, store := range stores {
 		a.deliverer.Sources[scheme] = store
@@ -147,7 +150,7 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 // because its credentials come with each invocation, and S3 where AWS credentials
 // are configured. tuneS3 is transport.Tune, and may keep what that returns.
 func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport) http.RoundTripper) (map[string]*s3source.Store, error) {
-	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned})
+	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned, Resolve: new(resolver).resolve})
 	if err != nil {
 		return nil, err
 	}

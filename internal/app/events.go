@@ -41,6 +41,9 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 		return nil, Misconfigured{err}
 	}
 	a, err := build(ctx, c, out)
+	if err == nil && host == Lambda {
+		err = a.checkPartCredentials(ctx)
+	}
 	if err != nil {
 		return nil, Misconfigured{err}
 	}

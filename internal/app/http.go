@@ -57,6 +57,9 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		return nil, Misconfigured{err}
 	}
 	a, err := build(ctx, c.Config, out)
+	if err == nil && host == Lambda {
+		err = a.checkPartCredentials(ctx)
+	}
 	if err != nil {
 		return nil, Misconfigured{err}
 	}

@@ -34,10 +34,18 @@ type Config struct {
 	PlainHTTP   []string // the variables that hold an http address outside of this machine
 	OnDelivered string   // Keep, Tag or Delete
 	COSEndpoint string   // COS_ENDPOINT_URL
-	AWS         bool     // AWS credentials are configured
-	Partial     bool     // SQS_PARTIAL_BATCH
+	Multipart   Multipart
+	AWS         bool // AWS credentials are configured
+	Partial     bool // SQS_PARTIAL_BATCH
 	LogLevel    slog.Level
 	HTTP        HTTP
+}
+
+// Multipart says which files go to COS in parts.
+type Multipart struct {
+	Threshold   int64  // MULTIPART_THRESHOLD in bytes; 0: every file goes in one piece
+	Concurrency int    // MULTIPART_CONCURRENCY
+	URL         string // COS_UPLOAD_URL; "": the bucket's own address
 }
 
 // HTTP is what only the HTTP functions read; package httpapi knows the syntax.
@@ -181,6 +189,7 @@ func (l *loader) common() Config {
 	for _, name := range awsCredentials {
 		c.AWS = c.AWS || l.get(name) != ""
 	}
+	c.Multipart = l.multipart()
 	c.Table.Include, c.Table.Exclude = l.globs("INCLUDE"), l.globs("EXCLUDE")
 	before := len(l.errs)
 	l.destinations(&c)

@@ -78,6 +78,14 @@ func TestMistakes(t *testing.T) {
 		{"delete, two buckets", single + "\nON_DELIVERED=delete\n" + `ROUTES=[{"from":"s3://b/"},{"from":"s3://c/"}]`, []string{"ON_DELIVERED is delete, but the paths {key} and {key}"}},
 		{"delete, two buckets apart", single + "\nON_DELIVERED=delete\n" + `ROUTES=[{"from":"s3://b/","path":"b/{key}"},{"from":"s3://c/","path":"c/{key}"}]`, nil},
 		{"routes placeholder", single + "\n" + `ROUTES=[{"from":"s3://b/","path":"{x}"}]`, []string{"ROUTES", "{x}"}},
+		{"parts", single + "\nMULTIPART_THRESHOLD=8MiB\nMULTIPART_CONCURRENCY=16\nCOS_UPLOAD_URL=https://{bucket}.cos.accelerate.myqcloud.com/", nil},
+		{"threshold", single + "\nMULTIPART_THRESHOLD=8MB", []string{"MULTIPART_THRESHOLD", "8MiB"}},
+		{"threshold, too small", single + "\nMULTIPART_THRESHOLD=1048575", []string{"MULTIPART_THRESHOLD", "at least 1MiB"}},
+		{"threshold, too large", single + "\nMULTIPART_THRESHOLD=99999999999GiB", []string{"MULTIPART_THRESHOLD"}},
+		{"concurrency", single + "\nMULTIPART_CONCURRENCY=65", []string{"MULTIPART_CONCURRENCY", "from 1 to 64"}},
+		{"upload address", single + "\nCOS_UPLOAD_URL=https://{host}/", []string{"COS_UPLOAD_URL"}},
+		{"upload address, path", single + "\nCOS_UPLOAD_URL=https://h/x", []string{"COS_UPLOAD_URL"}},
+		{"upload address, secret", single + "\nCOS_UPLOAD_URL=https://TOPSECRET@h", []string{"COS_UPLOAD_URL"}},
 		{"routes no app", `ROUTES=[{"from":"s3://b/","env":"e"}]`, []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -171,6 +179,15 @@ func TestPlainHTTPIsNoted(t *testing.T) {
 		c, err := config.Load(env(text))
 		if err != nil || fmt.Sprint(c.PlainHTTP) != want {
 			t.Errorf("%s: %v, %v, want %s", text, c.PlainHTTP, err, want)
+		}
+	}
+}
+
+func TestMultipartValues(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "1MiB": 1 << 20, "1024KiB": 1 << 20, "8 MiB": 8 << 20, "2GiB": 2 << 30, "8388608": 8 << 20} {
+		c, err := config.Load(env(single + "\nMULTIPART_THRESHOLD=" + text))
+		if err != nil || c.Multipart.Threshold != want || c.Multipart.Concurrency != 8 {
+			t.Errorf("%q: %+v, %v", text, c.Multipart, err)
 		}
 	}
 }

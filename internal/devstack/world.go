@@ -27,6 +27,16 @@ const (
 	AppSecret = "emulated-app-secret"
 )
 
+// cosKey is the key of the account that owns the emulated buckets.
+var cosKey = tcb.COSKey{ID: "AKIDemulated", Secret: "emulated-tencent-secret-key"}
+
+// DenyCOS has COS refuse these calls of its own API to the functions.
+func (w *World) DenyCOS(calls tcb.Op) {
+	key := cosKey
+	key.Deny = calls
+	w.Cloud.AddKey(key)
+}
+
 // A World is everything around the functions.
 type World struct {
 	Staging *staging.Server
@@ -44,6 +54,7 @@ func Start(addr string) (*World, error) {
 		Staging: staging.New(Bucket),
 		Cloud:   tcb.New(tcb.DefaultRules(), tcb.App{ID: AppID, Secret: AppSecret, Envs: []string{Env}}),
 	}
+	w.Cloud.AddKey(cosKey)
 	var err error
 	if w.S3URL, err = w.listen(addr, w.counted(w.Staging)); err != nil {
 		return nil, err
@@ -68,8 +79,9 @@ func (w *World) Vars() map[string]string {
 		"AWS_ACCESS_KEY_ID":      "AKIDEMULATED",
 		"AWS_SECRET_ACCESS_KEY":  "emulated-aws-secret-key",
 		"COS_ENDPOINT_URL":       w.S3URL,
-		"TENCENTCLOUD_SECRETID":  "AKIDemulated",
-		"TENCENTCLOUD_SECRETKEY": "emulated-tencent-secret-key",
+		"COS_UPLOAD_URL":         w.APIURL,
+		"TENCENTCLOUD_SECRETID":  cosKey.ID,
+		"TENCENTCLOUD_SECRETKEY": cosKey.Secret,
 	}
 }
 

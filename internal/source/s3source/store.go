@@ -25,6 +25,9 @@ type Options struct {
 	// Endpoint is COS_ENDPOINT_URL: a COS endpoint in place of the region's own,
 	// addressed path-style. NewS3 has AWS_ENDPOINT_URL_S3 for that.
 	Endpoint string
+	// Resolve, when set, looks up the TENCENTCLOUD_* variables of NewCOS that are
+	// references. It is called for each request.
+	Resolve func(context.Context, transfer.Secret) (transfer.Secret, error)
 }
 
 // A Store opens the objects of one kind of store. It is safe for concurrent use.
@@ -74,7 +77,7 @@ func NewCOS(o Options) (*Store, error) {
 		}
 		endpoint = &o.Endpoint
 	}
-	cfg := aws.Config{Credentials: aws.CredentialsProviderFunc(tencentCredentials)}
+	cfg := aws.Config{Credentials: tencentCredentials(o.Resolve)}
 	return newStore(transfer.SchemeCOS, cfg, awshttp.NewBuildableClient(), endpoint, o.Tune), nil
 }
 

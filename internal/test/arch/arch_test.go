@@ -83,7 +83,7 @@ var mayImport = map[string][]string{
 	"internal/source/sourcetest": {"internal/transfer"},
 	"internal/config":            {"internal/transfer", "internal/route"},
 	"internal/app": {"internal/transfer", "internal/config", "internal/config/secret", "internal/transport", "internal/event", "internal/route",
-		"internal/source/s3source", "internal/source/websource", "internal/ticket/wechat", "internal/upload/cospost", "internal/delivery", "internal/httpapi", "internal/telemetry"},
+		"internal/source/s3source", "internal/source/websource", "internal/ticket/wechat", "internal/upload/cospost", "internal/upload/multipart", "internal/delivery", "internal/httpapi", "internal/telemetry"},
 	"internal/host/lambdahost": {"internal/telemetry", "internal/transfer"},
 	"internal/host/scfhost":    {"internal/telemetry"},
 	"internal/host/webhost":    {"internal/telemetry"},

@@ -54,3 +54,45 @@ func TestCAM(t *testing.T) {
 		}
 	}
 }
+
+// The policy for large files grants the calls that a multipart upload makes, and no
+// other, on one bucket.
+func TestMultipartCAM(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile(filepath.Join(root, "internal", "upload", "multipart", "client.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := []string{"name/cos:HeadObject", "name/cos:UploadPart"}
+	for _, m := range regexp.MustCompile(`action: "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		asked = append(asked, "name/cos:"+m[1])
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "cam-policy-multipart.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Version   string
+		Statement []struct {
+			Effect           string
+			Action, Resource []string
+		}
+	}
+	if err := json.Unmarshal(text, &policy); err != nil {
+		t.Fatal(err)
+	}
+	var granted []string
+	for _, s := range policy.Statement {
+		granted = append(granted, s.Action...)
+		for _, r := range s.Resource {
+			if s.Effect != "allow" || r != "qcs::cos:REGION:uid/APPID:BUCKET/*" && r != "qcs::cos:REGION:uid/APPID:BUCKET/" {
+				t.Errorf("%s %s", s.Effect, r)
+			}
+		}
+	}
+	slices.Sort(asked)
+	slices.Sort(granted)
+	if !slices.Equal(asked, granted) || policy.Version != "2.0" {
+		t.Errorf("granted %v\nmade    %v", granted, asked)
+	}
+}

@@ -20,7 +20,7 @@ var mistakes = []mistake{
 	{"parameter in no group", "[CloudBaseEnv, CloudBasePath, ", "[CloudBaseEnv, ", "parameters", "CloudBasePath is in 0 groups"},
 	{"misspelt variable", "          INCLUDE: ", "          INCLUDES: ", "environment", "sets INCLUDES, which nothing reads"},
 	{"forgotten variable", "          LOG_LEVEL: !Ref LogLevel", "", "environment", "does not set LOG_LEVEL"},
-	{"secret of another cloud", "          LOG_LEVEL: !Ref LogLevel", "          LOG_LEVEL: !Ref LogLevel\n          TENCENTCLOUD_SECRETKEY: x", "environment", "sets TENCENTCLOUD_SECRETKEY, which is on the list"},
+	{"secret of another cloud", "          LOG_LEVEL: !Ref LogLevel", "          LOG_LEVEL: !Ref LogLevel\n          TENCENTCLOUD_SESSIONTOKEN: x", "environment", "sets TENCENTCLOUD_SESSIONTOKEN, which is on the list"},
 	{"deletes by default", "                - Deletes\n", "                - Queued\n", "policies", "s3:DeleteObject"},
 	{"tags when it deletes", "  Tags: !Equals [!Ref OnDelivered, tag]", "  Tags: !Not [!Equals [!Ref OnDelivered, keep]]", "policies", "== delete: + ObjectsRole may"},
 	{"whole bucket", `Resource: !Sub "arn:${AWS::Partition}:s3:::${StagingBucket}/${KeyPrefix}*"`, `Resource: !Sub "arn:${AWS::Partition}:s3:::${StagingBucket}/*"`, "policies", "== part of a bucket"},

@@ -14,7 +14,7 @@ import (
 type Entry struct {
 	Source, Status, Reason, Path, FileID, ETag, CRC64, Warning string
 	Size, DurationMs                                           int64
-	Attempts, Resumes                                          int
+	Attempts, Resumes, Parts, ResumedParts                     int
 	Verified                                                   []string
 	Error                                                      Problem
 }
