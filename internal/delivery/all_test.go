@@ -139,24 +139,59 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// Small files go many at once; others, and those of unknown size, do not.
 func TestConcurrencyIsBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		size int64 // of every other file; the rest are large
+		most int
+		took time.Duration
+	}{
+		"unknown":  {-1, delivery.Concurrency, 10 * time.Second},
+		"large":    {delivery.SmallSize + 1, delivery.Concurrency, 10 * time.Second},
+		"small":    {delivery.SmallSize, delivery.SmallConcurrency, 5 * time.Second}, // 40 large ones, eight at once
+		"no bytes": {0, delivery.SmallConcurrency, 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			all := plans(strings.Repeat("- ", 80))
+			for i := range all {
+				all[i].Plan.Item.Size = 1 << 30
+				if i%2 == 0 {
+					all[i].Plan.Item.Size = c.size
+				}
+			}
+			var mu sync.Mutex
+			now, large, most := 0, 0, 0
+			start := time.Now()
+			delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan) transfer.Outcome {
+				count := func(by int) {
+					mu.Lock()
+					defer mu.Unlock()
+					now += by
+					if p.Item.Size < 0 || p.Item.Size > delivery.SmallSize {
+						if large += by; large > delivery.Concurrency {
+							t.Errorf("%s: %d large files at once", name, large)
+						}
+					}
+					most = max(most, now)
+				}
+				count(1)
+				time.Sleep(time.Second)
+				count(-1)
+				return transfer.Outcome{}
+			}, func(*transfer.Outcome) {})
+			if most > c.most || c.most == delivery.Concurrency && most != c.most || c.most > delivery.Concurrency && most <= delivery.Concurrency || time.Since(start) > c.took {
+				t.Errorf("%s: %d at once in %v, want %d in %v", name, most, time.Since(start), c.most, c.took)
+			}
+		})
+	}
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		now, most := 0, 0
 		start := time.Now()
-		delivery.DeliverAll(t.Context(), plans(strings.Repeat("- ", 30)), func(context.Context, transfer.Plan) transfer.Outcome {
-			mu.Lock()
-			now++
-			most = max(most, now)
-			mu.Unlock()
+		delivery.DeliverAll(t.Context(), plans(strings.Repeat("- ", 96)), func(context.Context, transfer.Plan) transfer.Outcome {
 			time.Sleep(time.Second)
-			mu.Lock()
-			now--
-			mu.Unlock()
 			return transfer.Outcome{}
 		}, func(*transfer.Outcome) {})
-		if most != delivery.Concurrency || time.Since(start) != 4*time.Second {
-			t.Errorf("%d at once in %v, want %d", most, time.Since(start), delivery.Concurrency)
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("96 small files took %v, want 3s", took)
 		}
 	})
 }
