@@ -42,7 +42,10 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	for _, name := range c.PlainHTTP {
 		a.logger.Log().WarnContext(ctx, name+" holds an http address: what goes there can be read on the way; use https")
 	}
-	a.toAPI, a.toCOS = transport.New(), transport.New()
+	a.toAPI = transport.New()
+	a.toCOS = transport.NewUpload(func(algorithm string) {
+		a.logger.Log().Debug("connection to COS", "congestionControl", algorithm)
+	})
 	a.toCOS.Answer = transport.UploadAnswerTimeout
 	var err error
 	a.accounts, err = connect(ctx, c, a.toAPI)

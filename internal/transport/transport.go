@@ -98,8 +98,12 @@ func NewClient() *http.Client {
 // It speaks HTTP/1.1 only: one upload for each connection, without a second flow control
 // on top of TCP's.
 func Tune(base *http.Transport) *Transport {
+	return tune(base, (&net.Dialer{Timeout: connectTimeout}).DialContext)
+}
+
+func tune(base *http.Transport, dial dialFunc) *Transport {
 	base.Proxy = http.ProxyFromEnvironment
-	base.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
+	base.DialContext = dial
 	base.ForceAttemptHTTP2 = false
 	base.DisableCompression = true // files come as they are stored, all else is small
 	base.MaxIdleConns = 0
