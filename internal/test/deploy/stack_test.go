@@ -23,9 +23,12 @@ var pseudo = map[string]string{
 // noValue is what AWS::NoValue becomes before it is dropped.
 type noValue struct{}
 
-func (s stack) resources() map[string]any {
+func (s stack) resources() map[string]any { return s.existing("Resources") }
+
+// existing is what a section has where its conditions hold.
+func (s stack) existing(section string) map[string]any {
 	all := map[string]any{}
-	for name, r := range s.section("Resources") {
+	for name, r := range s.section(section) {
 		if c, ok := r.(map[string]any)["Condition"].(string); !ok || s.condition(c) {
 			all[name] = s.prune(r)
 		}

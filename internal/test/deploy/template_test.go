@@ -102,9 +102,7 @@ var checks = map[string]func(template) []string{
 	"parameters":  checkParameters,
 	"patterns":    checkPatterns,
 	"environment": checkEnvironment,
-	"policies":    checkPolicies,
-	"functions":   checkFunctions,
-	"queues":      checkQueues,
+	"stack":       checkStack,
 	"telemetry":   checkTelemetry,
 }
 
@@ -115,8 +113,7 @@ func TestTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if update {
-		text, _ := policies(d)
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(golden, []byte(stackText(d)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
