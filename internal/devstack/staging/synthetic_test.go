@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,28 +81,5 @@ func TestSyntheticObject(t *testing.T) {
 	}
 	if err := s.Synthesize("elsewhere", "a", 1, 1); err == nil {
 		t.Error("an object in a bucket that does not exist")
-	}
-}
-
-func BenchmarkSyntheticGet(b *testing.B) {
-	s := staging.New(bucket)
-	web := httptest.NewServer(s)
-	defer web.Close()
-	const size = 1 << 30
-	if err := s.Synthesize(bucket, "a", size, 1); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(size)
-	buf := make([]byte, 1<<20)
-	for b.Loop() {
-		resp, err := http.Get(web.URL + "/staging/a")
-		if err != nil {
-			b.Fatal(err)
-		}
-		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, resp.Body, buf)
-		resp.Body.Close()
-		if n != size || err != nil {
-			b.Fatal(n, err)
-		}
 	}
 }

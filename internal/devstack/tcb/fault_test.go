@@ -18,22 +18,6 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
 
-func TestFaultNames(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for _, f := range tcb.Faults() {
-		if seen[f.Name] || f.Op == 0 {
-			t.Errorf("%q: twice in the table, or without an endpoint", f.Name)
-		}
-		seen[f.Name] = true
-		prefix := map[tcb.Op]string{tcb.OpToken | tcb.OpStableToken: "token ", tcb.OpTicket: "ticket ",
-			tcb.OpLinks: "links ", tcb.OpDelete: "delete ", tcb.OpUpload: "upload "}[f.Op]
-		if prefix == "" || !strings.HasPrefix(f.Name, prefix) {
-			t.Errorf("%q is for %v", f.Name, f.Op)
-		}
-	}
-}
-
 // TestRefusals injects every WeChat code and every COS code.
 func TestRefusals(t *testing.T) {
 	t.Parallel()

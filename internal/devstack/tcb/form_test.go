@@ -2,11 +2,9 @@ package tcb_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -85,32 +83,5 @@ func TestReadTimeout(t *testing.T) {
 	p.length = "5000"
 	if a := w.send(p); a.status != 400 || a.code() != "RequestTimeout" {
 		t.Errorf("answer = %d %s %v", a.status, a.body, a.err)
-	}
-}
-
-// TestConcurrentOverwrites: a path always holds one upload whole.
-func TestConcurrentOverwrites(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, tcb.DefaultRules())
-	w.cloud.OnRequest(func(tcb.Op, string) *tcb.Fault { return nil })
-	var all sync.WaitGroup
-	for i := range 16 {
-		all.Go(func() {
-			content := strings.Repeat(fmt.Sprintf("%02d", i), 50_000)
-			if a := w.send(newPost(w.ticket("same"), "same", content)); a.status != 204 {
-				t.Errorf("upload %d: %d %s", i, a.status, a.body)
-			}
-			o, ok := w.cloud.Object(env, "same")
-			if s := string(o.Content); !ok || len(s) != 100_000 || s != strings.Repeat(s[:2], 50_000) {
-				t.Errorf("after upload %d: %d bytes of several uploads", i, len(s))
-			}
-			w.cloud.Objects()
-			w.cloud.Requests()
-			w.cloud.Secrets()
-		})
-	}
-	all.Wait()
-	if w.cloud.Commits() != 16 || len(w.cloud.Objects()) != 1 {
-		t.Errorf("%d commits, %d objects", w.cloud.Commits(), len(w.cloud.Objects()))
 	}
 }

@@ -30,18 +30,6 @@ func TestHTTPStringVector(t *testing.T) {
 	}
 }
 
-// TestPostPolicyVector: the sign key of the documented policy variant.
-func TestPostPolicyVector(t *testing.T) {
-	t.Parallel()
-	const secret, times = "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz", "1567150692;1567157892"
-	if got := tcb.SignKey(secret, times); got != "39acc8c9f34ba5b19bce4e965b370cd3f62d2fba" {
-		t.Errorf("SignKey = %s", got)
-	}
-	if got := tcb.Signature(secret, times, "d5d903b8360468bc81c1311f134989bc8c8b5b89"); got != "7758dc9a832e9d301dca704cacbf9d9f8172fdef" {
-		t.Errorf("Signature = %s", got)
-	}
-}
-
 // TestRealFormatString is from a real answer: the path is signed decoded.
 func TestRealFormatString(t *testing.T) {
 	t.Parallel()
