@@ -1,19 +1,16 @@
 package s3source_test
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"testing"
 
-	"github.com/rclone/gofakes3"
-	"github.com/rclone/gofakes3/s3mem"
 	"go.uber.org/goleak"
 
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/source/sourcetest"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -83,32 +80,9 @@ func newCOS(t *testing.T, tune func(*http.Transport) http.RoundTripper, endpoint
 	return s
 }
 
-// fake is an S3 server in memory with one bucket.
-func fake(t *testing.T) http.Handler {
-	t.Helper()
-	backend := s3mem.New()
-	if err := backend.CreateBucket(t.Context(), bucket); err != nil {
-		t.Fatal(err)
-	}
-	return gofakes3.New(backend).Server()
-}
-
-func put(t testing.TB, srv *httptest.Server, key string, content []byte, contentType string) {
-	u := url.URL{Scheme: "http", Host: srv.Listener.Addr().String(), Path: "/" + bucket + "/" + key}
-	req, err := http.NewRequest(http.MethodPut, u.String(), bytes.NewReader(content))
-	if err != nil {
+func put(t testing.TB, store *staging.Server, key string, content []byte, contentType string) {
+	if err := store.Put(bucket, key, contentType, content); err != nil {
 		t.Error(err)
-		return
-	}
-	req.Header.Set("Content-Type", contentType)
-	resp, err := srv.Client().Do(req)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Errorf("PUT %s: %s", key, resp.Status)
 	}
 }
 
@@ -123,15 +97,17 @@ func TestConformance(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			start := func(t *testing.T) sourcetest.Harness {
-				faults := sourcetest.NewFaults(fake(t))
-				srv := serve(t, faults)
+				store := staging.New(bucket)
+				srv := serve(t, store)
 				return sourcetest.Harness{
 					Source: open(t, dialTo(srv)),
 					Ref:    func(key string) transfer.Ref { return transfer.Ref{Scheme: scheme, Bucket: bucket, Key: key} },
 					Put: func(t testing.TB, key string, content []byte, contentType string) {
-						put(t, srv, key, content, contentType)
+						put(t, store, key, content, contentType)
 					},
-					Faults: faults,
+					Cut: func(after int64, then func()) {
+						store.Inject(staging.Fault{After: after, Then: then, Break: true})
+					},
 				}
 			}
 			sourcetest.Run(t, start)

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -23,24 +23,13 @@ func tagging(srv *httptest.Server, key string) string {
 }
 
 // tagsOf asks the store itself.
-func tagsOf(t *testing.T, srv *httptest.Server, key string) map[string]string {
+func tagsOf(t *testing.T, store *staging.Server) map[string]string {
 	t.Helper()
-	resp, err := srv.Client().Get(tagging(srv, key))
-	if err != nil {
-		t.Fatal(err)
+	o, ok := store.Stat(bucket, "key")
+	if !ok {
+		t.Fatal("the object is gone")
 	}
-	defer resp.Body.Close()
-	var doc struct {
-		Tag []struct{ Key, Value string } `xml:"TagSet>Tag"`
-	}
-	if err := xml.NewDecoder(resp.Body).Decode(&doc); err != nil {
-		t.Fatal(err)
-	}
-	tags := map[string]string{}
-	for _, tag := range doc.Tag {
-		tags[tag.Key] = tag.Value
-	}
-	return tags
+	return o.Tags
 }
 
 // putTags gives the object n tags.
@@ -87,18 +76,19 @@ func TestTagger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, fake(t))
+			store := staging.New(bucket)
+			srv := serve(t, store)
 			ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 			tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
 			for _, content := range []string{"one", "two"} { // a second delivery replaces its own tags
 				etag := fmt.Sprintf("%x", md5.Sum([]byte(content)))
-				put(t, srv, "key", []byte(content), "")
+				put(t, store, "key", []byte(content), "")
 				putTags(t, srv, "key", 2)
 				if err := tagger.Settle(t.Context(), ref, etag, proved(c.id)); err != nil {
 					t.Fatal(err)
 				}
 				want := map[string]string{"k0": "v0", "k1": "v1", "tcb-file-id": c.want, "tcb-delivered-etag": etag}
-				if got := tagsOf(t, srv, "key"); !reflect.DeepEqual(got, want) {
+				if got := tagsOf(t, store); !reflect.DeepEqual(got, want) {
 					t.Errorf("tags %q, want %q", got, want)
 				}
 			}
@@ -108,8 +98,9 @@ func TestTagger(t *testing.T) {
 
 func TestTaggerKeepsToTheLimit(t *testing.T) {
 	t.Parallel()
-	srv := serve(t, fake(t))
-	put(t, srv, "key", []byte("x"), "")
+	store := staging.New(bucket)
+	srv := serve(t, store)
+	put(t, store, "key", []byte("x"), "")
 	ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "key"}
 	tagger := s3source.Tagger{Store: newS3(t, dialTo(srv))}
 	putTags(t, srv, "key", 9)
@@ -117,7 +108,7 @@ func TestTaggerKeepsToTheLimit(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "it would have 11, and 10 are allowed") {
 		t.Errorf("got %v", err)
 	}
-	if n := len(tagsOf(t, srv, "key")); n != 9 {
+	if n := len(tagsOf(t, store)); n != 9 {
 		t.Errorf("%d tags are left of 9", n)
 	}
 	putTags(t, srv, "key", 8)
@@ -133,14 +124,15 @@ func TestTaggerLeavesAnotherContentAlone(t *testing.T) {
 		transfer.SchemeS3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
 		transfer.SchemeCOS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
 	} {
-		srv := serve(t, fake(t))
-		put(t, srv, "key", []byte("new"), "")
+		store := staging.New(bucket)
+		srv := serve(t, store)
+		put(t, store, "key", []byte("new"), "")
 		ref := transfer.Ref{Scheme: scheme, Bucket: bucket, Key: "key"}
 		err := s3source.Tagger{Store: open(t, srv)}.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("old"))), proved("id"))
 		if err == nil || err.Error() != "the source was not tagged: it changed since it was delivered" {
 			t.Errorf("%s: got %v", scheme, err)
 		}
-		if tags := tagsOf(t, srv, "key"); len(tags) != 0 {
+		if tags := tagsOf(t, store); len(tags) != 0 {
 			t.Errorf("%s: tags %q", scheme, tags)
 		}
 	}
@@ -201,13 +193,14 @@ func TestDeleter(t *testing.T) {
 	} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			srv := serve(t, fake(t))
+			objects := staging.New(bucket)
+			srv := serve(t, objects)
 			store := open(t, srv)
 			d := s3source.Deleter{Store: store}
 			ref := transfer.Ref{Scheme: scheme, Bucket: bucket, Key: "key"}
 			exists := func() bool { _, err := store.Stat(context.Background(), ref); return err == nil }
 
-			put(t, srv, "key", []byte("old"), "")
+			put(t, objects, "key", []byte("old"), "")
 			etag, err := store.Stat(t.Context(), ref)
 			if err != nil {
 				t.Fatal(err)
@@ -219,7 +212,7 @@ func TestDeleter(t *testing.T) {
 			if err := d.Settle(t.Context(), ref, "", proved("id")); err == nil || !exists() {
 				t.Errorf("without an ETag: %v, exists %t", err, exists())
 			}
-			put(t, srv, "key", []byte("new"), "")
+			put(t, objects, "key", []byte("new"), "")
 			if err := d.Settle(t.Context(), ref, etag, proved("id")); err == nil || !strings.Contains(err.Error(), "changed since") || !exists() {
 				t.Errorf("changed since: %v, exists %t", err, exists())
 			}

@@ -62,7 +62,7 @@ func testStretches(t *testing.T, h Harness) {
 func testBrokenStretch(t *testing.T, h Harness) {
 	content := pattern(300_000)
 	obj := h.openRanges(t, content)
-	h.Faults.Cut(30_000, nil)
+	h.Cut(30_000, nil)
 	got, err := stretch(t.Context(), obj, 100_000, 100_000)
 	if err != nil || !bytes.Equal(got, content[100_000:200_000]) {
 		t.Errorf("read %d bytes, %v", len(got), err)
