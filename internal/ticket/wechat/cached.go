@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/ticket/rules"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -122,7 +123,7 @@ func (s *CachedTokens) join(refused Token) *call {
 			refused = c.refused
 		}
 	}
-	s.call = &call{began: wallClock(), refused: refused, done: make(chan struct{})}
+	s.call = &call{began: rules.WallClock(), refused: refused, done: make(chan struct{})}
 	go s.run(s.call)
 	return s.call
 }
@@ -163,7 +164,7 @@ func (s *CachedTokens) ask(ctx context.Context, refused Token) (Token, time.Time
 
 // once sends one request. It returns the token and until when it is to be used.
 func (s *CachedTokens) once(ctx context.Context, mode refreshMode) (Token, time.Time, error) {
-	asked := wallClock()
+	asked := rules.WallClock()
 	s.fetches.Add(1)
 	issued, err := s.fetch(ctx, mode)
 	return issued.token, asked.Add(issued.life - margin(issued.life)), err
@@ -176,7 +177,7 @@ func (s *CachedTokens) mayForce() bool {
 	if !s.forces || time.Since(s.forced) < forceEvery {
 		return false
 	}
-	s.forced = wallClock()
+	s.forced = rules.WallClock()
 	return true
 }
 

@@ -3,13 +3,13 @@ package wechat
 import (
 	"net/http"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
 
+	"github.com/tcbferry/tcbferry/internal/ticket/rules"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -72,10 +72,10 @@ func (u upstream) quote(errmsg string, secrets []transfer.Secret) string {
 	if !u.quoted {
 		return " (" + u.name + " answered so)"
 	}
-	said, rid := splitRequestID(sanitize(errmsg, secrets))
+	said, rid := splitRequestID(rules.Sanitize(errmsg, secrets))
 	var parts []string
 	if said != "" {
-		parts = append(parts, u.name+": "+shorten(said, 200))
+		parts = append(parts, u.name+": "+rules.Shorten(said, 200))
 	}
 	if rid != "" {
 		parts = append(parts, "rid: "+rid)
@@ -105,40 +105,6 @@ func splitRequestID(errmsg string) (rest, rid string) {
 		}
 	}
 	return strings.TrimSpace(errmsg[:m[0]] + errmsg[m[1]:]), rid
-}
-
-// sanitize makes one line of a text from outside, without secrets, control and
-// formatting characters. It redacts twice, because such a character may stand in
-// the middle of a secret.
-func sanitize(s string, secrets []transfer.Secret) string {
-	s = redact(s, secrets)
-	s = strings.Map(func(r rune) rune {
-		if (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return redact(strings.Join(strings.Fields(s), " "), secrets)
-}
-
-// redact replaces the secrets, as they are and as a URL writes them.
-func redact(s string, secrets []transfer.Secret) string {
-	for _, secret := range secrets {
-		plain := secret.Reveal()
-		for _, form := range []string{plain, url.QueryEscape(plain), url.PathEscape(plain)} {
-			if form != "" {
-				s = strings.ReplaceAll(s, form, "•••")
-			}
-		}
-	}
-	return s
-}
-
-func shorten(s string, runes int) string {
-	if r := []rune(s); len(r) > runes {
-		return string(r[:runes]) + "…"
-	}
-	return s
 }
 
 // address is the first IP address in an errmsg: for 40164, the one that the

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/ticket/rules"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -43,7 +44,7 @@ func exchange(ctx context.Context, roundTrip func(*http.Request) (*http.Response
 		password, _ := u.Password()
 		req.SetBasicAuth(u.Username(), password)
 	}
-	asked := wallClock()
+	asked := rules.WallClock()
 	resp, err := roundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, &transportError{transfer.Cause(err), connecting.Load()}
@@ -55,7 +56,3 @@ func exchange(ctx context.Context, roundTrip func(*http.Request) (*http.Response
 	}
 	return &reply{resp.StatusCode, resp.Header, body, asked}, nil
 }
-
-// wallClock is the time without its monotonic part, which stands still while
-// the platform keeps a function frozen between two invocations.
-func wallClock() time.Time { return time.Now().Round(0) }

@@ -3,16 +3,11 @@ package wechat
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
+	"github.com/tcbferry/tcbferry/internal/ticket/rules"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
-
-// ticketLife is how long a ticket lives when it does not say (wire.md 0).
-const ticketLife = 900 * time.Second
 
 // A TicketIssuer hands out upload tickets for one app. It is a transfer.TicketIssuer.
 type TicketIssuer struct {
@@ -57,10 +52,10 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	if !strings.HasSuffix(t.FileID, "/"+dest.Path) {
 		return transfer.Ticket{}, failed(transfer.KindCorrupt, "WeChat answered a ticket for another file: its file_id does not end with the path that was asked for; the ticket was not used, try again")
 	}
-	if err := checkDestination(t, a.url, d.hosts); err != nil {
+	if err := rules.CheckDestination(t, rules.Issuer{Name: "WeChat", Setting: "WECHAT_API_URL", URL: a.url, Own: isWeChat(a.url.Hostname()), Hosts: d.hosts}); err != nil {
 		return transfer.Ticket{}, err
 	}
-	t.Expires = expires(t.Signature.Reveal(), a.header, a.asked)
+	t.Expires = rules.Expires(t.Signature.Reveal(), a.header, a.asked)
 	return t, nil
 }
 
@@ -105,33 +100,6 @@ func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body 
 	return a, nil
 }
 
-// expires reads the end of q-sign-time=start;end, which is on the server's
-// clock, and places it on ours: what is left of the ticket counts from the Date
-// of the answer or, when that is missing or past the end, from our own time, and
-// is no more than the whole span.
-func expires(authorization string, h http.Header, asked time.Time) time.Time {
-	start, end, ok := signTime(authorization)
-	if !ok {
-		return asked.Add(ticketLife)
-	}
-	now := asked
-	if date, err := http.ParseTime(h.Get("Date")); err == nil && date.Before(end) {
-		now = date
-	}
-	return asked.Add(min(end.Sub(now), end.Sub(start)))
-}
-
-func signTime(authorization string) (start, end time.Time, ok bool) {
-	for field := range strings.SplitSeq(authorization, "&") {
-		span, found := strings.CutPrefix(field, "q-sign-time=")
-		if !found {
-			continue
-		}
-		from, to, _ := strings.Cut(span, ";")
-		// 33 bits reach beyond the year 2200 and keep every difference a Duration.
-		a, errA := strconv.ParseUint(from, 10, 33)
-		b, errB := strconv.ParseUint(to, 10, 33)
-		return time.Unix(int64(a), 0), time.Unix(int64(b), 0), errA == nil && errB == nil && a < b
-	}
-	return time.Time{}, time.Time{}, false
-}
+// isWeChat reports whether WeChat itself answers at host: api, api2, and sh., sz.
+// and hk.api (wire.md C.3).
+func isWeChat(host string) bool { return strings.HasSuffix(strings.ToLower(host), ".weixin.qq.com") }
