@@ -95,8 +95,7 @@ type TicketIssuer interface {
 	Ticket(ctx context.Context, d Dest) (Ticket, error)
 }
 
-// An Uploader sends one object with one ticket as one multipart POST and returns
-// what COS answered, or an *Error. It does not touch obj.Body after it returns.
+// An Uploader sends one object with one ticket and returns what COS answered, or an *Error. It does not touch obj.Body after it returns.
 type Uploader interface {
 	Upload(ctx context.Context, t Ticket, obj *Object) (Receipt, error)
 }
@@ -112,7 +111,9 @@ type Settler interface {
 type Receipt struct {
 	Status int
 	ETag   string // without quotes; the MD5 of a plain object
-	CRC64  string // x-cos-hash-crc64ecma, unsigned decimal; "" when absent
+	// ContentType is what the file was stored with; "" when nothing was worth keeping.
+	ContentType string
+	CRC64       string // x-cos-hash-crc64ecma, unsigned decimal; "" when absent
 	// Encryption is x-cos-server-side-encryption; "" when absent. With any other than
 	// AES256 the ETag is no MD5.
 	Encryption string

@@ -41,6 +41,7 @@ const (
 	StageTicket Stage = "ticket"
 	StageUpload Stage = "upload"
 	StageCheck  Stage = "check"
+	StageNotify Stage = "notify"
 )
 
 // Error is the one error type of the project. It never wraps another error, so

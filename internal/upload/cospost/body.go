@@ -13,8 +13,9 @@ var errStopped = errors.New("the upload is over")
 
 // A formBody is the request's body: head, file, tail. It keeps two promises that
 // net/http does not make. The tail closes the form, so it comes only after exactly
-// the file's size and its io.EOF. And nothing reads the file after stop has returned,
-// although net/http may read the body after the answer has come.
+// the file's size and its io.EOF. A body without a tail, of a PUT, would be whole before
+// that: its last byte is kept back and becomes the tail. And nothing reads the file after
+// stop has returned, although net/http may read the body after the answer has come.
 type formBody struct {
 	mu         sync.Mutex // held while the file is read
 	head, tail []byte     // what is left of them
@@ -56,6 +57,13 @@ func (b *formBody) readFile(p []byte) (int, error) {
 	switch {
 	case b.left < 0:
 		n, b.err = 0, newError(transfer.KindCorrupt, "the source holds more than it announced; try again")
+	case b.left == 0 && n > 0 && len(b.tail) == 0:
+		n--
+		b.tail = []byte{p[n]}
+		if err != nil && err != io.EOF {
+			b.err = err
+		}
+		b.ended = err == io.EOF
 	case err == io.EOF && b.left > 0:
 		b.err = newError(transfer.KindCorrupt, "the source ended %d bytes early; try again", b.left)
 	case err == io.EOF:
@@ -64,6 +72,16 @@ func (b *formBody) readFile(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, b.err
+}
+
+// end reads the end of an empty file.
+func (b *formBody) end() error {
+	for p := make([]byte, 1); !b.ended; {
+		if _, err := b.Read(p); err != nil && err != io.EOF {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close makes further reads fail. It does not wait for one that is under way, because

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"mime"
+	"net/http"
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -21,10 +22,36 @@ const (
 	fileField = disposition + "file\"; filename=\"file\"\r\n\r\n"
 )
 
-// A form is what stands around the file in the request's body.
+// A form is what stands around the file in the request's body, and the request's
+// headers. A PUT has all in the headers, and nothing around the file.
 type form struct {
-	head, tail  []byte
-	contentType string // of the request; it names the boundary
+	method     string
+	header     http.Header
+	head, tail []byte
+}
+
+// build makes the request of a ticket in the form that it asks for.
+func build(t transfer.Ticket, obj *transfer.Object) (*form, error) {
+	for _, f := range t.Fields() {
+		if f.Value == "" {
+			// Without x-cos-meta-fileid COS would store a file that nobody can read.
+			return nil, newError(transfer.KindUnavailable, "the upload ticket lacks %s; try again later", f.Name)
+		}
+	}
+	if t.Put {
+		return buildPut(t, obj), nil
+	}
+	return buildForm(t, obj)
+}
+
+// buildPut writes the headers of PUT Object (beyond.md 6.2): the ticket's, and those of
+// the object that are worth keeping.
+func buildPut(t transfer.Ticket, obj *transfer.Object) *form {
+	header := http.Header{}
+	for _, f := range append(t.Fields(), ObjectFields(obj)...) {
+		header.Set(f.Name, f.Value)
+	}
+	return &form{method: http.MethodPut, header: header}
 }
 
 // buildForm writes the fields of the ticket, then those of the object that are worth
@@ -40,10 +67,6 @@ func buildForm(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 		head = fmt.Appendf(head, "--%s\r\n%s%s\"\r\n\r\n%s\r\n", boundary, disposition, name, value)
 	}
 	for _, f := range t.Fields() {
-		if f.Value == "" {
-			// Without x-cos-meta-fileid COS would store a file that nobody can read.
-			return nil, newError(transfer.KindUnavailable, "WeChat's upload ticket lacks %s; try again later", f.Name)
-		}
 		field(f.Name, f.Value)
 	}
 	for _, f := range ObjectFields(obj) {
@@ -53,15 +76,16 @@ func buildForm(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 	if len(head) > maxHead {
 		return nil, newError(transfer.KindRefused, "the form's fields exceed the 8 KiB that COS reads before the file; shorten the cloud path")
 	}
-	return &form{head, []byte("\r\n--" + boundary + "--\r\n"), "multipart/form-data; boundary=" + boundary}, nil
+	header := http.Header{"Content-Type": {"multipart/form-data; boundary=" + boundary}}
+	return &form{http.MethodPost, header, head, []byte("\r\n--" + boundary + "--\r\n")}, nil
 }
 
 // maxValue bounds what is taken over of a source's header, so that the fields always
 // fit into maxHead. It is a guess: real ones are far shorter.
 const maxValue = 1 << 10
 
-// ObjectFields are the form fields that COS stores as headers of the file (wire.md
-// B.1). A value that no header can hold is left out.
+// ObjectFields are the form fields, or headers of a PUT, that COS stores as headers of
+// the file (wire.md B.1). A value that no header can hold is left out.
 func ObjectFields(obj *transfer.Object) []transfer.Field {
 	fields := make([]transfer.Field, 0, 4)
 	for _, f := range []transfer.Field{

@@ -1,6 +1,7 @@
-// Package cospost uploads a file to CloudBase's storage. A ticket and a stream become
-// one multipart POST to COS (POST Object, wire.md section B). COS's answer becomes a
-// receipt, or an error that says what to do.
+// Package cospost uploads a file to CloudBase's storage in one request. A ticket and a
+// stream become a multipart POST to COS (POST Object, wire.md section B), or a PUT where
+// the ticket is for one (PUT Object, beyond.md 6.2). COS's answer becomes a receipt, or an
+// error that says what to do.
 //
 // The form is built by hand around the stream, because its length must be known
 // beforehand and must be exact, and because nothing is to be held in memory.
@@ -23,7 +24,7 @@ type Uploader struct{ transport http.RoundTripper }
 // context's are t's. No redirect is followed.
 func New(t http.RoundTripper) *Uploader { return &Uploader{t} }
 
-// Upload sends obj with t. Success is COS's own 200, 201 or 204 to the whole form; an
+// Upload sends obj with t. Success is COS's own 200, 201 or 204 to the whole body; an
 // answer is COS's own if it has an x-cos-request-id. The receipt is not yet compared
 // with what was sent. A *transfer.Error of obj.Body is returned as it is.
 //
@@ -41,7 +42,7 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
-	form, err := buildForm(t, obj)
+	form, err := build(t, obj)
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
@@ -49,12 +50,19 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	defer cancel()
 	body := &formBody{head: form.head, file: obj.Body, left: obj.Size, tail: form.tail}
 	req := (&http.Request{
-		Method:        http.MethodPost,
+		Method:        form.method,
 		URL:           target,
-		Header:        http.Header{"Content-Type": {form.contentType}},
+		Header:        form.header,
 		Body:          body,
 		ContentLength: int64(len(form.head)) + obj.Size + int64(len(form.tail)),
 	}).WithContext(posting)
+	if req.ContentLength == 0 {
+		// net/http takes the length for unknown, unless the body is NoBody.
+		if err := body.end(); err != nil {
+			return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageOpen, err)
+		}
+		req.Body = http.NoBody
+	}
 
 	resp, err := u.transport.RoundTrip(req)
 	var receipt transfer.Receipt
@@ -73,6 +81,11 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	case !complete:
 		return transfer.Receipt{}, newError(transfer.KindCorrupt, "COS reported success before it had the whole file; try again")
 	}
+	for _, f := range ObjectFields(obj) {
+		if f.Name == "Content-Type" {
+			receipt.ContentType = f.Value
+		}
+	}
 	return receipt, nil
 }
 
@@ -81,7 +94,7 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 // space becomes %20, because a request line cannot hold one. The signature is made over
 // the decoded path (wire.md B.4), so it stays valid.
 func parseURL(raw string) (*url.URL, error) {
-	bad := newError(transfer.KindDenied, "WeChat's upload ticket has a URL that cannot be used; check the WeChat API address in the configuration")
+	bad := newError(transfer.KindDenied, "the upload ticket has a URL that cannot be used; check the address of the API in the configuration")
 	scheme, rest, _ := strings.Cut(raw, "://")
 	slash := strings.IndexByte(rest, '/')
 	if scheme != "https" && scheme != "http" || slash < 0 || strings.HasPrefix(rest[slash:], "//") {
