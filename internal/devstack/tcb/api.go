@@ -78,6 +78,9 @@ func (in *call) key() string {
 	if in.op == OpToken {
 		return in.r.URL.Query().Get("appid")
 	}
+	if in.op == OpRecord || in.op == OpFunction {
+		return in.toldKey()
+	}
 	for _, name := range []string{"path", "appid"} {
 		if text, err := in.text(name); err == nil {
 			return text

@@ -61,6 +61,8 @@ type Cloud struct {
 	tokens  map[string]*accessToken
 	tickets map[string]*ticket // by access key
 	keys    map[string]COSKey  // by ID
+	apiKeys map[string]string  // environment by API key
+	told    told
 	secrets []string
 	faults  []*Fault
 	decide  func(Op, string) *Fault
@@ -80,7 +82,7 @@ func New(rules Rules, apps ...App) *Cloud {
 	c := &Cloud{
 		Now: time.Now, Digests: MD5 | SHA256, KeepContent: 8 << 20,
 		rules: rules, apps: map[string]*app{}, buckets: map[string]string{}, envs: map[string]string{},
-		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{}, keys: map[string]COSKey{},
+		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{}, keys: map[string]COSKey{}, apiKeys: map[string]string{}, told: told{map[string]map[string]Record{}, map[string][]Call{}},
 		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
 	}
 	c.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
@@ -146,7 +148,7 @@ const (
 	OpTicket                     // POST /tcb/uploadfile
 	OpLinks                      // POST /tcb/batchdownloadfile
 	OpDelete                     // POST /tcb/batchdeletefile
-	OpUpload                     // POST /<bucket>/<key>
+	OpUpload                     // POST or PUT /<bucket>/<key>
 	OpDownload                   // GET or HEAD of a download URL
 	OpStray
 	OpInitiate    // POST /<bucket>/<key>?uploads
@@ -156,15 +158,24 @@ const (
 	OpComplete    // POST /<bucket>/<key>?uploadId
 	OpAbort       // DELETE /<bucket>/<key>?uploadId
 	OpHead        // HEAD /<bucket>/<key>, signed with a COSKey
+	// With an API key, below KeyPrefix/<env>:
+	OpKeyTicket   // POST /v1/storages/get-objects-upload-info
+	OpKeyLinks    // POST /v1/storages/get-objects-download-info
+	OpKeyDelete   // POST /v1/storages/delete-objects
+	OpKeyRecord   // PATCH …/collections/<collection>/documents/<id>
+	OpKeyFunction // POST /v1/functions/<name>
+	OpRecord      // POST /tcb/databaseupdate
+	OpFunction    // POST /tcb/invokecloudfunction
 
-	opCount = 15
+	opCount = 22
 )
 
 // OpMultipart are all calls of COS's multipart upload.
 const OpMultipart = OpInitiate | OpPart | OpListUploads | OpListParts | OpComplete | OpAbort | OpHead
 
 var opNames = [opCount]string{"token", "stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray",
-	"initiate", "part", "list uploads", "list parts", "complete", "abort", "head"}
+	"initiate", "part", "list uploads", "list parts", "complete", "abort", "head",
+	"key ticket", "key links", "key delete", "key record", "key function", "databaseupdate", "invokecloudfunction"}
 
 // String names the endpoints of the set.
 func (o Op) String() string {
@@ -211,6 +222,12 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 		c.serveAPI(w, r, OpLinks, http.MethodPost, c.batchDownload)
 	case path == "/tcb/batchdeletefile":
 		c.serveAPI(w, r, OpDelete, http.MethodPost, c.batchDelete)
+	case path == "/tcb/databaseupdate":
+		c.serveAPI(w, r, OpRecord, http.MethodPost, c.databaseUpdate)
+	case path == "/tcb/invokecloudfunction":
+		c.serveAPI(w, r, OpFunction, http.MethodPost, c.invokeFunction)
+	case strings.HasPrefix(path, KeyPrefix+"/"):
+		c.serveKeyed(w, r)
 	case strings.HasPrefix(path, "/cgi-bin/"), strings.HasPrefix(path, "/tcb/"):
 		c.count(OpStray)
 		c.writeAPIError(w, &apiError{40066, "invalid url"})

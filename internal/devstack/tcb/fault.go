@@ -22,7 +22,7 @@ type Fault struct {
 	// Code and ErrMsg are WeChat's; faults that answer with an errcode use them.
 	Code   int
 	ErrMsg string
-	// Status, COSCode and Message are the HTTP answer's.
+	// Status, COSCode and Message are the HTTP answer's; COSCode also CloudBase's code.
 	Status           int
 	COSCode, Message string
 	// After is the number of body bytes (form included) that are read before a
@@ -60,6 +60,8 @@ const (
 	fxTicketSignature        // the signature is wrong
 	fxTicketFileID           // the file ID is of another path
 	fxTrickle                // the answer comes in eight pieces, each after Delay
+	fxKeyError               // CloudBase's own error: Status, COSCode and Message
+	fxKeyItem                // the same in the place of an item, with HTTP 200
 
 	fxCOSError    // an error document
 	fxXMLSparse   // an error document with Code only

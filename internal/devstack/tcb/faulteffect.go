@@ -25,6 +25,10 @@ func (c *Cloud) answerWithFault(w http.ResponseWriter, in *call) bool {
 	switch f.effect {
 	case fxWeChatError:
 		c.writeAPIError(w, &apiError{f.Code, f.ErrMsg})
+	case fxKeyError:
+		c.writeKeyError(w, &keyError{f.Status, f.COSCode, f.Message})
+	case fxKeyItem:
+		c.writeAPI(w, in.r, nil, []byte(`[{"code":"`+f.COSCode+`","message":"`+f.Message+`"}]`))
 	case fxPage:
 		writePage(w, f.Status)
 	case fxHang:

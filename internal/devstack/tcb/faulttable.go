@@ -31,7 +31,7 @@ func COSError(status int, code, message string) Fault {
 
 // FaultNamed returns a fault of the table. It panics on an unknown name.
 func FaultNamed(name string) Fault {
-	for _, f := range slices.Concat(Faults(), MultipartFaults()) {
+	for _, f := range slices.Concat(Faults(), MultipartFaults(), KeyFaults(), ReceiptFaults()) {
 		if f.Name == name {
 			return f
 		}
@@ -39,7 +39,7 @@ func FaultNamed(name string) Fault {
 	panic(fmt.Sprintf("tcb: no fault is called %q", name))
 }
 
-// Faults lists every kind of fault but those of MultipartFaults, ready to be injected. The names begin with
+// Faults lists every kind of fault but those of MultipartFaults, KeyFaults and ReceiptFaults, ready to be injected. The names begin with
 // the endpoint: token, ticket, links, delete or upload.
 func Faults() []Fault {
 	return slices.Concat(

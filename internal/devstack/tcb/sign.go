@@ -41,10 +41,10 @@ func window(start, end time.Time) string {
 	return fmt.Sprintf("%d;%d", start.Unix(), end.Unix())
 }
 
-// authorize makes the authorization of a ticket for POST on path.
-func authorize(accessKey, secretKey, path string, start, end time.Time) string {
+// authorize makes the authorization of a ticket for a method on path.
+func authorize(accessKey, secretKey, method, path string, start, end time.Time) string {
 	times := window(start, end)
-	sig := signature(secretKey, times, stringToSign(times, formatString("post", path, "", "")))
+	sig := signature(secretKey, times, stringToSign(times, formatString(method, path, "", "")))
 	return "q-sign-algorithm=sha1&q-ak=" + accessKey + "&q-sign-time=" + times + "&q-key-time=" + times +
 		"&q-header-list=&q-url-param-list=&q-signature=" + sig
 }

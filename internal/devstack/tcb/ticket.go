@@ -46,7 +46,7 @@ func (c *Cloud) uploadFile(in *call) (any, error) {
 	if !c.validPath(path) {
 		return nil, &apiError{-501007, "invalid parameters, cloud path is invalid"}
 	}
-	return c.issue(in, env, path), nil
+	return c.issue(in, "post", env, path), nil
 }
 
 // validPath is wire.md E, the rules 2 to 5; an empty path was missing before.
@@ -59,8 +59,9 @@ func (c *Cloud) validPath(path string) bool {
 		!strings.ContainsAny(path, "\x18\x19\x1a\x1b") && (c.rules.MaxPath == 0 || size <= c.rules.MaxPath)
 }
 
-// issue makes a ticket in the sizes of the documentation's sample (wire.md 0).
-func (c *Cloud) issue(in *call, env, path string) *ticketReply {
+// issue makes a ticket in the sizes of the documentation's sample (wire.md 0), for an
+// upload by method.
+func (c *Cloud) issue(in *call, method, env, path string) *ticketReply {
 	bucket, now := c.buckets[env], c.Now()
 	start, end := now, now.Add(c.rules.TicketLifetime)
 	if in.fault != nil && in.fault.effect == fxTicketExpired {
@@ -77,7 +78,7 @@ func (c *Cloud) issue(in *call, env, path string) *ticketReply {
 	if c.rules.STSLifetime > 0 {
 		t.stsExpires = now.Add(c.rules.STSLifetime)
 	}
-	authorization := authorize(t.accessKey, t.secretKey, c.signedPath(bucket, path), start, end)
+	authorization := authorize(t.accessKey, t.secretKey, method, c.signedPath(bucket, path), start, end)
 	url := c.cosOrigin(in.r) + "/" + bucket + "/" + escapePath(path, false)
 	fileID := fileIDOf(env, bucket, path)
 	reply := &ticketReply{0, "ok", &url, &t.token, &authorization, &fileID, &t.metaID}

@@ -13,7 +13,7 @@ import (
 // errSilent ends a request whose connection a fault has already taken.
 var errSilent = errors.New("tcb: no answer")
 
-// serveForm is the COS form endpoint, path style (wire.md B).
+// serveForm takes a file by a form in a POST (wire.md B), or by PUT, path style.
 func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if c.envs[bucket] == "" {
@@ -26,7 +26,11 @@ func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
 	if c.answerFormWithFault(w, r, f) {
 		return
 	}
-	object, status, err := c.receive(w, r, bucket, key, f)
+	receive := c.receive
+	if r.Method == http.MethodPut && r.Header.Get("Authorization") != "" {
+		receive = c.receivePut
+	}
+	object, status, err := receive(w, r, bucket, key, f)
 	var refused *cosError
 	switch {
 	case err == nil:
@@ -78,18 +82,26 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err := checkMD5(form, object, size); err != nil {
 		return nil, 0, err
 	}
+	if err := c.commit(w, object, t, auth, f); err != nil {
+		return nil, 0, err
+	}
+	return object, successStatus(form.fields), nil
+}
+
+// commit makes an object visible whose content has passed every check.
+func (c *Cloud) commit(w http.ResponseWriter, object *Object, t *ticket, auth authorization, f *Fault) error {
 	if c.rules.ExpiryAtEnd {
 		if err := c.fresh(t, auth); err != nil {
-			return nil, 0, err
+			return err
 		}
 	}
 	if f != nil && f.effect == fxResetAfter {
 		c.reset(w)
-		return nil, 0, errSilent
+		return errSilent
 	}
 	object.Time = c.Now()
 	c.store.put(object, c.rules.StaleDownloads)
-	return object, successStatus(form.fields), nil
+	return nil
 }
 
 // admitForm checks the request line and headers and returns the boundary.
