@@ -5,21 +5,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
-	"sync"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/config/secret"
 	"github.com/tcbferry/tcbferry/internal/delivery"
 	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
-	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
@@ -80,64 +74,6 @@ func (a *app) logStart(ctx context.Context, host event.Host) {
 	a.logger.Log().InfoContext(ctx, "start", "version", BuiltVersion(), "host", string(host), "routes", len(a.Table.Routes), "onDelivered", a.OnDelivered)
 }
 
-// An account is what one app's tickets come from.
-type account struct {
-	tokens  wechat.Tokens
-	tickets *wechat.TicketIssuer
-}
-
-// accounts are a configuration's apps by their names in it. They are a
-// transfer.TicketIssuer.
-type accounts map[string]account
-
-// connect makes the accounts of a configuration. It resolves their secrets at the
-// same time, so that several that cannot be read take no longer than one: Lambda
-// ends a start after 10 s.
-func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (accounts, error) {
-	api := wechat.NewAPI(toAPI, c.API)
-	names := slices.Sorted(maps.Keys(c.Apps))
-	sources, errs := make([]wechat.Tokens, len(names)), make([]error, len(names))
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { sources[i], errs[i] = newTokens(ctx, api, toAPI, c.Apps[name]) })
-	}
-	wg.Wait()
-	all := accounts{}
-	for i, name := range names {
-		all[name] = account{sources[i], wechat.NewTicketIssuer(api, sources[i], c.TicketHosts)}
-	}
-	return all, errors.Join(errs...)
-}
-
-func (a accounts) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
-	return a[dest.App].tickets.Ticket(ctx, dest)
-}
-
-// newTokens makes the token source that a specification describes.
-func newTokens(ctx context.Context, api *wechat.API, toTokenServer http.RoundTripper, spec config.Tokens) (wechat.Tokens, error) {
-	resolve := func(name string, value transfer.Secret) (transfer.Secret, error) {
-		s, err := secret.Resolve(ctx, value)
-		if err != nil {
-			return s, fmt.Errorf("%s %w", name, err)
-		}
-		return s, nil
-	}
-	switch {
-	case spec.AppID != "":
-		s, err := resolve(spec.SecretFrom, spec.Secret)
-		return wechat.StableTokens(api, spec.AppID, s), err
-	case spec.TokenFile != "":
-		return wechat.TokenFile(spec.TokenFile), nil
-	case !spec.TokenServer.Empty():
-		s, err := resolve("WECHAT_TOKEN_URL", spec.TokenServer)
-		return wechat.TokenServer(toTokenServer, s.Reveal()), err
-	case spec.CloudBaseFile != "":
-		return wechat.CloudBaseTokenFile(spec.CloudBaseFile), nil
-	}
-	s, err := resolve("WECHAT_ACCESS_TOKEN", spec.Fixed)
-	return wechat.FixedToken(s), err
-}
-
 // settlers do what ON_DELIVERED asks for, by scheme. Sources that are kept, web
 // pages and request bodies have none.
 type settlers map[string]transfer.Settler
@@ -164,14 +100,6 @@ func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport
 		}
 	}
 	return all, nil
-}
-
-// fetches counts the requests for access tokens so far.
-func (a *app) fetches() (n int64) {
-	for _, acc := range a.accounts {
-		n += acc.tokens.Fetches()
-	}
-	return n
 }
 
 // tuned and wrapped are transport.Tune and transport.Wrap as the sources take them.

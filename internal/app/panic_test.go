@@ -10,6 +10,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/delivery"
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -50,7 +51,7 @@ func TestPanic(t *testing.T) {
 		t.Errorf("the log is %s", log.String())
 	}
 	// A panic outside of any file fails the invocation.
-	a.accounts = accounts{"": {}} // without a token source
+	a.accounts = accounts{"": {tokens: struct{ wechat.Tokens }{}}} // a token source that panics
 	if _, err = a.event(ctx, Lambda, []byte(`{"files":["s3://b/k"]}`)); err == nil {
 		t.Error("the invocation succeeded")
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
@@ -18,16 +19,16 @@ import (
 // caller can try each alone.
 type Probe struct {
 	Destinations []Destination // each app and environment once, in the order of the configuration
-	API          []string      // base URLs of the WeChat API
+	API          []string      // base URLs of the APIs that are configured
 	Uploader     transfer.Uploader
 }
 
-// A Destination is an environment and the app whose tickets lead there.
+// A Destination is an environment and the app or API key whose tickets lead there.
 type Destination struct {
 	AppID   string        // "" when the tokens are given or come from elsewhere
 	Dest    transfer.Dest // without a path
-	Tokens  wechat.Tokens
-	Tickets *wechat.TicketIssuer
+	Tokens  wechat.Tokens // nil with an API key
+	Tickets Storage
 }
 
 // NewProbe reads the configuration of the event functions and, if a variable
@@ -54,7 +55,10 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {
 			acc := all[r.App]
-			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, acc.tokens, acc.tickets})
+			if acc.tokens == nil {
+				p.API = append(p.API, cloudbase.Address(c.CloudBase, r.Env))
+			}
+			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, acc.tokens, acc.Storage})
 		}
 	}
 	return p, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
+	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -31,15 +32,19 @@ func (a *app) warm(ctx context.Context) {
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	first := a.Table.Routes[0]
 	api := wechat.DefaultURL
-	if len(a.API) > 0 {
+	switch {
+	case a.accounts[first.App].tokens == nil:
+		api = cloudbase.Address(a.CloudBase, first.Env)
+	case len(a.API) > 0:
 		api = a.API[0]
 	}
 	if strings.HasPrefix(api, "https:") {
 		wg.Go(func() { _, _ = x509.SystemCertPool() }) // also when no handshake succeeds here
 	}
 	wg.Go(func() { a.toAPI.Preconnect(ctx, api) })
-	if api == wechat.DefaultURL {
+	if api == wechat.DefaultURL || api == cloudbase.Address("", first.Env) {
 		wg.Go(func() { a.toCOS.Preconnect(ctx, defaultCOSHost) })
 	}
 	store, ok := a.deliverer.Sources[transfer.SchemeS3].(*s3source.Store)

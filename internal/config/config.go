@@ -30,6 +30,7 @@ type Config struct {
 	Table       route.Table // where files go
 	Apps        map[string]Tokens
 	API         []string // WECHAT_API_URL; empty means WeChat's own
+	CloudBase   string   // CLOUDBASE_API_URL, with {env}; "" means CloudBase's own
 	TicketHosts []string // TICKET_HOSTS: host names or *.suffix
 	PlainHTTP   []string // the variables that hold an http address outside of this machine
 	OnDelivered string   // Keep, Tag or Delete
@@ -39,6 +40,9 @@ type Config struct {
 	Partial     bool // SQS_PARTIAL_BATCH
 	LogLevel    slog.Level
 	HTTP        HTTP
+
+	Receipts      []Receipt       // RECEIPTS, in order
+	ReceiptSecret transfer.Secret // RECEIPT_SECRET: the value or a reference
 }
 
 // Multipart says which files go to COS in parts.
@@ -51,12 +55,13 @@ type Multipart struct {
 // HTTP is what only the HTTP functions read; package httpapi knows the syntax.
 type HTTP struct{ Keys, Auth, Sources, Origins string }
 
-// Tokens describe one source of access tokens. Exactly one of AppID, Fixed,
-// TokenFile, TokenServer and CloudBaseFile is set.
+// Tokens describe one kind of credentials. Exactly one of AppID, Fixed, TokenFile,
+// TokenServer, CloudBaseFile and APIKey is set.
 type Tokens struct {
 	AppID         string
 	Secret        transfer.Secret // with AppID: the value or a reference
-	SecretFrom    string          // the variable that Secret comes from
+	SecretFrom    string          // the variable that Secret or APIKey comes from
+	APIKey        transfer.Secret // of CloudBase: the value or a reference
 	Fixed         transfer.Secret
 	TokenFile     string
 	TokenServer   transfer.Secret // a URL, which may hold a key
@@ -180,7 +185,11 @@ func (l *loader) common() Config {
 			c.API = append(c.API, base)
 		}
 	}
+	if c.CloudBase = l.get("CLOUDBASE_API_URL"); c.CloudBase != "" {
+		l.address("CLOUDBASE_API_URL", strings.ReplaceAll(c.CloudBase, "{env}", "env"))
+	}
 	c.TicketHosts = l.hosts("TICKET_HOSTS")
+	l.receipts(&c)
 	for _, name := range []string{"COS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
 		if raw := l.get(name); raw != "" {
 			l.address(name, raw)

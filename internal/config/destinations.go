@@ -43,11 +43,12 @@ type routeSpec struct {
 	Path      string `json:"path"`
 	AppID     string `json:"appId"`
 	AppSecret string `json:"appSecret"`
+	APIKey    string `json:"apiKey"`
 }
 
 // routeFields are its fields. encoding/json would take them in any case of letters,
 // but a guard that looks for a secret in "appSecret" would not see "APPSECRET".
-var routeFields = []string{"from", "env", "path", "appId", "appSecret"}
+var routeFields = []string{"from", "env", "path", "appId", "appSecret", "apiKey"}
 
 // parseRoutes reads ROUTES; nil means that it is not as it should be.
 func parseRoutes(text string) []routeSpec {
@@ -93,8 +94,26 @@ func (l *loader) route(c *Config, n int, s routeSpec, tpl route.Template) {
 	if s.Path != "" {
 		r.Path = l.template("ROUTES", s.Path)
 	}
-	r.App = l.app(c, n, s.AppID, s.AppSecret)
+	if s.APIKey != "" {
+		r.App = l.keyed(c, n, r.Env, s)
+	} else {
+		r.App = l.app(c, n, s.AppID, s.AppSecret)
+	}
 	c.Table.Routes = append(c.Table.Routes, r)
+}
+
+// keyed finds or adds the API key of a route and returns its place in Config.Apps. A key
+// belongs to an environment, and no app's ID holds a colon.
+func (l *loader) keyed(c *Config, n int, env string, s routeSpec) string {
+	if s.AppID != "" || s.AppSecret != "" {
+		l.fail("ROUTES", "entry %d has an apiKey and an app as well; keep one of them", n)
+	}
+	name := "apiKey:" + env
+	if old, ok := c.Apps[name]; ok && old.APIKey.Reveal() != s.APIKey {
+		l.fail("ROUTES", "entry %d gives the environment another apiKey than an entry before it; use one", n)
+	}
+	c.Apps[name] = Tokens{APIKey: transfer.NewSecret(s.APIKey), SecretFrom: "ROUTES"}
+	return name
 }
 
 // app finds or adds the token source of a route and returns its key. What the
@@ -123,10 +142,11 @@ func (l *loader) app(c *Config, n int, id, secret string) string {
 	return id
 }
 
-// tokens reads the single-destination token source: exactly one of four kinds.
+// tokens reads the single-destination credentials: exactly one of five kinds.
 func (l *loader) tokens() Tokens {
 	id, secret := l.get("WECHAT_APP_ID"), l.get("WECHAT_APP_SECRET")
 	fixed, server, file := l.get("WECHAT_ACCESS_TOKEN"), l.get("WECHAT_TOKEN_URL"), l.get("WECHAT_CLOUDBASE_TOKEN_FILE")
+	key := l.get("CLOUDBASE_API_KEY")
 	var given []string
 	for _, kind := range []struct {
 		name string
@@ -136,6 +156,7 @@ func (l *loader) tokens() Tokens {
 		{"WECHAT_ACCESS_TOKEN", fixed != ""},
 		{"WECHAT_TOKEN_URL", server != ""},
 		{"WECHAT_CLOUDBASE_TOKEN_FILE", file != ""},
+		{"CLOUDBASE_API_KEY", key != ""},
 	} {
 		if kind.set {
 			given = append(given, kind.name)
@@ -143,9 +164,9 @@ func (l *loader) tokens() Tokens {
 	}
 	switch {
 	case len(given) == 0:
-		l.fail("WECHAT_APP_ID", "and WECHAT_APP_SECRET are not set; set both, or one of WECHAT_ACCESS_TOKEN, WECHAT_TOKEN_URL, WECHAT_CLOUDBASE_TOKEN_FILE")
+		l.fail("WECHAT_APP_ID", "and WECHAT_APP_SECRET are not set; set both, or one of WECHAT_ACCESS_TOKEN, WECHAT_TOKEN_URL, WECHAT_CLOUDBASE_TOKEN_FILE, CLOUDBASE_API_KEY")
 	case len(given) > 1:
-		l.fail(strings.Fields(given[0])[0], "contradicts the others: %s are set; keep one source of access tokens", strings.Join(given, ", "))
+		l.fail(strings.Fields(given[0])[0], "contradicts the others: %s are set; keep one of them", strings.Join(given, ", "))
 	case id == "" && secret != "":
 		l.fail("WECHAT_APP_ID", "is not set, but WECHAT_APP_SECRET is; set both")
 	case id != "" && secret == "":
@@ -153,6 +174,9 @@ func (l *loader) tokens() Tokens {
 	}
 	if server != "" && !isReference(server) {
 		l.address("WECHAT_TOKEN_URL", server)
+	}
+	if key != "" {
+		return Tokens{APIKey: transfer.NewSecret(key), SecretFrom: "CLOUDBASE_API_KEY"}
 	}
 	if path, ok := strings.CutPrefix(fixed, "file:"); ok {
 		return Tokens{TokenFile: path}

@@ -34,11 +34,19 @@ func (a *api) postTicket(c *call) (any, *problem) {
 	for _, f := range t.Fields() {
 		fields[f.Name] = f.Value
 	}
-	return struct {
-		URL       string            `json:"url"`
-		Method    string            `json:"method"`
-		Fields    map[string]string `json:"fields"`
-		FileID    string            `json:"fileId"`
-		ExpiresAt string            `json:"expiresAt"`
-	}{t.URL, http.MethodPost, fields, t.FileID, t.Expires.UTC().Format(time.RFC3339)}, nil
+	answer := ticketAnswer{URL: t.URL, Method: http.MethodPost, Fields: fields, FileID: t.FileID, ExpiresAt: t.Expires.UTC().Format(time.RFC3339)}
+	if t.Put {
+		answer.Method, answer.Fields, answer.Headers = http.MethodPut, nil, fields
+	}
+	return answer, nil
+}
+
+// A ticketAnswer has Fields of a form for a POST, or Headers for a PUT.
+type ticketAnswer struct {
+	URL       string            `json:"url"`
+	Method    string            `json:"method"`
+	Fields    map[string]string `json:"fields,omitempty"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	FileID    string            `json:"fileId"`
+	ExpiresAt string            `json:"expiresAt"`
 }

@@ -125,11 +125,15 @@ type destinationCheck struct {
 // stored is removed.
 func (v *destinationCheck) run(ctx context.Context) {
 	id := v.AppID
-	if id == "" {
+	credential := "access token"
+	switch {
+	case v.Tokens == nil:
+		id, credential = "(by an API key)", "API key"
+	case id == "":
 		id = "(by its token)"
 	}
 	v.say("\napp %s, environment %s", id, v.Dest.Env)
-	asked := v.step(ctx, "access token", v.token)
+	asked := v.step(ctx, credential, v.token)
 	v.checkClock(ctx)
 	if !asked || !v.step(ctx, "upload ticket", v.admit) {
 		v.checkClock(ctx)
@@ -144,6 +148,9 @@ func (v *destinationCheck) run(ctx context.Context) {
 }
 
 func (v *destinationCheck) token(ctx context.Context) (string, error) {
+	if v.Tokens == nil {
+		return "at hand; the next step shows what CloudBase thinks of it", nil
+	}
 	before := v.Tokens.Fetches()
 	if _, err := v.Tokens.Get(ctx); err != nil {
 		return "", err
@@ -177,7 +184,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 	return size(obj.Size) + ", verified by " + strings.Join(verified, " "), err
 }
 
-const unreadable = "COS took the file, but WeChat cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
+const unreadable = "COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
@@ -189,7 +196,7 @@ func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return "", errors.New("WeChat answered a download URL that cannot be used; try again later")
+		return "", errors.New("CloudBase answered a download URL that cannot be used; try again later")
 	}
 	resp, err := v.reader.Do(req)
 	if err != nil {

@@ -110,6 +110,48 @@ func TestDoctorFindsNothing(t *testing.T) {
 	}
 }
 
+// With an API key the doctor takes the same steps.
+func TestDoctorWithAnAPIKey(t *testing.T) {
+	t.Parallel()
+	const key = "emulated-api-key"
+	healthyByKey := strings.Replace(healthy, "access token", "API key", 1)
+	// The clock is known only once CloudBase has answered.
+	healthyByKey = strings.Replace(healthyByKey, "+clock +upload ticket", "+upload ticket +clock", 1)
+	for _, tc := range []struct {
+		name   string
+		change func(*installation)
+		steps  string
+		advice []string
+	}{
+		{"healthy", func(*installation) {}, healthyByKey, []string{"(by an API key), environment prod-1", "verified by size md5 crc64"}},
+		{"wrong key", func(c *installation) { c.vars["CLOUDBASE_API_KEY"] = "another-key" }, "+configuration +API key -upload ticket +clock", []string{"CloudBase refuses the API key (HTTP 401)", "CLOUDBASE_API_KEY"}},
+		{"PG mode", func(c *installation) { c.cloud.Inject(tcb.FaultNamed("key ticket 404 STORAGE_BUCKET_NOT_FOUND")) }, "+configuration +API key -upload ticket +clock", []string{"PostgreSQL mode"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newInstallation(t, tcb.DefaultRules(), nil)
+			c.cloud.AddAPIKey(env, key)
+			c.vars["CLOUDBASE_API_URL"] = c.vars["WECHAT_API_URL"] + tcb.KeyPrefix + "/{env}"
+			c.vars["CLOUDBASE_API_KEY"] = key
+			delete(c.vars, "WECHAT_APP_ID")
+			delete(c.vars, "WECHAT_APP_SECRET")
+			tc.change(c)
+			printed, err := c.diagnose(t)
+			if (err == nil) != (tc.steps == healthyByKey) || steps(printed) != tc.steps {
+				t.Errorf("steps %q, error %v:\n%s", steps(printed), err, printed)
+			}
+			for _, want := range tc.advice {
+				if !strings.Contains(printed, want) {
+					t.Errorf("%q is not printed:\n%s", want, printed)
+				}
+			}
+			if len(c.cloud.Objects()) != 0 {
+				t.Error("a file is left")
+			}
+		})
+	}
+}
+
 func TestDoctorFindings(t *testing.T) {
 	t.Parallel()
 	rules := tcb.DefaultRules()
@@ -152,9 +194,9 @@ func TestDoctorFindings(t *testing.T) {
 		{name: "stored otherwise", change: inject(tcb.FaultNamed("upload stored corrupt")),
 			steps: beforeUpload + "+upload ticket -upload +removal", advice: []string{"COS stored a file with MD5", "nothing is left"}},
 		{name: "metadata is missing", corrupt: withoutField("x-cos-meta-fileid"),
-			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"WeChat cannot read it", "without x-cos-meta-fileid", "proxy"}},
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"CloudBase cannot read it", "without x-cos-meta-fileid", "proxy"}},
 		{name: "download not found", corrupt: downloads(http.StatusNotFound, ""),
-			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 404", "WeChat cannot read it"}},
+			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 404", "CloudBase cannot read it"}},
 		{name: "download forbidden", corrupt: downloads(http.StatusForbidden, ""),
 			steps: beforeUpload + "+upload ticket +upload -download +removal", advice: []string{"HTTP 403", "check the environment's storage permissions"}},
 		{name: "download differs", corrupt: downloads(http.StatusOK, "something else"),
