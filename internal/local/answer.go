@@ -16,6 +16,7 @@ type entry struct {
 	Size       int64    `json:"size"`
 	DurationMs int64    `json:"durationMs"`
 	Verified   []string `json:"verified"`
+	Parts      int      `json:"parts"`
 	Error      struct {
 		Message string `json:"message"`
 	} `json:"error"`

@@ -18,7 +18,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 )
 
-// A sample is one file of the demo. Its content is body, or computed.
+// A sample is one file of the demo. The largest goes to COS in parts. Its content is body, or computed.
 type sample struct {
 	key, contentType string
 	body             []byte
@@ -127,7 +127,11 @@ func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, o
 		return fail("the content that arrived is not the content that was put")
 	}
 	rate := fmt.Sprintf("%.1f", float64(n)/1e6/max(result.Took.Seconds(), 1e-9))
-	return []string{f.key, e.Path, size(n), result.Took.Round(100 * time.Microsecond).String(), rate, strings.Join(e.Verified, " "), s.green("✓ ") + sha[:12]}, true
+	verified := strings.Join(e.Verified, " ")
+	if e.Parts > 0 {
+		verified += fmt.Sprintf(", %d parts", e.Parts)
+	}
+	return []string{f.key, e.Path, size(n), result.Took.Round(100 * time.Microsecond).String(), rate, verified, s.green("✓ ") + sha[:12]}, true
 }
 
 // stage puts a sample into the staging bucket and returns the notification.
