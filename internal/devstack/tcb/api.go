@@ -38,7 +38,7 @@ type call struct {
 }
 
 // serveAPI runs one endpoint, unless a fault answers in its place.
-func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method string, endpoint func(*call) (any, error)) {
+func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, endpoint func(*call) (any, error)) {
 	c.count(op)
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
@@ -52,12 +52,8 @@ func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method s
 	if c.answerWithFault(w, in) {
 		return
 	}
-	if r.Method != method {
-		wrong := &apiError{43002, "require POST method"}
-		if method == http.MethodGet {
-			wrong = &apiError{43001, "require GET method"}
-		}
-		c.writeAPIError(w, wrong)
+	if r.Method != http.MethodPost {
+		c.writeAPIError(w, &apiError{43002, "require POST method"})
 		return
 	}
 	reply, err := endpoint(in)
@@ -75,9 +71,6 @@ func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, method s
 
 // key is what a fault's Match sees: the cloud path, the app or the first file.
 func (in *call) key() string {
-	if in.op == OpToken {
-		return in.r.URL.Query().Get("appid")
-	}
 	if in.op == OpRecord || in.op == OpFunction {
 		return in.toldKey()
 	}

@@ -143,8 +143,7 @@ type Op uint32
 // The endpoints. OpStray is every request that none of the others takes, such
 // as one that followed a redirect.
 const (
-	OpToken       Op = 1 << iota // GET /cgi-bin/token
-	OpStableToken                // POST /cgi-bin/stable_token
+	OpStableToken Op = 1 << iota // POST /cgi-bin/stable_token
 	OpTicket                     // POST /tcb/uploadfile
 	OpLinks                      // POST /tcb/batchdownloadfile
 	OpDelete                     // POST /tcb/batchdeletefile
@@ -167,13 +166,13 @@ const (
 	OpRecord      // POST /tcb/databaseupdate
 	OpFunction    // POST /tcb/invokecloudfunction
 
-	opCount = 22
+	opCount = 21
 )
 
 // OpMultipart are all calls of COS's multipart upload.
 const OpMultipart = OpInitiate | OpPart | OpListUploads | OpListParts | OpComplete | OpAbort | OpHead
 
-var opNames = [opCount]string{"token", "stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray",
+var opNames = [opCount]string{"stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray",
 	"initiate", "part", "list uploads", "list parts", "complete", "abort", "head",
 	"key ticket", "key links", "key delete", "key record", "key function", "databaseupdate", "invokecloudfunction"}
 
@@ -212,20 +211,18 @@ func (c *Cloud) Handler() http.Handler { return http.HandlerFunc(c.serve) }
 func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
-	case path == "/cgi-bin/token":
-		c.serveAPI(w, r, OpToken, http.MethodGet, c.classicToken)
 	case path == "/cgi-bin/stable_token":
-		c.serveAPI(w, r, OpStableToken, http.MethodPost, c.stableToken)
+		c.serveAPI(w, r, OpStableToken, c.stableToken)
 	case path == "/tcb/uploadfile":
-		c.serveAPI(w, r, OpTicket, http.MethodPost, c.uploadFile)
+		c.serveAPI(w, r, OpTicket, c.uploadFile)
 	case path == "/tcb/batchdownloadfile":
-		c.serveAPI(w, r, OpLinks, http.MethodPost, c.batchDownload)
+		c.serveAPI(w, r, OpLinks, c.batchDownload)
 	case path == "/tcb/batchdeletefile":
-		c.serveAPI(w, r, OpDelete, http.MethodPost, c.batchDelete)
+		c.serveAPI(w, r, OpDelete, c.batchDelete)
 	case path == "/tcb/databaseupdate":
-		c.serveAPI(w, r, OpRecord, http.MethodPost, c.databaseUpdate)
+		c.serveAPI(w, r, OpRecord, c.databaseUpdate)
 	case path == "/tcb/invokecloudfunction":
-		c.serveAPI(w, r, OpFunction, http.MethodPost, c.invokeFunction)
+		c.serveAPI(w, r, OpFunction, c.invokeFunction)
 	case strings.HasPrefix(path, KeyPrefix+"/"):
 		c.serveKeyed(w, r)
 	case strings.HasPrefix(path, "/cgi-bin/"), strings.HasPrefix(path, "/tcb/"):

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// opToken is both token endpoints, because a fault need not know which one is used.
-const opToken = OpToken | OpStableToken
-
 // stallTime is how long a stall lasts unless Fault.Delay says otherwise.
 const stallTime = 10 * time.Minute
 
@@ -43,8 +40,8 @@ func FaultNamed(name string) Fault {
 // the endpoint: token, ticket, links, delete or upload.
 func Faults() []Fault {
 	return slices.Concat(
-		apiFaults("token", opToken, 40001, 40002, 40013, 40125, 40164, 41002, 41004, 43002, 47001),
-		[]Fault{{Name: "token tiny", Op: opToken, effect: fxTinyToken}},
+		apiFaults("token", OpStableToken, 40001, 40002, 40013, 40125, 40164, 41002, 41004, 43002, 47001),
+		[]Fault{{Name: "token tiny", Op: OpStableToken, effect: fxTinyToken}},
 		apiFaults("ticket", OpTicket, 40001, 40014, 40097, 40101, 41001, 42001, 42007, 43002, 44002, 47001, 85088, 61004, 61007,
 			-501001, -501002, -501003, -501004, -501005, -501006, -501007, -501008, -501009, -501015, -501016, -501017, -501018,
 			-501019, -501023, -503001, -503002, -503003, -403001, -601001, -601002, -601003, -601004, -601008, -601027,

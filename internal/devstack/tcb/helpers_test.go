@@ -127,11 +127,6 @@ func (w *world) stable(force bool) reply {
 		`{"grant_type":"client_credential","appid":%q,"secret":%q,"force_refresh":%v}`, appID, secret, force))
 }
 
-func (w *world) classic() reply {
-	w.t.Helper()
-	return w.do("GET", "/cgi-bin/token?grant_type=client_credential&appid="+appID+"&secret="+secret, "")
-}
-
 func (w *world) uploadFile(token, path string) reply {
 	w.t.Helper()
 	body, _ := json.Marshal(map[string]string{"env": env, "path": path})

@@ -142,7 +142,7 @@ func (c *Cloud) keyTicket(env, _ string, in *call) (any, error) {
 	}
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
-		if a.ObjectID == "" || !c.validPath(a.ObjectID) {
+		if a.ObjectID == "" || !validPath(a.ObjectID) {
 			items[i] = keyItem{ObjectID: a.ObjectID, Code: "INVALID_PARAM", Message: "objectId is not valid"}
 			continue
 		}

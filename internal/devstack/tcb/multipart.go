@@ -172,9 +172,7 @@ func (c *Cloud) initiate(w http.ResponseWriter, in *multipartCall) error {
 			o.Headers[name] = value
 		}
 	}
-	if o.Readable = c.isMetaOf(o.Meta["fileid"], in.bucket, in.key); !o.Readable && c.rules.RejectMissingMeta {
-		return refuse("InvalidArgument", "")
-	}
+	o.Readable = c.isMetaOf(o.Meta["fileid"], in.bucket, in.key)
 	c.uploads.add(u)
 	return c.writeResult(w, in, http.StatusOK, struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`

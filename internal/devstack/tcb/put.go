@@ -9,10 +9,10 @@ import (
 // receivePut is PUT Object with a ticket's headers (beyond.md 6.2). Like receive it
 // stores nothing before every check has passed.
 func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key string, f *Fault) (*Object, int, error) {
-	if c.rules.RequireLength && (r.ContentLength < 0 || r.Header.Get("Content-Length") == "") {
+	if r.ContentLength < 0 || r.Header.Get("Content-Length") == "" {
 		return nil, 0, refuse("MissingContentLength", "")
 	}
-	if limit := c.rules.MaxSize; limit > 0 && r.ContentLength > limit {
+	if r.ContentLength > maxSize {
 		return nil, 0, refuse("EntityTooLarge", "")
 	}
 	form := headerForm(r.Header)
@@ -36,7 +36,7 @@ func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key s
 	if err := checkMD5(form, object, size); err != nil {
 		return nil, 0, err
 	}
-	if err := c.commit(w, object, t, auth, f); err != nil {
+	if err := c.commit(w, object, auth, f); err != nil {
 		return nil, 0, err
 	}
 	return object, http.StatusOK, nil

@@ -13,7 +13,6 @@ type ticket struct {
 	token                string // x-cos-security-token
 	metaID               string // x-cos-meta-fileid
 	bucket, key          string
-	stsExpires           time.Time
 	forgotten            time.Time // when the key becomes unknown
 }
 
@@ -43,42 +42,35 @@ func (c *Cloud) uploadFile(in *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.validPath(path) {
+	if !validPath(path) {
 		return nil, &apiError{-501007, "invalid parameters, cloud path is invalid"}
 	}
 	return c.issue(in, "post", env, path), nil
 }
 
 // validPath is wire.md E, the rules 2 to 5; an empty path was missing before.
-func (c *Cloud) validPath(path string) bool {
-	size := len(path)
-	if c.rules.PathEncoded {
-		size = len(escapePath(path, false))
-	}
+func validPath(path string) bool {
 	return !strings.HasPrefix(path, "/") && !strings.Contains(path, "//") &&
-		!strings.ContainsAny(path, "\x18\x19\x1a\x1b") && (c.rules.MaxPath == 0 || size <= c.rules.MaxPath)
+		!strings.ContainsAny(path, "\x18\x19\x1a\x1b") && len(path) <= maxPath
 }
 
 // issue makes a ticket in the sizes of the documentation's sample (wire.md 0), for an
 // upload by method.
 func (c *Cloud) issue(in *call, method, env, path string) *ticketReply {
 	bucket, now := c.buckets[env], c.Now()
-	start, end := now, now.Add(c.rules.TicketLifetime)
+	start, end := now, now.Add(ticketLifetime)
 	if in.fault != nil && in.fault.effect == fxTicketExpired {
-		start, end = start.Add(-2*c.rules.TicketLifetime), end.Add(-2*c.rules.TicketLifetime)
+		start, end = start.Add(-2*ticketLifetime), end.Add(-2*ticketLifetime)
 	}
 	t := &ticket{
 		accessKey: "AKID" + randomText(48), secretKey: randomText(24), token: randomText(352),
-		bucket: bucket, key: path, stsExpires: end, forgotten: end.Add(time.Hour),
+		bucket: bucket, key: path, forgotten: end.Add(time.Hour),
 	}
 	// 121 bytes in plain base64, with + / and = as in the sample.
 	meta := make([]byte, 121)
 	rand.Read(meta)
 	t.metaID = base64.StdEncoding.EncodeToString(meta)
-	if c.rules.STSLifetime > 0 {
-		t.stsExpires = now.Add(c.rules.STSLifetime)
-	}
-	authorization := authorize(t.accessKey, t.secretKey, method, c.signedPath(bucket, path), start, end)
+	authorization := authorize(t.accessKey, t.secretKey, method, "/"+bucket+"/"+path, start, end)
 	url := c.cosOrigin(in.r) + "/" + bucket + "/" + escapePath(path, false)
 	fileID := fileIDOf(env, bucket, path)
 	reply := &ticketReply{0, "ok", &url, &t.token, &authorization, &fileID, &t.metaID}
@@ -128,14 +120,6 @@ func (c *Cloud) register(t *ticket, authorization string) {
 			}
 		}
 	}
-}
-
-// signedPath is the decoded path that a ticket's signature covers.
-func (c *Cloud) signedPath(bucket, key string) string {
-	if !c.rules.SignedPath {
-		key = ""
-	}
-	return "/" + bucket + "/" + key
 }
 
 func fileIDOf(env, bucket, path string) string { return "cloud://" + env + "." + bucket + "/" + path }

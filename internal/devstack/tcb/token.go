@@ -15,11 +15,9 @@ const lastStretch = 5 * time.Minute
 // app is an App with the state of its tokens, guarded by Cloud.mu.
 type app struct {
 	App
-	stable, classic *accessToken
-	forced          []time.Time // force_refresh calls of the last day
-	perMinute       quota
-	stableDay       quota
-	classicDay      quota
+	stable    *accessToken
+	forced    []time.Time // force_refresh calls of the last day
+	perMinute quota
 }
 
 // accessToken is a token that was issued, and what the servers know of it.
@@ -39,47 +37,24 @@ const (
 	cloudBaseToken
 )
 
-// quota counts calls in fixed stretches of time.
+// quota counts the calls of a minute.
 type quota struct {
-	stretch int64
-	calls   int
+	minute int64
+	calls  int
 }
 
-func (q *quota) exceeded(now time.Time, per time.Duration, limit int) bool {
-	if stretch := now.UnixNano() / int64(per); stretch != q.stretch {
-		*q = quota{stretch: stretch}
+func (q *quota) exceeded(now time.Time, limit int) bool {
+	if minute := now.Unix() / 60; minute != q.minute {
+		*q = quota{minute: minute}
 	}
 	q.calls++
-	return limit > 0 && q.calls > limit
+	return q.calls > limit
 }
 
 // tokenReply has no errcode: the real one has none on success.
 type tokenReply struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   int64  `json:"expires_in"`
-}
-
-// classicToken is GET /cgi-bin/token: each call displaces the previous token.
-func (c *Cloud) classicToken(in *call) (any, error) {
-	q := in.r.URL.Query()
-	a, err := c.credentials(q.Get("grant_type"), q.Get("appid"), q.Get("secret"))
-	if err != nil {
-		return nil, err
-	}
-	if err := a.admit(in.r); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.Now()
-	if a.classicDay.exceeded(now, 24*time.Hour, c.rules.TokenCallsPerDay) {
-		return nil, errDailyQuota
-	}
-	if a.classic != nil {
-		a.classic.refusal, a.classic.dies = errNotLatest, now.Add(c.rules.TokenGrace)
-	}
-	a.classic = c.newToken(a, anyAccessToken, c.rules.TokenLifetime)
-	return c.issueToken(in, a.classic), nil
 }
 
 var (
@@ -108,11 +83,8 @@ func (c *Cloud) stableToken(in *call) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.Now()
-	if a.perMinute.exceeded(now, time.Minute, c.rules.StableCallsPerMinute) {
+	if a.perMinute.exceeded(now, c.rules.StableCallsPerMinute) {
 		return nil, errMinuteQuota
-	}
-	if a.stableDay.exceeded(now, 24*time.Hour, c.rules.StableCallsPerDay) {
-		return nil, errDailyQuota
 	}
 	if force {
 		if err := c.force(a, now); err != nil {
@@ -120,7 +92,7 @@ func (c *Cloud) stableToken(in *call) (any, error) {
 		}
 	}
 	if a.stable == nil || a.stable.expires.Sub(now) <= lastStretch {
-		a.stable = c.newToken(a, anyAccessToken, c.rules.TokenLifetime)
+		a.stable = c.newToken(a, anyAccessToken, tokenLifetime)
 	}
 	return c.issueToken(in, a.stable), nil
 }
@@ -134,10 +106,10 @@ func (c *Cloud) force(a *app, now time.Time) error {
 		}
 	}
 	a.forced = recent
-	if n := len(recent); n > 0 && now.Sub(recent[n-1]) < c.rules.ForcedInterval {
+	if n := len(recent); n > 0 && now.Sub(recent[n-1]) < forcedInterval {
 		return errMinuteQuota
 	}
-	if c.rules.ForcedPerDay > 0 && len(recent) >= c.rules.ForcedPerDay {
+	if len(recent) >= forcedPerDay {
 		return errDailyQuota
 	}
 	a.forced = append(a.forced, now)
@@ -148,7 +120,7 @@ func (c *Cloud) force(a *app, now time.Time) error {
 	return nil
 }
 
-// credentials checks what both token endpoints take.
+// credentials checks who asks for a token.
 func (c *Cloud) credentials(grantType, id, secret string) (*app, error) {
 	if grantType != "client_credential" {
 		return nil, &apiError{40002, "invalid grant_type"}
@@ -239,5 +211,5 @@ func (c *Cloud) CloudBaseToken(appID string) string {
 func (c *Cloud) AccessToken(appID string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.newToken(c.apps[appID], anyAccessToken, c.rules.TokenLifetime).token
+	return c.newToken(c.apps[appID], anyAccessToken, tokenLifetime).token
 }

@@ -70,43 +70,11 @@ func TestForceRefresh(t *testing.T) {
 	}
 }
 
-func TestClassicToken(t *testing.T) {
+func TestMinuteQuota(t *testing.T) {
 	t.Parallel()
 	rules := tcb.DefaultRules()
-	rules.TokenCallsPerDay = 3
+	rules.StableCallsPerMinute = 2
 	w := newWorld(t, rules)
-	stable, first := w.stable(false), w.classic()
-	if w.works(first.AccessToken) != 0 || first.ErrCode != nil || first.ExpiresIn != 7200 {
-		t.Fatalf("first token: %+v", first)
-	}
-	second := w.classic()
-	if w.works(first.AccessToken) != 40001 || w.works(second.AccessToken) != 0 || w.works(stable.AccessToken) != 0 {
-		t.Error("the second call must displace the first token, and only it")
-	}
-	w.stable(true)
-	if w.works(second.AccessToken) != 0 {
-		t.Error("force_refresh displaced a token of the other endpoint")
-	}
-	w.classic()
-	if r := w.classic(); r.code() != 45009 {
-		t.Errorf("fourth call: %+v", r)
-	}
-}
-
-func TestTokenGraceAndMinuteQuota(t *testing.T) {
-	t.Parallel()
-	rules := tcb.DefaultRules()
-	rules.TokenGrace, rules.StableCallsPerMinute = 5*time.Minute, 2
-	w := newWorld(t, rules)
-	first := w.classic()
-	w.classic()
-	if w.works(first.AccessToken) != 0 {
-		t.Error("refused within the grace")
-	}
-	w.clock.advance(5 * time.Minute)
-	if code := w.works(first.AccessToken); code != 40001 {
-		t.Errorf("after the grace: %d", code)
-	}
 	w.stable(false)
 	w.stable(false)
 	if r := w.stable(false); r.code() != 45011 || r.ErrMsg == "" {
@@ -136,8 +104,6 @@ func TestAPICodes(t *testing.T) {
 		name, method, path, body string
 		code                     int
 	}{
-		{"token by POST", "POST", "/cgi-bin/token?grant_type=client_credential&appid=" + appID + "&secret=" + secret, "", 43001},
-		{"token, grant", "GET", "/cgi-bin/token?grant_type=x&appid=" + appID + "&secret=" + secret, "", 40002},
 		{"stable by GET", "GET", "/cgi-bin/stable_token", "", 43002},
 		{"stable, empty", "POST", "/cgi-bin/stable_token", "", 44002},
 		{"stable, form", "POST", "/cgi-bin/stable_token", "grant_type=client_credential", 47001},
@@ -180,19 +146,6 @@ func TestAPICodes(t *testing.T) {
 		r := w.do(c.method, c.path, c.body)
 		if r.code() != c.code || c.code != 0 && !rid.MatchString(r.ErrMsg) {
 			t.Errorf("%s: %d %q, want %d", c.name, r.code(), r.ErrMsg, c.code)
-		}
-	}
-}
-
-func TestPathEncoded(t *testing.T) {
-	t.Parallel()
-	chinese := strings.Repeat("深", 283) // 849 bytes, 2547 encoded
-	for encoded, want := range map[bool]int{false: 0, true: -501007} {
-		rules := tcb.DefaultRules()
-		rules.PathEncoded = encoded
-		w := newWorld(t, rules)
-		if r := w.uploadFile(w.cloud.AccessToken(appID), chinese); r.code() != want {
-			t.Errorf("PathEncoded %v: %d", encoded, r.code())
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	buf := c.buffers.Get().(*[]byte)
 	defer c.buffers.Put(buf)
 	body := c.timed(w, r)
-	parser := newFormReader(c.faultyBody(body, w, r, f), boundary, c.rules.PreFileWindow, *buf)
+	parser := newFormReader(c.faultyBody(body, w, r, f), boundary, preFileWindow, *buf)
 	form, err := parser.head()
 	if err != nil {
 		return nil, 0, err
@@ -66,7 +66,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err != nil {
 		return nil, 0, err
 	}
-	if c.rules.KeyMustMatch && (path != t.key || bucket != t.bucket) {
+	if path != t.key || bucket != t.bucket {
 		return nil, 0, refuse("AccessDenied", "")
 	}
 	object, err := c.describe(form, t, bucket, path)
@@ -74,7 +74,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 		return nil, 0, err
 	}
 	digest := newDigest(c.Digests, c.KeepContent, r.ContentLength)
-	size, err := parser.file(digest.sink(f), c.rules.MaxSize)
+	size, err := parser.file(digest.sink(f), maxSize)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -82,18 +82,16 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err := checkMD5(form, object, size); err != nil {
 		return nil, 0, err
 	}
-	if err := c.commit(w, object, t, auth, f); err != nil {
+	if err := c.commit(w, object, auth, f); err != nil {
 		return nil, 0, err
 	}
 	return object, successStatus(form.fields), nil
 }
 
 // commit makes an object visible whose content has passed every check.
-func (c *Cloud) commit(w http.ResponseWriter, object *Object, t *ticket, auth authorization, f *Fault) error {
-	if c.rules.ExpiryAtEnd {
-		if err := c.fresh(t, auth); err != nil {
-			return err
-		}
+func (c *Cloud) commit(w http.ResponseWriter, object *Object, auth authorization, f *Fault) error {
+	if err := c.fresh(auth); err != nil { // the upload may have crossed the expiry
+		return err
 	}
 	if f != nil && f.effect == fxResetAfter {
 		c.reset(w)
@@ -111,7 +109,7 @@ func (c *Cloud) admitForm(r *http.Request) (string, error) {
 	if r.Method != http.MethodPost || !strings.EqualFold(strings.TrimSpace(kind), "multipart/form-data") {
 		return "", refuse("MethodNotAllowed", "")
 	}
-	if c.rules.RequireLength && (r.ContentLength < 0 || r.Header.Get("Content-Length") == "") {
+	if r.ContentLength < 0 || r.Header.Get("Content-Length") == "" {
 		return "", refuse("MissingContentLength", "")
 	}
 	// The boundary is a plain token: quoted ones are reported to fail.
@@ -119,7 +117,7 @@ func (c *Cloud) admitForm(r *http.Request) (string, error) {
 	if !strings.EqualFold(name, "boundary") || boundary == "" || len(boundary) > 70 || strings.ContainsAny(boundary, "\"; \t,") {
 		return "", errMalformed
 	}
-	if limit := c.rules.MaxSize; limit > 0 && r.ContentLength > limit+bufferSize {
+	if r.ContentLength > maxSize+bufferSize {
 		return "", refuse("EntityTooLarge", "")
 	}
 	return boundary, nil
@@ -131,9 +129,9 @@ func (c *Cloud) path(f *form, urlKey string) (string, error) {
 	switch {
 	case key == "":
 		return "", errMalformed
-	case len(key) > 850:
+	case len(key) > maxPath:
 		return "", refuse("KeyTooLong", "")
-	case c.rules.KeyMustMatch && key != urlKey:
+	case key != urlKey:
 		return "", refuse("AccessDenied", "")
 	}
 	return key, nil
@@ -151,32 +149,24 @@ func (c *Cloud) authenticate(r *http.Request, f *form) (*ticket, authorization, 
 	if t == nil || f.fields["x-cos-security-token"] != t.token {
 		return nil, auth, refuse("InvalidAccessKeyId", "")
 	}
-	path := r.URL.Path
-	if !c.rules.SignedPath {
-		bucket, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		path = "/" + bucket + "/"
-	}
-	format := formatString(r.Method, path, "", "")
+	format := formatString(r.Method, r.URL.Path, "", "")
 	toSign := stringToSign(auth.signTime, format)
 	if signature(t.secretKey, auth.keyTime, toSign) != auth.signature {
 		e := refuse("SignatureDoesNotMatch", "")
 		e.toSign, e.format = toSign, format
 		return nil, auth, e
 	}
-	return t, auth, c.fresh(t, auth)
+	return t, auth, c.fresh(auth)
 }
 
-// fresh refuses what is not valid now. A key that dies with its signature is
-// reported as the signature's end.
-func (c *Cloud) fresh(t *ticket, auth authorization) error {
+// fresh refuses a signature that is not valid now.
+func (c *Cloud) fresh(auth authorization) error {
 	now := c.Now()
 	switch {
 	case !now.Before(auth.end):
 		return refuse("AccessDenied", "Request has expired")
 	case now.Before(auth.start.Add(-time.Second)):
 		return refuse("RequestTimeTooSkewed", "")
-	case c.rules.STSLifetime > 0 && !now.Before(t.stsExpires):
-		return refuse("ExpiredToken", "")
 	}
 	return nil
 }
@@ -188,9 +178,6 @@ func (c *Cloud) describe(f *form, t *ticket, bucket, path string) (*Object, erro
 		Env: env, Bucket: bucket, Path: path, FileID: fileIDOf(env, bucket, path),
 		ContentType: f.fields["content-type"], Meta: map[string]string{}, Headers: map[string]string{},
 		Readable: f.fields["x-cos-meta-fileid"] == t.metaID,
-	}
-	if !o.Readable && c.rules.RejectMissingMeta {
-		return nil, refuse("InvalidArgument", "")
 	}
 	total := 0
 	for name, value := range f.fields {
@@ -274,9 +261,6 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request, o *Object, status
 
 // timed sets a deadline before every read of the body.
 func (c *Cloud) timed(w http.ResponseWriter, r *http.Request) io.Reader {
-	if c.rules.ReadTimeout <= 0 {
-		return r.Body
-	}
 	return &timedReader{r.Body, http.NewResponseController(w), c.rules.ReadTimeout}
 }
 
