@@ -63,7 +63,7 @@ func sourceKinds() []*kind {
 		return &staging.Fault{After: part(f, rng), Stall: true}
 	})
 	stall.needsStallTimeout = true
-	eachMiB := altered("breaks after each MiB", sourceBreaks, false, func(*file, *rand.Rand) *staging.Fault {
+	eachMiB := altered("breaks after each MiB", nil, false, func(*file, *rand.Rand) *staging.Fault {
 		return &staging.Fault{After: 1 << 20, Break: true}
 	})
 	eachMiB.minSize = 8 << 20 // more breaks than a body without progress is reopened
