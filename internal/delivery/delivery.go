@@ -85,6 +85,7 @@ type job struct {
 	retries retries
 	out     transfer.Outcome
 	etag    string // the source's content that was uploaded last; "" cannot be told
+	md5     bool   // an ETag of COS has contradicted a CRC64 that agreed: the next attempts compute the MD5
 }
 
 // run is the whole delivery. What was uploaded may have overwritten something
@@ -134,6 +135,9 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 		return j.uploadParts(ctx, ticket, obj)
 	}
 	m := meter.New(obj)
+	if j.md5 {
+		m.ComputeMD5()
+	}
 	metered := *obj
 	metered.Body = j.paced(ctx, m, obj)
 	j.out.Attempts++
@@ -146,6 +150,7 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 	}
 	verified, cerr := m.Check(receipt)
 	if cerr != nil {
+		j.md5 = j.md5 || m.OnlyETagDiffers(receipt)
 		return transfer.AsError(ctx, transfer.StageCheck, cerr)
 	}
 	j.etag = obj.ETag

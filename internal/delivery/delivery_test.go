@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"hash/crc64"
@@ -29,7 +30,8 @@ type world struct {
 	tickets int
 	posts   int
 	life    time.Duration
-	resumes int // of each body
+	resumes int    // of each body
+	md5     string // that the source states
 
 	noETag, headNoETag bool // of all answers, of the answer to a HEAD
 	onOpen             func(n int) error
@@ -54,7 +56,7 @@ func (w *world) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 	if w.gone || strings.HasSuffix(ref.Key, "missing") {
 		return nil, newError(transfer.KindNotFound, transfer.StageOpen)
 	}
-	obj := &transfer.Object{Body: io.NopCloser(strings.NewReader(w.content)), Size: int64(len(w.content)), ETag: w.content}
+	obj := &transfer.Object{Body: io.NopCloser(strings.NewReader(w.content)), Size: int64(len(w.content)), ETag: w.content, MD5: w.md5}
 	if w.noETag {
 		obj.ETag = ""
 	}
@@ -543,6 +545,39 @@ func TestReserve(t *testing.T) {
 			at, _ := ctx.Deadline()
 			if reserve := tc.limit - time.Until(at); reserve < tc.least || reserve > tc.most {
 				t.Errorf("limit %v, %d files: reserve %v, want %v to %v", tc.limit, tc.files, reserve, tc.least, tc.most)
+			}
+		})
+	}
+}
+
+// COS may answer an ETag of 32 digits that is no MD5 and name no encryption. The file
+// is sent once more, with an MD5 that is computed on the way: if that is the source's
+// and the CRC64 agrees, the file is there. If a byte changed on its way to us, it is not.
+func TestETagThatIsNoMD5(t *testing.T) {
+	t.Parallel()
+	const content = "content"
+	sum := fmt.Sprintf("%x", md5.Sum([]byte(content)))
+	for name, tt := range map[string]struct {
+		source string // its MD5
+		state  string
+		posts  int
+	}{
+		"the bytes are the source's": {sum, "delivered", 2},
+		"a byte changed":             {strings.Repeat("0", 32), "failed Corrupt", 7},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{content: content, md5: tt.source}
+			w.onPost = func(_ int, body string) (transfer.Receipt, error) {
+				r := receipt(body)
+				r.ETag = strings.Repeat("f", 32)
+				return r, nil
+			}
+			o := deliver(t.Context(), w)
+			if state(o) != tt.state || w.posts != tt.posts {
+				t.Errorf("%s: %s after %d uploads; want %s after %d", name, state(o), w.posts, tt.state, tt.posts)
+			}
+			if want := []string{"size", "crc64"}; o.Err == nil && !slices.Equal(o.Verified, want) {
+				t.Errorf("%s: verified by %q, not by %q", name, o.Verified, want)
 			}
 		})
 	}

@@ -174,6 +174,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 	sum := md5.Sum(v.content)
 	obj := &transfer.Object{Body: io.NopCloser(bytes.NewReader(v.content)), Size: int64(len(v.content)), MD5: hex.EncodeToString(sum[:]), ContentType: "text/plain"}
 	m := meter.New(obj)
+	m.ComputeMD5() // COS's ETag may be none
 	metered := *obj
 	metered.Body = m
 	receipt, err := v.uploader.Upload(ctx, v.ticket, &metered)

@@ -4,9 +4,11 @@
 package meter
 
 import (
+	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"io"
 	"strconv"
 	"strings"
@@ -20,12 +22,19 @@ type Meter struct {
 	obj  *transfer.Object
 	n    int64
 	crc  uint64
-	nvme uint64 // where the source states one
-	err  error  // sticky; io.EOF once the source has ended where it should
+	nvme uint64    // where the source states one
+	md5  hash.Hash // nil unless ComputeMD5 was called
+	err  error     // sticky; io.EOF once the source has ended where it should
 }
 
 // New measures obj.Body. The caller reads the Meter in its place.
 func New(obj *transfer.Object) *Meter { return &Meter{obj: obj} }
+
+// ComputeMD5 has the MD5 of what passes computed too, so that Check can tell an ETag
+// that is no MD5 from a file that changed on its way to us. Call it before the first
+// Read. It costs more than all else here, so it is for files of which
+// OnlyETagDiffers was true.
+func (m *Meter) ComputeMD5() { m.md5 = md5.New() }
 
 // Read passes the source on. It returns io.EOF only after exactly obj.Size bytes
 // and the source's own io.EOF, and a Corrupt *transfer.Error when the source is
@@ -48,6 +57,9 @@ func (m *Meter) Read(p []byte) (int, error) {
 	m.crc = crc64.Update(m.crc, crc64.ECMA, p[:n])
 	if m.obj.CRC64NVME != "" {
 		m.nvme = crc64.Update(m.nvme, crc64.NVME, p[:n])
+	}
+	if m.md5 != nil {
+		m.md5.Write(p[:n])
 	}
 	if err == io.EOF {
 		err = m.end()
@@ -77,19 +89,20 @@ func (m *Meter) Close() error { return m.obj.Body.Close() }
 //
 // The ETag is compared with the source's MD5 only where COS says of no encryption, or of
 // AES256: with any other the ETag is no MD5 (wire.md B.2), and the CRC64 alone decides.
-// Elsewhere an ETag that differs is never overruled by a CRC64 that agrees. The CRC64 is
-// of what was sent, so it agrees as well when a byte changed between the source and us.
+// Elsewhere a CRC64 that agrees does not overrule an ETag that differs. The CRC64 is of
+// what was sent, so it agrees as well when a byte changed between the source and us. It
+// does overrule the ETag once the MD5 of what was sent, computed here, is the source's.
 func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 	if m.err != io.EOF {
 		return nil, corruptf("only %d of the source's %d bytes were sent; try again", m.n, m.obj.Size)
 	}
 	verified = append(make([]string, 0, 3), transfer.VerifiedSize)
-	plain := r.Encryption == "" || r.Encryption == "AES256"
-	if plain && isMD5(m.obj.MD5) && isMD5(r.ETag) {
-		if !strings.EqualFold(m.obj.MD5, r.ETag) {
-			return nil, corruptf("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
-		}
+	switch {
+	case !m.comparesETag(r):
+	case strings.EqualFold(m.obj.MD5, r.ETag):
 		verified = append(verified, transfer.VerifiedMD5)
+	case !m.sentSourceMD5() || !m.hasCRC64(r.CRC64):
+		return nil, corruptf("COS stored a file with MD5 %s, but the source has %s; try again", r.ETag, m.obj.MD5)
 	}
 	if r.CRC64 != "" {
 		if !m.hasCRC64(r.CRC64) {
@@ -98,6 +111,22 @@ func (m *Meter) Check(r transfer.Receipt) (verified []string, err error) {
 		verified = append(verified, transfer.VerifiedCRC64)
 	}
 	return verified, nil
+}
+
+// OnlyETagDiffers reports whether nothing but the ETag speaks against a receipt that
+// Check has refused: the CRC64 agrees. It may be worth another try with ComputeMD5.
+func (m *Meter) OnlyETagDiffers(r transfer.Receipt) bool {
+	return m.err == io.EOF && m.comparesETag(r) && !strings.EqualFold(m.obj.MD5, r.ETag) && m.hasCRC64(r.CRC64)
+}
+
+func (m *Meter) comparesETag(r transfer.Receipt) bool {
+	plain := r.Encryption == "" || r.Encryption == "AES256"
+	return plain && isMD5(m.obj.MD5) && isMD5(r.ETag)
+}
+
+// sentSourceMD5 reports whether the MD5 of what passed is known and is the source's.
+func (m *Meter) sentSourceMD5() bool {
+	return m.md5 != nil && strings.EqualFold(m.obj.MD5, hex.EncodeToString(m.md5.Sum(nil)))
 }
 
 // hasCRC64 compares numbers, not text, because leading zeros make no difference.

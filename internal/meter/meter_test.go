@@ -129,6 +129,47 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// An ETag that is not the source's MD5 may be no MD5 at all. With an MD5 of what was
+// sent, that can be told from a byte that changed between the source and us.
+func TestETagThatIsNoMD5(t *testing.T) {
+	t.Parallel()
+	other := strings.Repeat("0", 32)
+	for name, tt := range map[string]struct {
+		source, etag, crc string
+		compute           bool
+		want              []string
+		onlyETag          bool
+	}{
+		"not computed":                  {md5, other, crc, false, nil, true},
+		"computed":                      {md5, other, crc, true, []string{"size", "crc64"}, false},
+		"computed, in capitals":         {strings.ToUpper(md5), other, crc, true, []string{"size", "crc64"}, false},
+		"an MD5 after all":              {md5, md5, crc, true, []string{"size", "md5", "crc64"}, false},
+		"another source":                {other, md5, crc, true, nil, true},
+		"another CRC64":                 {md5, other, "1", true, nil, false},
+		"no CRC64":                      {md5, other, "", true, nil, false},
+		"another CRC64, not computed":   {md5, other, "1", false, nil, false},
+		"no CRC64, and the MD5 differs": {md5, other, "", false, nil, false},
+	} {
+		obj := object(strings.NewReader(content), int64(len(content)))
+		obj.MD5 = tt.source
+		m := meter.New(obj)
+		if tt.compute {
+			m.ComputeMD5()
+		}
+		if _, err := io.Copy(io.Discard, m); err != nil {
+			t.Fatal(err)
+		}
+		r := transfer.Receipt{ETag: tt.etag, CRC64: tt.crc}
+		got, err := m.Check(r)
+		if !slices.Equal(got, tt.want) || (err != nil) != (tt.want == nil) || err != nil && !isCorrupt(err) {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, tt.want)
+		}
+		if only := err != nil && m.OnlyETagDiffers(r); only != tt.onlyETag {
+			t.Errorf("%s: the ETag alone differs: %v", name, only)
+		}
+	}
+}
+
 // The end of the bytes is not the end of the source: until the source has said so,
 // the file may be longer.
 func TestCheckWantsTheEnd(t *testing.T) {
