@@ -187,7 +187,7 @@ func TestUnknownPayloads(t *testing.T) {
 		{event.SCF, `{"Records":[{"CMQ":{}}]}`, "its first record has the fields CMQ"},
 		{event.SCF, s3Event(`"k"`), `eventSource is "aws:s3"`},
 		{event.Lambda, cosEvent("n", `"1"`, "/1/n/k", ""), "its first record has the fields cos, event"},
-		{event.Lambda, `{"b":1,"a":1,"` + long + `":1}`, "the fields a, b, " + long[:64] + "...;"},
+		{event.Lambda, `{"b":1,"a":1,"` + long + `":1}`, "the fields a, b, " + long[:64] + "…;"},
 		{event.Lambda, `{"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1}`, "b3 and 1 more;"},
 	} {
 		_, err := event.Decode([]byte(test.payload), test.host)
@@ -203,6 +203,7 @@ func TestUnknownPayloadsShowNoValues(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{
 		`{"Authorization":"SECRET"}`,
+		`{"https://host/k?sign=SECRET":1}`,
 		`{"source":"https://host/k?sign=SECRET"}`,
 		`{"source":"SECRET/SECRET"}`,
 		`{"headers":{"authorization":"SECRET"}}`,

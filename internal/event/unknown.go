@@ -83,18 +83,14 @@ func isName(s string) bool {
 	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, odd)
 }
 
-// clip makes a name from a payload fit to be shown: short, and of plain
-// characters only.
+// clip makes a name from a payload fit to be shown: transfer.Clip shortens it, and
+// only plain characters stay.
 func clip(s string) string {
-	const most = 64
 	plain := func(r rune) rune {
-		if r >= 0x20 && r < 0x7f && r != '"' && r != '\\' {
+		if r >= 0x20 && r < 0x7f && r != '"' && r != '\\' || r == '…' {
 			return r
 		}
 		return '?'
 	}
-	if len(s) > most {
-		return strings.Map(plain, s[:most]) + "..."
-	}
-	return strings.Map(plain, s)
+	return strings.Map(plain, transfer.Clip(s))
 }

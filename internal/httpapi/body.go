@@ -193,7 +193,7 @@ func object(dec *json.Decoder, names []string) (members map[string]string, why s
 			return nil, malformedJSON
 		}
 		if !slices.Contains(names, name) {
-			return nil, fmt.Sprintf("%.40q is not a member that is known here", name)
+			return nil, fmt.Sprintf("%q is not a member that is known here", transfer.Clip(name))
 		}
 		if _, twice := members[name]; twice {
 			return nil, fmt.Sprintf("%q is there twice", name)

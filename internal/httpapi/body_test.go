@@ -92,6 +92,7 @@ func TestBadJSON(t *testing.T) {
 		`{"source" "x"}`:             "breaks off",
 		`{` + good + `,"x":1}`:       `"x" is not`,
 		`{` + good + `,"Path":"y"}`:  `"Path" is not`,
+		`{"https://h/k?sign=x":"y"}`: `"https://h/k?…" is not`,
 		`{` + good + `,"path":"y"}`:  "twice",
 		`{"source":"s3://b/k"}`:      `"path" is missing`,
 		`{"path":"x"}`:               `"source" is missing`,

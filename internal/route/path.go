@@ -16,7 +16,7 @@ const MaxPath = 850
 // change. It returns nil for a good path.
 func CheckPath(path string) *transfer.Error {
 	if why := pathProblem(path); why != "" {
-		err := transfer.Errorf(transfer.StageRoute, transfer.KindRefused, "the cloud path %q %s", shorten(path), why)
+		err := transfer.Errorf(transfer.StageRoute, transfer.KindRefused, "the cloud path %q %s", transfer.Clip(path), why)
 		err.Code = "InvalidPath"
 		return err
 	}
@@ -52,13 +52,4 @@ func pathProblem(path string) string {
 		}
 	}
 	return ""
-}
-
-// shorten keeps messages readable when a path is far too long.
-func shorten(path string) string {
-	const most = 120
-	if len(path) <= most {
-		return path
-	}
-	return strings.ToValidUTF8(path[:most], "") + "…"
 }

@@ -45,6 +45,11 @@ func TestCheckPath(t *testing.T) {
 			t.Errorf("CheckPath(%q) = %v, want a refusal that says %q", tc.path, err, tc.why)
 		}
 	}
+	for _, path := range []string{"https://host/k?sign=SECRET", strings.Repeat("x", 851) + "SECRET", "/" + strings.Repeat("x", 64) + "SECRET"} {
+		if err := route.CheckPath(path); err == nil || strings.Contains(err.What, "SECRET") || len(err.What) > 300 {
+			t.Errorf("CheckPath(%.80q) = %v", path, err)
+		}
+	}
 }
 
 func TestTemplate(t *testing.T) {

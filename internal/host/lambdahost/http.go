@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tcbferry/tcbferry/internal/telemetry"
+	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // HTTP turns the payloads of a function URL, an HTTP API (payload 1.0 and 2.0),
@@ -113,7 +114,7 @@ func (p *httpPayload) url() (*url.URL, error) {
 	}
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return nil, fmt.Errorf("the path %.64q is not percent-encoded correctly", path)
+		return nil, fmt.Errorf("the path %q is not percent-encoded correctly", transfer.Clip(path))
 	}
 	path = p.withoutBase(path, decoded)
 	decoded, _ = url.PathUnescape(path) // what was decoded above, less its beginning
@@ -196,7 +197,7 @@ func (p *httpPayload) request(ctx context.Context) (*http.Request, error) {
 	}
 	r, err := http.NewRequestWithContext(telemetry.WithCaller(ctx, p.caller()), p.method(), "/", http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("the method %.64q is not one", p.method())
+		return nil, fmt.Errorf("the method %q is not one", transfer.Clip(p.method()))
 	}
 	r.URL = u
 	r.Header = p.header()

@@ -139,9 +139,11 @@ func TestBadRequests(t *testing.T) {
 		"{\"path\":\"/files/\xff\",\"httpMethod\":\"PUT\"}",
 		`{"path":"/files/%zz","httpMethod":"PUT"}`,
 		`{"path":"/files/x","httpMethod":"P T"}`,
+		`{"path":"/files/%zz?sign=SECRET","httpMethod":"PUT"}`,
+		`{"path":"/files/x","httpMethod":"P?SECRET T"}`,
 	} {
 		a, err := invoke(t, h, payload)
-		if err != nil || a.StatusCode != 400 || a.Headers["Content-Type"] != "application/problem+json" || !strings.Contains(a.Body, `"detail"`) || reached {
+		if err != nil || a.StatusCode != 400 || a.Headers["Content-Type"] != "application/problem+json" || !strings.Contains(a.Body, `"detail"`) || strings.Contains(a.Body, "SECRET") || reached {
 			t.Errorf("%s: %+v, %v", payload, a, err)
 		}
 	}

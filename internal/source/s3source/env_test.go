@@ -173,7 +173,7 @@ func TestRegionOfAnotherPartition(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", "")
 	for own, regions := range map[string]map[string]transfer.Kind{
 		"eu-central-1": {"cn-north-1": transfer.KindDenied, "us-gov-west-1": transfer.KindDenied, "us-iso-east-1": transfer.KindDenied,
-			"evil": transfer.KindMalformed, "-": transfer.KindMalformed, "a-b-": transfer.KindMalformed, "ap-southeast-2": ""},
+			"evil": transfer.KindMalformed, "-": transfer.KindMalformed, "a-b-": transfer.KindMalformed, strings.Repeat("x", 1000): transfer.KindMalformed, "us-gov-" + strings.Repeat("x", 1000) + "-1": transfer.KindDenied, "ap-southeast-2": ""},
 		"cn-north-1": {"us-east-1": transfer.KindDenied, "cn-northwest-1": ""},
 	} {
 		t.Setenv("AWS_REGION", own)
@@ -185,6 +185,9 @@ func TestRegionOfAnotherPartition(t *testing.T) {
 			_, err := newS3(t, tune).Stat(t.Context(), ref)
 			if kind != "" {
 				wantFault(t, err, kind, "region")
+				if len(err.Error()) > 300 {
+					t.Errorf("%.400v", err)
+				}
 			} else if err != nil {
 				t.Errorf("%s from %s: %v", region, own, err)
 			}

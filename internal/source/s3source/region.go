@@ -25,9 +25,9 @@ func (s *Store) region(ref transfer.Ref) (string, *transfer.Error) {
 	case known != "":
 		return known, nil
 	case !isRegion(ref.Region):
-		return "", malformed("%q is not the name of a region", ref.Region)
+		return "", malformed("%q is not the name of a region", transfer.Clip(ref.Region))
 	case s.scheme == transfer.SchemeCOS && !isCOSBucket(ref.Bucket):
-		return "", malformed("%q is not the name of a COS bucket; write name-appid", ref.Bucket)
+		return "", malformed("%q is not the name of a COS bucket; write name-appid", transfer.Clip(ref.Bucket))
 	case s.scheme == transfer.SchemeCOS && ref.Region != "":
 		return ref.Region, nil
 	case s.scheme == transfer.SchemeCOS && s.endpoint == nil:
@@ -44,11 +44,11 @@ func (s *Store) region(ref transfer.Ref) (string, *transfer.Error) {
 // good there: an AWS partition has domains and credentials of its own.
 func (s *Store) eventRegion(region string) (string, *transfer.Error) {
 	if !isAWSRegion(region) {
-		return "", malformed("%q is not the name of an AWS region", region)
+		return "", malformed("%q is not the name of an AWS region", transfer.Clip(region))
 	}
 	if own := s.cfg.Region; own != "" && partition(region) != partition(own) {
 		return "", transfer.Errorf(transfer.StageOpen, transfer.KindDenied,
-			"the event names the region %s, where credentials of %s are not valid; check who sends the events", region, own)
+			"the event names the region %s, where credentials of %s are not valid; check who sends the events", transfer.Clip(region), own)
 	}
 	return region, nil
 }

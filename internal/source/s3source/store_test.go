@@ -242,6 +242,21 @@ func TestBucketIsPartOfAHostName(t *testing.T) {
 	}
 }
 
+// What an event names is repeated clipped, and without what may be a signature.
+func TestEchoesOfEventsAreClipped(t *testing.T) {
+	t.Parallel()
+	for _, ref := range []transfer.Ref{
+		{Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: "b?sign=SECRET", Key: "k"},
+		{Scheme: transfer.SchemeCOS, Region: "ap?sign=SECRET", Bucket: bucket, Key: "k"},
+		{Scheme: transfer.SchemeCOS, Region: strings.Repeat("X", 1<<20), Bucket: bucket, Key: "k"},
+	} {
+		_, err := newCOS(t, nil, "").Open(t.Context(), ref)
+		if err == nil || strings.Contains(err.Error(), "SECRET") || len(err.Error()) > 300 {
+			t.Errorf("%.400v", err)
+		}
+	}
+}
+
 func TestEmptyKey(t *testing.T) {
 	t.Parallel()
 	_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket})
