@@ -68,8 +68,11 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 	if host == Lambda {
 		a.warm(ctx)
 	}
+	web := func(allow allowFunc) transfer.Source {
+		return websource.New(websource.Options{Allow: allow, Wrap: wrapped})
+	}
 	open := maps.Clone(a.deliverer.Sources)
-	open[transfer.SchemeHTTPS] = websource.New(websource.Options{Allow: c.allowed.Allow, Wrap: wrapped})
+	open[transfer.SchemeHTTPS] = web(c.allowed.Allow)
 	return httpapi.New(httpapi.Options{
 		Deliverer: httpDeliverer{a},
 		Dest:      transfer.Dest{Env: c.Env},
@@ -78,7 +81,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 		Caller:    caller(host, c.HTTP.Auth),
 		Sources:   c.allowed,
 		Open:      open,
-		Web:       func(allow allowFunc) transfer.Source { return websource.New(websource.Options{Allow: allow}) },
+		Web:       web,
 		Origins:   c.origins,
 		Log:       a.logger.Log(),
 		Audit:     a.logger.Audit(),
