@@ -158,11 +158,57 @@ func TestSources(t *testing.T) {
 // A token that WeChat refuses for good costs a delivery two requests for a ticket.
 func TestARefusedTokenIsFinalAfterTwoRequests(t *testing.T) {
 	t.Parallel()
-	w := kit.NewWorld(t)
-	kit.Put(t, w, good, "content")
-	w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), good))
-	matches(t, lambda(t, w).one(s3Event(good)), ending{code: "40001"})
-	if n := w.Cloud.Requests()[tcb.OpTicket]; n != 2 {
-		t.Errorf("%d requests for a ticket, want 2", n)
+	twice := func(t *testing.T, w *devstack.World) {
+		t.Helper()
+		if n := w.Cloud.Requests()[tcb.OpTicket]; n != 2 {
+			t.Errorf("%d requests for a ticket, want 2", n)
+		}
 	}
+	for _, form := range forms {
+		if form.name != "s3" && form.name != "cos" {
+			continue
+		}
+		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
+			w := kit.NewWorld(t)
+			w.Staging.COS = form.name == "cos"
+			kit.Put(t, w, good, "content")
+			w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), good))
+			matches(t, form.start(t, w).one(form.event(good)), ending{code: "40001"})
+			twice(t, w)
+		})
+	}
+	for _, f := range runtimes {
+		for name, r := range map[string]request{
+			"PUT":    putFile("/files/f/x", "image/png", "x"),
+			"ticket": post("/tickets", jsonType, `{"path":"f/x"}`),
+		} {
+			t.Run(f.name+", "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newHTTPWorld(t)
+				w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), "f/x"))
+				if a := f.start(t, w).do(r); a.status != 502 || a.problem(t).Code != "40001" {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+				twice(t, w.World)
+			})
+		}
+	}
+}
+
+// API Gateway answers in a function's place after 29 s. A wait that would go beyond
+// 20 s is therefore the caller's: it is told how long.
+func TestARequestWaitsFor20SecondsAtMost(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		limited := tcb.WeChatError(tcb.OpTicket, 45011, "no")
+		limited.RetryAfter = "21"
+		w.Cloud.Inject(kit.Always(limited, "f/x"))
+		a := f.start(t, w).do(putFile("/files/f/x", "image/png", "x"))
+		if a.status != 429 || a.problem(t).Code != "45011" || a.header.Get("Retry-After") != "21" {
+			t.Errorf("%d, Retry-After %q, %s", a.status, a.header.Get("Retry-After"), a.body)
+		}
+		if n := w.Cloud.Requests()[tcb.OpTicket]; n != 1 {
+			t.Errorf("%d requests for a ticket, want 1", n)
+		}
+	})
 }
