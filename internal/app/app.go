@@ -52,7 +52,10 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	}
 	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS)}
 	if c.Multipart.Threshold > 0 {
-		a.deliverer.PartUploader, a.deliverer.PartThreshold = a.newPartUploader(stores[transfer.SchemeCOS]), c.Multipart.Threshold
+		prompt := *a.toCOS // over the same connections
+		prompt.Answer = transport.IdleTimeout
+		a.deliverer.PartUploader = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], &prompt, a.toCOS)
+		a.deliverer.PartThreshold = c.Multipart.Threshold
 	}
 	perScheme := settlers{}
 	for scheme, store := range stores {

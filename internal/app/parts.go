@@ -4,28 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/config/secret"
 	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
 // newPartUploader makes what uploads large files in parts. Its credentials are those of
 // the COS source. Complete is answered when COS has made the object of its parts, as a
 // POST is; all other answers come at once.
-func (a *app) newPartUploader(store *s3source.Store) *multipart.Uploader {
-	prompt := *a.toCOS // over the same connections
-	prompt.Answer = transport.IdleTimeout
+func newPartUploader(c config.Multipart, store *s3source.Store, prompt, patient http.RoundTripper) *multipart.Uploader {
 	return multipart.New(multipart.Options{
-		Requests:    &prompt,
-		Completions: a.toCOS,
-		URL:         a.Multipart.URL,
-		Concurrency: a.Multipart.Concurrency,
+		Requests:    prompt,
+		Completions: patient,
+		URL:         c.URL,
+		Concurrency: c.Concurrency,
 		Credentials: func(ctx context.Context) (multipart.Credentials, error) { return partCredentials(ctx, store) },
 	})
 }

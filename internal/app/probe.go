@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/config"
+	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
+	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
 // A Probe holds an installation's stages after the source one by one, so that a
@@ -21,6 +23,7 @@ type Probe struct {
 	Destinations []Destination // each app and environment once, in the order of the configuration
 	API          []string      // base URLs of the APIs that are configured
 	Uploader     transfer.Uploader
+	Parts        *multipart.Uploader // nil where every file goes in one piece
 }
 
 // A Destination is an environment and the app or API key whose tickets lead there.
@@ -51,6 +54,13 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 		return nil, err
 	}
 	p := &Probe{API: c.API, Uploader: cospost.New(client.Transport)}
+	if c.Multipart.Threshold > 0 {
+		store, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned, Resolve: new(resolver).resolve})
+		if err != nil {
+			return nil, err
+		}
+		p.Parts = newPartUploader(c.Multipart, store, client.Transport, client.Transport)
+	}
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {

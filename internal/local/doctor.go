@@ -17,6 +17,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/meter"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport"
+	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
 // stepTimeout is how long one step of a check may take.
@@ -48,7 +49,7 @@ func diagnose(ctx context.Context, s screen, getenv func(string) string, path st
 	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
 	d.reader = &http.Client{Transport: client.Transport}
 	for _, dest := range probe.Destinations {
-		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader}
+		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader, parts: probe.Parts}
 		v.Dest.Path = path
 		v.run(ctx)
 	}
@@ -117,6 +118,7 @@ type destinationCheck struct {
 	*doctor
 	app.Destination
 	uploader transfer.Uploader
+	parts    *multipart.Uploader // nil where no file goes in parts
 	content  []byte
 	ticket   transfer.Ticket
 }
@@ -140,6 +142,9 @@ func (v *destinationCheck) run(ctx context.Context) {
 		return
 	}
 	v.checkClock(ctx)
+	if v.parts != nil {
+		v.step(ctx, "large files", v.stale)
+	}
 	uploaded := v.step(ctx, "upload", v.upload)
 	if uploaded {
 		v.step(ctx, "download", v.download)
@@ -229,4 +234,17 @@ func (v *destinationCheck) remove(ctx context.Context, uploaded bool) (string, e
 		return "nothing was stored", nil
 	}
 	return "", errors.New(e.What + "; remove " + v.Dest.Path + " from the environment's storage by hand")
+}
+
+// stale asks COS for uploads that nobody finished: it shows whether the credentials are
+// good, and what takes up storage.
+func (v *destinationCheck) stale(ctx context.Context) (string, error) {
+	bucket, n, err := v.parts.Stale(ctx, v.ticket, time.Now().Add(-24*time.Hour))
+	switch {
+	case err != nil:
+		return "", err
+	case n == 0:
+		return "no unfinished upload is older than a day", nil
+	}
+	return fmt.Sprintf("unfinished uploads that are older than a day: %d; they take up storage, remove them in the COS console, bucket %s, Incomplete Multipart Upload", n, bucket), nil
 }

@@ -68,15 +68,10 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 		// Without x-cos-meta-fileid COS would store a file that no mini program can read.
 		return transfer.Receipt{}, transfer.Errorf(transfer.StageUpload, transfer.KindUnavailable, "WeChat's upload ticket lacks cos_file_id; try again later")
 	}
-	where, fault := locate(u.options.URL, t)
+	c, fault := u.client(ctx, t)
 	if fault != nil {
 		return transfer.Receipt{}, fault
 	}
-	credentials, err := u.options.Credentials(ctx)
-	if err != nil {
-		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageUpload, err)
-	}
-	c := &client{to: where, credentials: credentials, requests: u.options.Requests, completions: u.options.Completions}
 	for round := 1; ; round++ {
 		j := &job{client: c, ticket: t, obj: obj, plan: cut(obj.Size), concurrency: max(1, u.options.Concurrency)}
 		receipt, fault := j.run(ctx)

@@ -1,0 +1,40 @@
+package multipart
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// Stale counts the unfinished uploads in the bucket of t that were begun before a time.
+// Their parts take up storage until somebody removes them.
+func (u *Uploader) Stale(ctx context.Context, t transfer.Ticket, before time.Time) (bucket string, n int, err error) {
+	c, fault := u.client(ctx, t)
+	if fault != nil {
+		return "", 0, fault
+	}
+	all, fault := c.uploads(ctx, "")
+	if fault != nil {
+		return "", 0, fault
+	}
+	for _, upload := range all {
+		if begun, err := time.Parse(time.RFC3339, upload.Initiated); err == nil && begun.Before(before) {
+			n++
+		}
+	}
+	return c.to.bucket, n, nil
+}
+
+// client makes what talks to the bucket of a ticket.
+func (u *Uploader) client(ctx context.Context, t transfer.Ticket) (*client, *transfer.Error) {
+	where, fault := locate(u.options.URL, t)
+	if fault != nil {
+		return nil, fault
+	}
+	credentials, err := u.options.Credentials(ctx)
+	if err != nil {
+		return nil, transfer.AsError(ctx, transfer.StageUpload, err)
+	}
+	return &client{to: where, credentials: credentials, requests: u.options.Requests, completions: u.options.Completions}, nil
+}
