@@ -28,7 +28,7 @@ type Options struct {
 	Dest      transfer.Dest // App and Env of every request; Path is the request's
 	// CheckPath tells why a cloud path cannot be written to; nil means that it can.
 	CheckPath func(path string) *transfer.Error
-	// Keys admit callers. No Keys admit nobody.
+	// Keys admit callers. Without Keys no caller is admitted.
 	Keys Keys
 	// Caller names the caller that the platform has authenticated, or is "" when
 	// the platform names none: then the answer is 401. If Caller is set, Keys are

@@ -18,7 +18,7 @@ import (
 
 // Limits of a request.
 const (
-	// MaxBody is the largest file that a request may hold, in bytes. SCF hands over no
+	// MaxBody is the largest file that a request may hold, in bytes. SCF passes on no
 	// larger body; Lambda's payload limit comes first on Lambda. The file is held in
 	// memory, so that an upload can be tried again.
 	MaxBody = 6 << 20

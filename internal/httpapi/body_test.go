@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every form here is refused before anything is carried.
+// Every form here is refused before anything is delivered.
 func TestBadForms(t *testing.T) {
 	t.Parallel()
 	f := start(t)
@@ -131,7 +131,7 @@ func TestTicket(t *testing.T) {
 	}
 }
 
-// The query of a URL reaches the server that needs it, and nobody else.
+// The query of a URL reaches the server that needs it, and is shown nowhere else.
 func TestQueryOfASourceIsNotShown(t *testing.T) {
 	t.Parallel()
 	f := start(t)

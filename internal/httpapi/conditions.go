@@ -6,8 +6,8 @@ import "net/http"
 // 9110, 13.1). WeChat's tickets cannot be conditional, so they cannot be kept.
 var preconditions = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"}
 
-// checkConditions refuses a request that asks for more than is done here. Whoever
-// sends such a header relies on it, so it is never ignored.
+// checkConditions refuses a request that asks for more than is done here. A
+// caller who sends such a header relies on it, so it is never ignored.
 func checkConditions(c *call) *problem {
 	for _, name := range preconditions {
 		if c.Header.Get(name) != "" {

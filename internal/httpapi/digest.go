@@ -64,7 +64,7 @@ func claims(h http.Header) (all []claim) {
 }
 
 // checkDigests compares what the headers of a body claim with the body. A digest
-// that cannot be compared is refused, because whoever sends one relies on it.
+// that cannot be compared is refused, because the caller who sends one relies on it.
 func checkDigests(h http.Header, data []byte) *problem {
 	for _, c := range claims(h) {
 		newHash, known := algorithms[c.algorithm]

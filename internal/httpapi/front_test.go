@@ -39,7 +39,7 @@ func hash(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A delivery is what a deliverer was asked to carry and found in the source.
+// A delivery is what a deliverer was asked to deliver and found in the source.
 type delivery struct {
 	plan        transfer.Plan
 	opened      transfer.Ref

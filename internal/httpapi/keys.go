@@ -34,7 +34,7 @@ type key struct {
 func (k Keys) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "%d keys", len(k)) }
 
 // ParseKeys reads HTTP_KEYS: comma-separated
-// name:SHA256HEX[:path/prefix/[:OPTION;OPTION…]]; "" names nobody. The prefix may
+// name:SHA256HEX[:path/prefix/[:OPTION;OPTION…]]; "" names no key. The prefix may
 // be empty before options. Options are no-tickets, no-source,
 // source=s3://bucket/prefix (repeatable), rate=N (requests a minute) and
 // until=YYYY-MM-DD (UTC). Errors name the entry by its number, because any part of

@@ -114,7 +114,7 @@ func (p *problem) setHeader(h http.Header) {
 	}
 }
 
-// write sends an answer. What cannot be sent has nobody left to be told.
+// write sends an answer. A failure to send it has no receiver, so it is ignored.
 func write(w http.ResponseWriter, status int, body any) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -27,7 +27,7 @@ func (f *front) raw(t *testing.T, text string) (int, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second)) // an answer must not wait for a body that nobody reads
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) // an answer must not wait for a body that is not read
 	go io.WriteString(conn, text)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -111,7 +111,7 @@ func TestTruncatedBody(t *testing.T) {
 	}
 }
 
-// A front that hands a body over in one piece may be wrong about its length, and
+// A front that has a body in one piece may be wrong about its length, and
 // its writer knows no deadlines.
 func TestBodyOfAnotherLength(t *testing.T) {
 	t.Parallel()
@@ -205,7 +205,7 @@ func TestSlowSenders(t *testing.T) {
 		name, key string
 		method    string          // OPTIONS is a preflight
 		pauses    []time.Duration // before each byte of five; fewer: then nothing comes
-		carry     time.Duration
+		delivery  time.Duration
 		status    int
 		took      time.Duration
 	}{
@@ -219,7 +219,7 @@ func TestSlowSenders(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, f, _ := options(t, io.Discard)
-				f.entered = func() { time.Sleep(tt.carry) }
+				f.entered = func() { time.Sleep(tt.delivery) }
 				conns := pipes{make(chan net.Conn), make(chan struct{})}
 				server := webhost.NewServer(httpapi.New(o), "")
 				go server.Serve(conns)

@@ -58,7 +58,7 @@ func picture() []byte {
 	return b.Bytes()
 }
 
-// Demo puts the samples into the staging bucket one after another, hands the
+// Demo puts the samples into the staging bucket one after another, gives the
 // bucket's notification to the function, and compares what arrived with what was
 // put. The error is nil only if every byte of every file arrived.
 func Demo(ctx context.Context, out io.Writer) error {

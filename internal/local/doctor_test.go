@@ -264,7 +264,7 @@ func TestDoctorReadsAnOldFile(t *testing.T) {
 	}
 }
 
-// Whoever interrupts the doctor finds nothing left of it.
+// A doctor that is interrupted leaves nothing behind.
 func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

@@ -125,7 +125,7 @@ func (p *httpPayload) url() (*url.URL, error) {
 // the event names none. Function URLs and HTTP APIs name it in authorizer.iam, REST
 // APIs in identity
 // (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-// An ALB authenticates nobody by IAM.
+// An ALB does not authenticate by IAM.
 func (p *httpPayload) caller() string {
 	if p.alb() {
 		return ""
