@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
@@ -28,6 +29,10 @@ const (
 	// signature stands for what makes a pre-signed URL work.
 	signature = "SIGNATURE-of-a-signed-url"
 )
+
+// largeOnTheWeb is a file of the https server: with a strong ETag and ranges at one path,
+// without an ETag at another.
+var largeOnTheWeb = body(3, 9)
 
 // An httpWorld is the outside world of an HTTP function. Besides the staging buckets
 // and the cloud it has an https server that sources may name.
@@ -79,6 +84,11 @@ func (w *httpWorld) serve(rw http.ResponseWriter, r *http.Request) {
 	case path == "/in/to":
 		rw.Header().Set("Location", r.URL.Query().Get("url"))
 		rw.WriteHeader(http.StatusFound)
+	case path == "/in/large", path == "/in/large-without-ranges":
+		if path == "/in/large" {
+			rw.Header().Set("ETag", `"large"`)
+		}
+		http.ServeContent(rw, r, "large.mp4", time.Time{}, strings.NewReader(largeOnTheWeb))
 	case strings.HasPrefix(path, "/in/"):
 		rw.Header().Set("Content-Type", "text/css")
 		io.WriteString(rw, "from the web")

@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -232,4 +233,24 @@ func TestMemoryOfParts(t *testing.T) {
 	if rss == 0 || rss >= 64<<20 {
 		t.Errorf("%d MiB are resident", rss>>20)
 	}
+}
+
+// A large source of a request goes in parts if it can be read by ranges.
+func TestLargeSources(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		s := f.start(t, w, inParts...)
+		kit.Put(t, w.World, "in/large", largeOnTheWeb)
+		for source, parts := range map[string]int{
+			"s3://" + devstack.Bucket + "/in/large":          4,
+			"https://" + w.site + "/in/large":                4,
+			"https://" + w.site + "/in/large-without-ranges": 0,
+		} {
+			a := s.do(copying(source, "to/film.mp4"))
+			var e kit.Entry
+			if err := json.Unmarshal(a.body, &e); err != nil || a.status != 201 || e.Parts != parts {
+				t.Errorf("%s: %d %s, want %d parts", source, a.status, a.body, parts)
+			}
+			kit.Stored(t, w.Cloud, devstack.Env, "to/film.mp4", largeOnTheWeb)
+		}
+	})
 }
