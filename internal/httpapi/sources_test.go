@@ -70,6 +70,8 @@ func TestAllow(t *testing.T) {
 		"https://files.example/in/%2e%2e/x":                     "",
 		"https://files.example/in/.%2E/x":                       "",
 		"https://files.example/in/..;a=b/x":                     "",
+		"https://files.example/in/.%2e;a/x":                     "",
+		"//files.example/in/x":                                  "",
 		"https://files.example/in/%252e%252e/x":                 "",
 		"https://files.example/in/%25252e%25252e/x":             "",
 		"https://files.example/in/%2525252525252e/x":            "",

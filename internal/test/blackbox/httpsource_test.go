@@ -10,31 +10,23 @@ import (
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
-// Sources that lead out of the list, or only look as if they were on it, are
-// refused, and nobody is asked for anything.
+// Sources that lead out of the list, or only look as if they were on it, are refused, and
+// nobody is asked for anything. There is one of each kind here; httpapi has all spellings.
 func TestHostileSources(t *testing.T) {
 	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
 		s := f.start(t, w)
 		site, port := w.site, w.port()
 		for _, source := range []string{
 			// other schemes
-			"x", "in/x", "file:///etc/passwd", "http://" + site + "/in/x", "HTTPS://" + site + "/in/x", "ftp://" + site + "/in/x", "gopher://" + site + "/in/x", "//" + site + "/in/x",
+			"in/x", "file:///etc/passwd", "http://" + site + "/in/x", "HTTPS://" + site + "/in/x", "//" + site + "/in/x",
 			// user information, and hosts that look like the one
-			"https://" + site + "@evil.example/in/x", "https://user@" + site + "/in/x", "https://user:pass@" + site + "/in/x", "https://evil.example#@" + site + "/in/x",
-			`https://evil.example\@` + site + "/in/x", "https://evil.example?@" + site + "/in/x", "https://" + site + ".evil.example/in/x", "https://127.0.0.1.evil.example:" + port + "/in/x",
-			"https://" + site + "%2f@evil.example/in/x", "https://" + site + ":443/in/x", "https://127.0.0.1/in/x", "https://127.0.0.1:1/in/x", "https://127.0.0.1:0" + port + "/in/x",
+			"https://" + site + "@evil.example/in/x", "https://user@" + site + "/in/x", `https://evil.example\@` + site + "/in/x", "https://" + site + ".evil.example/in/x", "https://127.0.0.1/in/x",
 			// other spellings of the address, and addresses inside
-			"https://127.1:" + port + "/in/x", "https://2130706433:" + port + "/in/x", "https://0x7f.0.0.1:" + port + "/in/x", "https://0177.0.0.1:" + port + "/in/x", "https://127.0.0.1.:" + port + "/in/x",
-			"https://[::ffff:127.0.0.1]:" + port + "/in/x", "https://[::1]:" + port + "/in/x", "https://0:" + port + "/in/x", "https://169.254.169.254/latest/meta-data/", "https://metadata.tencentyun.com/latest/meta-data/",
-			"https://localhost.:" + port + "/in/x", "https://127。0。0。1:" + port + "/in/x",
+			"https://127.1:" + port + "/in/x", "https://[::ffff:127.0.0.1]:" + port + "/in/x", "https://169.254.169.254/latest/meta-data/", "https://localhost.:" + port + "/in/x",
 			// out of the prefix
-			"https://" + site + "/other", "https://" + site + "/in", "https://" + site + "/In/x", "https://" + site + "//in/x", "https://" + site + "/in/../other", "https://" + site + "/in/%2e%2e/other",
-			"https://" + site + "/in/%252e%252e/other", "https://" + site + "/in/..%2fother", "https://" + site + "/in/..%5cother", `https://` + site + `/in\..\other`, "https://" + site + "/in/..;/other",
-			"https://" + site + "/in/.%2e;x/other", "https://" + site + "/in/%zz", "https://" + site + "/in/x\r\nHost: evil.example", "https://" + site + "/in/x y", "https://" + site + "/in/x#y", "https://" + site + "/%69n/x",
+			"https://" + site + "/other", "https://" + site + "/in/../other", "https://" + site + "/in/%252e%252e/other", "https://" + site + "/in/x\r\nHost: evil.example",
 			// other buckets and prefixes
-			"s3://" + devstack.Bucket + "/other/secret.txt", "s3://" + devstack.Bucket + "/in/../other/secret.txt", "s3://" + devstack.Bucket + "/in/%2e%2e/other/secret.txt", "s3://" + devstack.Bucket + "/in/./x",
-			"s3://" + devstack.Bucket + "//in/x", "s3://" + devstack.Bucket + "/", "s3://" + devstack.Bucket, "s3://" + strings.ToUpper(devstack.Bucket) + "/in/x", "s3://" + kit.CosBucket + "/in/x", "S3://" + devstack.Bucket + "/in/x",
-			"s3://" + devstack.Bucket + "@evil/in/x", "s3://evil/in/x", "s3://.." + "/in/x", "cos://" + devstack.Bucket + "/in/x?region=ap-shanghai", "cos://" + kit.CosBucket + "/other/secret.txt?region=ap-shanghai",
+			"s3://" + devstack.Bucket + "/other/secret.txt", "s3://" + devstack.Bucket + "/in/../other/secret.txt", "s3://" + kit.CosBucket + "/in/x", "cos://" + kit.CosBucket + "/other/secret.txt?region=ap-shanghai",
 			"s3://" + devstack.Bucket + "/" + strings.Repeat("x", 9<<10),
 		} {
 			if a := s.do(copying(source, "x")); a.status != 403 || a.problem(t).Code != "Refused" {

@@ -93,16 +93,22 @@ func (g *figures) byPlace(at string) (kinds, applied int, list string) {
 // markdown is the same for docs/reliability.md.
 func (g *figures) markdown() string {
 	var b strings.Builder
-	b.WriteString("| | |\n|---|---:|\n")
-	for _, row := range g.rows() {
-		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
-	}
+	b.WriteString(table(g.rows()))
 	b.WriteString("\n| Where | Kinds | Times | Faults |\n|---|---:|---:|---|\n")
 	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
 		kinds, applied, list := g.byPlace(at)
 		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", at, kinds, applied, list)
 	}
 	return b.String()
+}
+
+// table is a table of names and values for a document.
+func table(rows [][2]string) string {
+	text := "| | |\n|---|---:|\n"
+	for _, row := range rows {
+		text += "| " + row[0] + " | " + row[1] + " |\n"
+	}
+	return text
 }
 
 func times(n int) string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -92,7 +91,9 @@ func TestToxiproxy(t *testing.T) {
 	r.replay(8)
 	fig := r.checkFiles()
 	fig.seed, fig.attempts = *seed, uploads
-	text := toxicTable(fig, applied, proxy.restarts)
+	text := table(append(fig.rows(),
+		[2]string{"toxics (kind, connection, direction)", strconv.Itoa(applied)},
+		[2]string{"times that toxiproxy itself failed and was replaced", strconv.Itoa(proxy.restarts)}))
 	t.Logf("seed %d\n\n%s", *seed, text)
 	if len(p.files) < 100 {
 		t.Errorf("only %d files went through", len(p.files))
@@ -191,31 +192,4 @@ func (p *toxiproxy) poison(t *testing.T, rng *rand.Rand) (applied int) {
 		}
 	}
 	return applied
-}
-
-// toxicTable is the part of the figures that matters here.
-func toxicTable(g *figures, applied, restarts int) string {
-	var b strings.Builder
-	b.WriteString("| | |\n|---|---:|\n")
-	for _, row := range [][2]string{
-		{"seed", strconv.FormatUint(g.seed, 10)},
-		{"files", strconv.Itoa(g.files)},
-		{"bytes", fmt.Sprintf("%.1f MiB", float64(g.bytes)/(1<<20))},
-		{"invocations of the built function", strconv.Itoa(g.invocations)},
-		{"toxics (kind, connection, direction)", strconv.Itoa(applied)},
-		{"times that toxiproxy itself failed and was replaced", strconv.Itoa(restarts)},
-		{"uploads to COS", strconv.Itoa(g.attempts)},
-		{"answered as failed, and worth trying again", strconv.Itoa(g.failures - g.unexplained)},
-		{"answered as failed for good", strconv.Itoa(g.unexplained)},
-		{"replayed", strconv.Itoa(g.replayed)},
-		{"delivered in the end", strconv.Itoa(g.delivered)},
-		{"lost", strconv.Itoa(g.lost)},
-		{"wrong", strconv.Itoa(g.wrong)},
-		{"reported delivered, not there", strconv.Itoa(g.untrue)},
-		{"least time left at an answer", g.margin.Round(time.Millisecond).String()},
-		{"it took", g.took.Round(100 * time.Millisecond).String()},
-	} {
-		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
-	}
-	return b.String()
 }
