@@ -60,6 +60,14 @@ func (p *Program) PeakRSS() int64 {
 	return p.peak.Load()
 }
 
+// PID is the number of the process that was started last, 0 before.
+func (p *Program) PID() int {
+	if proc := p.proc.Load(); proc != nil {
+		return proc.cmd.Process.Pid
+	}
+	return 0
+}
+
 // start runs the binary with the platform's variables under the caller's.
 func (p *Program) start(platform map[string]string) (*process, error) {
 	vars := map[string]string{"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME")}

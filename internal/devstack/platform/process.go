@@ -8,8 +8,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -58,29 +58,30 @@ func (p *process) gone() bool {
 // ending says how a process that is gone ended: "exit status 1".
 func (p *process) ending() string { return p.cmd.ProcessState.String() }
 
-var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
 // sample keeps the process's peak memory. It reads VmHWM because getrusage begins
 // with the memory of the parent process.
 func (p *process) sample() {
 	if p.gone() {
 		return // the number may be another process's by now
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return
-	}
-	m := vmHWM.FindSubmatch(status)
-	if m == nil {
-		return
-	}
-	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	peak := Memory(p.cmd.Process.Pid, "VmHWM")
 	for {
 		old := p.program.peak.Load()
-		if kib<<10 <= old || p.program.peak.CompareAndSwap(old, kib<<10) {
+		if peak <= old || p.program.peak.CompareAndSwap(old, peak) {
 			return
 		}
 	}
+}
+
+// Memory is a figure of /proc/PID/status in bytes, such as VmHWM; 0 where there is none.
+func Memory(pid int, name string) int64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // empty without a process
+	_, rest, ok := strings.Cut(string(status), name+":")
+	if !ok {
+		return 0
+	}
+	kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	return kib << 10
 }
 
 // dial connects to a server that the process is about to start. The caller

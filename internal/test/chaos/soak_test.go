@@ -3,11 +3,7 @@ package chaos_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,8 +26,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("TestSoak runs in make soak")
 	}
 	w := newWorld(t)
-	bin := functions.Path(t, "lambda-objects")
-	function := platform.NewLambda(bin, devstack.With(w.vars, "WECHAT_APP_ID", appID(0), "AWS_LAMBDA_MAX_CONCURRENCY", "4"))
+	function := platform.NewLambda(functions.Path(t, "lambda-objects"), devstack.With(w.vars, "WECHAT_APP_ID", appID(0), "AWS_LAMBDA_MAX_CONCURRENCY", "4"))
 	defer function.Close()
 	invoke := remote(function)
 	var keys []string
@@ -62,7 +57,7 @@ func TestSoak(t *testing.T) {
 			}
 		})
 	}
-	samples := sample(ctx, t, bin, *soak/windows/20)
+	samples := sample(ctx, t, function, *soak/windows/20)
 	wg.Wait()
 	table, first, last := summary(samples, *soak)
 	text := fmt.Sprintf("%d invocations in %v; resident memory in the second window %.1f MiB, in the last %.1f MiB\n\n%s",
@@ -81,13 +76,13 @@ func TestSoak(t *testing.T) {
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
 // sample reads the resident memory of the process at every tick until ctx ends.
-func sample(ctx context.Context, t *testing.T, bin string, every time.Duration) (all []int64) {
+func sample(ctx context.Context, t *testing.T, function *platform.Lambda, every time.Duration) (all []int64) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if n := resident(bin); n > 0 {
+			if n := platform.Memory(function.PID(), "VmRSS"); n > 0 {
 				all = append(all, n)
 			}
 		case <-ctx.Done():
@@ -115,22 +110,4 @@ func summary(samples []int64, took time.Duration) (table string, first, last int
 	}
 	w.Flush()
 	return b.String(), first, last
-}
-
-var vmRSS = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
-
-// resident is the resident memory of the process that runs bin; 0: none does.
-func resident(bin string) int64 {
-	links, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, link := range links {
-		if exe, err := os.Readlink(link); err != nil || exe != bin {
-			continue
-		}
-		status, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "status"))
-		if m := vmRSS.FindSubmatch(status); m != nil {
-			kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
 }

@@ -59,12 +59,8 @@ func (b *bench) coldStart(ctx context.Context, w *world, group group) error {
 	if err != nil {
 		return err
 	}
-	pid, err := pidOf(b.function)
-	if err != nil {
-		return err
-	}
-	f.process = process(pid)
-	if err := setting(filepath.Join(string(group), "cgroup.procs"), strconv.Itoa(pid)); err != nil {
+	f.process = process(f.lambda.PID())
+	if err := setting(filepath.Join(string(group), "cgroup.procs"), strconv.Itoa(f.lambda.PID())); err != nil {
 		return err
 	}
 	for i, took := range []*[]time.Duration{&b.cold.first, &b.cold.second} {

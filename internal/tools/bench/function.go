@@ -50,11 +50,8 @@ func (w *world) functionVars(memory, atOnce int) map[string]string {
 
 func (b *bench) startFunction(ctx context.Context, w *world, memory, atOnce int) (*function, error) {
 	f := &function{lambda: platform.NewLambda(b.function, w.functionVars(memory, atOnce)), atOnce: atOnce}
-	if _, err := f.lambda.Init(ctx); err != nil {
-		return nil, err
-	}
-	pid, err := pidOf(b.function)
-	f.process = process(pid)
+	_, err := f.lambda.Init(ctx)
+	f.process = process(f.lambda.PID())
 	return f, err
 }
 

@@ -8,10 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
 // A child is a process that talks in lines: one in, one out.
@@ -77,29 +78,5 @@ type process int
 
 func (p process) cpu() (time.Duration, error) { return cpuOf(int(p)) }
 
-var vmHWM = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
 // peak is the most memory that the process has had, in bytes.
-func (p process) peak() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", int(p)))
-	if err != nil {
-		return 0
-	}
-	m := vmHWM.FindSubmatch(text)
-	if m == nil {
-		return 0
-	}
-	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
-	return kib << 10
-}
-
-// pidOf finds the one process that runs a binary.
-func pidOf(binary string) (int, error) {
-	links, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == binary {
-			return strconv.Atoi(strings.Split(link, "/")[2])
-		}
-	}
-	return 0, fmt.Errorf("no process runs %s", binary)
-}
+func (p process) peak() int64 { return platform.Memory(int(p), "VmHWM") }

@@ -8,53 +8,44 @@ import (
 	"time"
 )
 
-// The bounds that must hold on any processor. Ratios are against the reference in the
-// same round. Memory is what a small function can spare beside the Go runtime.
-const (
-	mostCPUPerGB   = 1.05
-	leastFilesPerS = 0.75
-	mostPeakOne    = 20 // MiB
-	mostPeak16     = 28 // MiB
-	mostFirstFile  = 40 // ms, in smallestShare of a CPU
-	mostBinary     = 14 // MB
-)
-
 // A bound is a promise with the value that was measured.
 type bound struct {
-	what, limit, value string
-	ok                 bool
+	what, unit   string
+	limit, value float64
+	least        bool // the limit is the least value, not the most
 }
 
-func (b bound) result(ok, failed string) string {
-	if b.ok {
-		return ok
-	}
-	return failed
+func (b bound) holds() bool { return b.value == b.limit || b.value > b.limit == b.least }
+
+// rowBounds must hold on any processor. Ratios are against the reference in the same
+// round. Memory is what a small function can spare beside the Go runtime.
+var rowBounds = []struct {
+	load string
+	bound
+	value func(b *bench, r *row) float64
+}{
+	{large, bound{what: "CPU per GB", unit: " × reference", limit: 1.05}, func(b *bench, r *row) float64 { return b.ratio(r, cpuPerGB) }},
+	{large, bound{what: "peak memory", unit: " MiB", limit: 20}, peakMiB},
+	{large16, bound{what: "peak memory", unit: " MiB", limit: 28}, peakMiB},
+	{small1, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
+	{small16, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
 }
+
+func peakMiB(_ *bench, r *row) float64    { return float64(r.peak) / mib }
+func filesRatio(b *bench, r *row) float64 { return b.ratio(r, filesPerS) }
 
 // bounds are the promises of which something was measured.
-func (b *bench) bounds() (all []bound) {
-	atMost := func(what, unit string, v, limit float64) {
-		all = append(all, bound{what, fmt.Sprintf("at most %g%s", limit, unit), fmt.Sprintf("%.3g%s", v, unit), v <= limit})
-	}
-	if r := b.row("large", tcbferry); r != nil {
-		atMost("CPU per GB, one large file", " × reference", b.ratio(r, cpuPerGB), mostCPUPerGB)
-		atMost("peak memory, one large file", " MiB", float64(r.peak)/mib, mostPeakOne)
-	}
-	if r := b.row("large16", tcbferry); r != nil {
-		atMost("peak memory, 16 large files at once", " MiB", float64(r.peak)/mib, mostPeak16)
-	}
-	for _, name := range []string{"small1", "small16"} {
-		if r := b.row(name, tcbferry); r != nil {
-			v := b.ratio(r, filesPerS)
-			all = append(all, bound{fmt.Sprintf("files/s, 10 kB, %d at once", r.load.atOnce),
-				fmt.Sprintf("at least %g × reference", leastFilesPerS), fmt.Sprintf("%.3g × reference", v), v >= leastFilesPerS})
+func (b *bench) bounds() []bound {
+	all := []bound{{what: "stripped Lambda binary", unit: " MB", limit: 14, value: float64(b.size) / 1e6}}
+	for _, x := range rowBounds {
+		if r := b.row(x.load, tcbferry); r != nil {
+			x.bound.what, x.bound.value = x.what+", "+x.load, x.value(b, r)
+			all = append(all, x.bound)
 		}
 	}
 	if len(b.cold.first) > 0 {
-		atMost(fmt.Sprintf("first file after a cold start, in %g of a CPU", smallestShare), " ms", ms(median(b.cold.first)), mostFirstFile)
+		all = append(all, bound{what: fmt.Sprintf("first file after a cold start, in %g of a CPU", smallestShare), unit: " ms", limit: 40, value: ms(median(b.cold.first))})
 	}
-	atMost("stripped Lambda binary", " MB", float64(b.size)/1e6, mostBinary)
 	return all
 }
 
@@ -91,9 +82,11 @@ func (b *bench) report() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "Measured on %s.\n\n| what must hold | bound | measured | |\n|---|---|---|---|\n", machine())
 	for _, x := range b.bounds() {
-		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", x.what, x.limit, x.value, x.result("holds", "**does not hold**"))
+		atMost := map[bool]string{false: "at most", true: "at least"}[x.least]
+		holds := map[bool]string{false: "**does not hold**", true: "holds"}[x.holds()]
+		fmt.Fprintf(&s, "| %s | %s %g%s | %.3g%s | %s |\n", x.what, atMost, x.limit, x.unit, x.value, x.unit, holds)
 	}
-	s.WriteString("\n| load | told it has | rounds | | files/s | ratio | CPU s/GB | ratio | peak MiB |\n|---|---|---|---|---|---|---|---|---|\n")
+	s.WriteString("\n| load | files | told it has | rounds | | files/s | ratio | CPU s/GB | ratio | peak MiB |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range b.rows {
 		ratios := [2]string{"1", "1"}
 		for i, of := range []func(load, sample) float64{filesPerS, cpuPerGB} {
@@ -103,8 +96,8 @@ func (b *bench) report() string {
 				ratios[i] = fmt.Sprintf("%.2f", b.ratio(r, of))
 			}
 		}
-		fmt.Fprintf(&s, "| %d × %s over %s, %d at once | %d MB | %d | %s | %s | %s | %.2f | %s | %.1f |\n", r.load.files, sizeName(r.load.size), r.load.kind,
-			r.load.atOnce, r.load.memory, r.load.rounds, r.who, number(r.figure(filesPerS)), ratios[0], r.figure(cpuPerGB), ratios[1], float64(r.peak)/mib)
+		fmt.Fprintf(&s, "| %s | %d × %.4g MB | %d MB | %d | %s | %.4g | %s | %.2f | %s | %.1f |\n", r.load.name, r.load.files, float64(r.load.size)/1e6,
+			r.load.memory, r.load.rounds, r.who, r.figure(filesPerS), ratios[0], r.figure(cpuPerGB), ratios[1], float64(r.peak)/mib)
 	}
 	if c := b.cold; len(c.first) > 0 {
 		fmt.Fprintf(&s, "\n| %d cold starts over HTTPS in %g of a CPU | |\n|---|---|\n", len(c.first), smallestShare)
@@ -115,24 +108,6 @@ func (b *bench) report() string {
 		s.WriteString("\nSkipped: " + line + "\n")
 	}
 	return s.String()
-}
-
-// number shows a figure of any size with three digits or its whole part.
-func number(f float64) string {
-	if f >= 100 {
-		return fmt.Sprintf("%.0f", f)
-	}
-	return fmt.Sprintf("%.3g", f)
-}
-
-func sizeName(size int64) string {
-	switch {
-	case size < mib:
-		return fmt.Sprintf("%d kB", size/1000)
-	case size < 1024*mib:
-		return fmt.Sprintf("%d MiB", size/mib)
-	}
-	return fmt.Sprintf("%d GiB", size/(1024*mib))
 }
 
 // machine names the processor, the system and the day.
@@ -152,12 +127,13 @@ func machine() string {
 }
 
 const (
+	page  = "docs/benchmarks.md"
 	begin = "<!-- measured by make bench -->\n"
 	end   = "<!-- end -->"
 )
 
 // write replaces the measured part of the page; the rest of it is written by people.
-func (b *bench) write(page string) error {
+func write(report string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
@@ -167,5 +143,5 @@ func (b *bench) write(page string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has no measured part, between %q and %q", page, strings.TrimSpace(begin), end)
 	}
-	return os.WriteFile(page, []byte(before+begin+b.report()+end+after), 0o644)
+	return os.WriteFile(page, []byte(before+begin+report+end+after), 0o644)
 }
