@@ -7,21 +7,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/transport/public"
 )
 
 // maxRedirects is how many redirects one request may follow. It is a guess: object
 // stores and CDNs need one or two.
 const maxRedirects = 5
-
-// A Resolver looks a host name up; *net.Resolver is one.
-type Resolver interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-}
 
 // Options are what New needs.
 type Options struct {
@@ -30,33 +25,28 @@ type Options struct {
 	// Wrap returns what the requests go through: the transport that it is given, with
 	// limits of time around it. It must keep the transport's dialer. nil: the transport.
 	Wrap     func(*http.Transport) http.RoundTripper
-	TLS      *tls.Config // the trusted roots; nil: the system's
-	Resolver Resolver    // nil: net.DefaultResolver
+	TLS      *tls.Config     // the trusted roots; nil: the system's
+	Resolver public.Resolver // nil: net.DefaultResolver
 }
 
 // A Source is a transfer.Source for references of the scheme https. Its objects
 // have no ETag: a web server is not asked again whether there is newer content.
 type Source struct {
-	allow    func(raw string) (transfer.Ref, error)
-	resolver Resolver
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	client   *http.Client
+	allow  func(raw string) (transfer.Ref, error)
+	dialer *public.Dialer
+	client *http.Client
 }
 
 // New returns a Source.
 func New(o Options) *Source {
-	s := &Source{allow: o.Allow, resolver: o.Resolver}
-	if s.resolver == nil {
-		s.resolver = net.DefaultResolver
-	}
+	s := &Source{allow: o.Allow, dialer: &public.Dialer{Resolver: o.Resolver}}
 	config := &tls.Config{}
 	if o.TLS != nil {
 		config = o.TLS.Clone()
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	s.dial = (&net.Dialer{Timeout: 10 * time.Second, ControlContext: guard}).DialContext
 	base := &http.Transport{
-		DialContext:            s.connect,
+		DialContext:            s.dialer.DialContext,
 		TLSClientConfig:        config,
 		MaxResponseHeaderBytes: 64 << 10, // browsers and servers have limits of 8 to 256 KiB
 		// Each request has a look-up and a connection of its own. A kept connection would
@@ -188,11 +178,14 @@ func refusal(resp *http.Response) *transfer.Error {
 // failure turns an error of the HTTP client into a *transfer.Error.
 func failure(ctx context.Context, host string, err error) *transfer.Error {
 	var (
+		private   *public.Error
 		untrusted *tls.CertificateVerificationError
 		dns       *net.DNSError
 	)
 	switch {
 	case ctx.Err() != nil:
+	case errors.As(err, &private):
+		return newError(transfer.KindRefused, "%s; a source there is read only if HTTP_SOURCES names the address itself", private.Error())
 	case errors.As(err, &untrusted):
 		return newError(transfer.KindDenied, "the certificate of %s is not valid for it or not trusted; install a valid one", host)
 	case errors.As(err, &dns) && dns.IsNotFound:

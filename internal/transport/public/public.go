@@ -1,4 +1,6 @@
-package websource
+// Package public dials hosts of the public Internet only. It is for URLs whose names lead
+// where their owner wants: a name could lead into the network of the function.
+package public
 
 import (
 	"context"
@@ -6,9 +8,21 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
-
-	"github.com/tcbferry/tcbferry/internal/transfer"
+	"time"
 )
+
+// A Resolver looks a host name up; *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// An Error says that a host has an address that is not of the public Internet. It does
+// not say which: that would map the network.
+type Error struct{ Host string }
+
+func (e *Error) Error() string {
+	return e.Host + " has an address that is not of the public Internet"
+}
 
 // special are the addresses of the IPv4 space and of 2000::/3 that are not of the public
 // Internet, by IANA's special-purpose registries (iana-ipv4-special-registry and
@@ -32,10 +46,10 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
-// isPublic reports whether an address is of the public Internet. A URL from outside must
-// not reach any other: private, loopback, link-local, carrier-grade NAT,
-// metadata, multicast and reserved ones, also where an IPv6 form wraps them.
-func isPublic(a netip.Addr) bool {
+// Is reports whether an address is of the public Internet. Private, loopback, link-local,
+// carrier-grade NAT, metadata, multicast and reserved ones are not, also where an IPv6
+// form wraps them.
+func Is(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
 	if nat64.Contains(a) {
 		b := a.As16()
@@ -53,30 +67,46 @@ type literal struct{}
 // guard checks the very address that the dialer is about to connect to.
 func guard(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
-	if err != nil || ctx.Value(literal{}) == nil && !isPublic(to.Addr()) {
-		return notPublic("the host")
+	if err != nil || ctx.Value(literal{}) == nil && !Is(to.Addr()) {
+		return &Error{"the host"}
 	}
 	return nil
 }
 
-// connect dials one of a host's addresses. Where the host is an address itself, the
-// allow-list names that address, so it is dialed whatever network it is of. A name must
-// not lead to any address that is not public.
-func (s *Source) connect(ctx context.Context, _, address string) (net.Conn, error) {
+// dialTimeout leaves time for another address within the idle time of 15 s.
+const dialTimeout = 10 * time.Second
+
+// A Dialer dials one of a host's addresses. It resolves a name once for each connection
+// and dials the very address that it checked, because a second look-up could give another
+// answer (DNS rebinding). Where the host is an address itself, the URL's owner names that
+// address, so it is dialed whatever network it is of.
+type Dialer struct {
+	Resolver Resolver // nil: net.DefaultResolver
+	// Dial makes the connection; nil: a net.Dialer that checks the address once more.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// DialContext is for an http.Transport without proxies, because a proxy would resolve the
+// name again.
+func (d *Dialer) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := s.lookup(ctx, host)
+	addrs, err := d.lookup(ctx, host)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		ctx = context.WithValue(ctx, literal{}, true)
 	}
+	dial := d.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout, ControlContext: guard}).DialContext
+	}
 	for _, addr := range addrs {
 		var conn net.Conn
-		if conn, err = s.dial(ctx, "tcp", net.JoinHostPort(addr.String(), port)); err == nil {
+		if conn, err = dial(ctx, "tcp", net.JoinHostPort(addr.String(), port)); err == nil {
 			return conn, nil
 		}
 	}
@@ -84,11 +114,15 @@ func (s *Source) connect(ctx context.Context, _, address string) (net.Conn, erro
 }
 
 // lookup resolves host once. IPv4 comes first because a function rarely has IPv6.
-func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+func (d *Dialer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
 	}
-	found, err := s.resolver.LookupNetIP(ctx, "ip", host)
+	var resolver Resolver = net.DefaultResolver
+	if d.Resolver != nil {
+		resolver = d.Resolver
+	}
+	found, err := resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +131,11 @@ func (s *Source) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 	}
 	addrs := make([]netip.Addr, 0, len(found))
 	for _, addr := range found {
-		if !isPublic(addr) {
-			return nil, notPublic(host)
+		if !Is(addr) {
+			return nil, &Error{host}
 		}
 		addrs = append(addrs, addr.Unmap())
 	}
 	slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return a.BitLen() - b.BitLen() })
 	return addrs, nil
-}
-
-// notPublic does not say which address: that would map the network to the caller.
-func notPublic(host string) *transfer.Error {
-	return newError(transfer.KindRefused, "%s has an address that is not of the public Internet; a source there is read only if HTTP_SOURCES names the address itself", host)
 }
