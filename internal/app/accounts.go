@@ -12,14 +12,17 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/config/secret"
+	"github.com/tcbferry/tcbferry/internal/notify"
 	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A Storage issues tickets of an environment's storage, and reads and removes its files.
+// A Storage issues tickets of an environment's storage, reads and removes its files, and
+// reaches its database and functions.
 type Storage interface {
 	transfer.TicketIssuer
+	notify.Cloud
 	// Download returns a URL to read a stored file from.
 	Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error)
 	// Delete removes a stored file.

@@ -47,10 +47,11 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 		a.toS3 = transport.Tune(t)
 		return a.toS3
 	})
-	if err = errors.Join(err, storeErr); err != nil {
+	notifier, notifyErr := newNotifier(ctx, c, a.accounts)
+	if err = errors.Join(err, storeErr, notifyErr); err != nil {
 		return nil, err
 	}
-	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS)}
+	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS), Notifier: notifier}
 	if c.Multipart.Threshold > 0 {
 		prompt := *a.toCOS // over the same connections
 		prompt.Answer = transport.IdleTimeout

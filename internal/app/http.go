@@ -63,7 +63,7 @@ func HTTP(ctx context.Context, host event.Host, getenv func(string) string, out 
 	if err != nil {
 		return nil, Misconfigured{err}
 	}
-	a.deliverer.MaxRetryWait, a.deliverer.SourceFirst = maxRetryWait, true
+	a.deliverer.MaxRetryWait, a.deliverer.SourceFirst, a.deliverer.NotifyWarns = maxRetryWait, true, true
 	a.logStart(ctx, host)
 	if host == Lambda {
 		a.warm(ctx)

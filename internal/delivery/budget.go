@@ -55,6 +55,10 @@ func (b *RetryBudget) Decide(err *transfer.Error, chance float64) (wait time.Dur
 	return err.After + time.Duration(chance*float64(min(base<<b.tries, maxBackoff))), true
 }
 
+// Reserve makes sure that a step can be tried so many times, as far as the budget's tries
+// go: a delivery that needed many leaves some for what follows it.
+func (b *RetryBudget) Reserve(times int) { b.tries = min(b.tries, maxTries-(times-1)) }
+
 // retries are one delivery's retries: its budget and the time spent waiting.
 type retries struct {
 	budget  RetryBudget

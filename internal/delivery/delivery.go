@@ -1,6 +1,6 @@
 // Package delivery takes one file through stages 3 to 6: it opens the source
 // and gets a ticket, uploads, checks what arrived, asks whether the source is
-// still the same, and settles. It owns the order of the stages, the retry loop
+// still the same, tells the receivers and settles. It owns the order of the stages, the retry loop
 // around them and the deadline. It does no I/O of its own.
 package delivery
 
@@ -17,12 +17,17 @@ type Deliverer struct {
 	Sources  map[string]transfer.Source // by scheme
 	Tickets  transfer.TicketIssuer
 	Uploader transfer.Uploader
-	Settler  transfer.Settler // nil: the source is kept as it is
+	Notifier transfer.Notifier // nil: nobody is told
+	Settler  transfer.Settler  // nil: the source is kept as it is
 
 	// PartUploader uploads files of at least PartThreshold bytes whose source has
 	// ranges. It compares what it sent by itself. nil: every file goes in one piece.
 	PartUploader  transfer.Uploader
 	PartThreshold int64
+
+	// NotifyWarns makes a receiver that cannot be told a warning, where the caller learns
+	// the file ID from the answer. Otherwise the delivery fails, so that it comes again.
+	NotifyWarns bool
 
 	// MaxRetryWait bounds the waits before retries of one delivery or ticket,
 	// added up. A failure that would need a longer wait is the answer. 0 sets no
@@ -110,8 +115,11 @@ func (j *job) run(ctx context.Context) *transfer.Error {
 		case err != nil:
 			return err
 		case now == sourceGone: // what was delivered is the newest there was
-			return nil
+			return j.notify(ctx)
 		case now == sourceSame:
+			if err := j.notify(ctx); err != nil {
+				return err
+			}
 			j.settle(ctx)
 			return nil
 		}
@@ -156,6 +164,7 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 	j.etag = obj.ETag
 	j.out.FileID, j.out.Size, j.out.Verified = ticket.FileID, obj.Size, verified
 	j.out.ETag, j.out.CRC64 = receipt.ETag, receipt.CRC64
+	j.out.ContentType, j.out.DeliveredAt = receipt.ContentType, time.Now()
 	return nil
 }
 
@@ -274,6 +283,6 @@ func (j *job) settle(ctx context.Context) {
 		return
 	}
 	if err := j.Settler.Settle(ctx, j.out.Plan.Item.Ref, j.etag, &j.out); err != nil {
-		j.out.Warning = err.Error()
+		j.warn(err.Error())
 	}
 }

@@ -41,6 +41,7 @@ func (j *job) uploadParts(ctx context.Context, ticket transfer.Ticket, obj *tran
 	j.etag = obj.ETag
 	j.out.FileID, j.out.Size = ticket.FileID, obj.Size
 	j.out.ETag, j.out.CRC64 = receipt.ETag, receipt.CRC64
+	j.out.ContentType, j.out.DeliveredAt = receipt.ContentType, time.Now()
 	j.out.Verified = []string{transfer.VerifiedSize}
 	if receipt.CRC64 != "" {
 		j.out.Verified = append(j.out.Verified, transfer.VerifiedCRC64)

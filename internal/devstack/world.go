@@ -16,6 +16,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/devstack/webhook"
 )
 
 // What the things of a World are called.
@@ -25,6 +26,11 @@ const (
 	AppID  = "wxdemo0000000000"
 	// AppSecret is no secret: only the emulator knows it.
 	AppSecret = "emulated-app-secret"
+	// APIKey is none either, and ReceiptSecret.
+	APIKey        = "emulated-api-key"
+	ReceiptSecret = "emulated-receipt-secret"
+	// What can be told of deliveries.
+	Collection, Function = "files", "notify"
 )
 
 // cosKey is the key of the account that owns the emulated buckets.
@@ -41,8 +47,10 @@ func (w *World) DenyCOS(calls tcb.Op) {
 type World struct {
 	Staging *staging.Server
 	Cloud   *tcb.Cloud
-	S3URL   string       // the staging bucket's endpoint
-	APIURL  string       // the WeChat API's and COS's
+	S3URL   string // the staging bucket's endpoint
+	APIURL  string // the WeChat API's and COS's
+	Webhook *webhook.Receiver
+	HookURL string       // the webhook's
 	Read    atomic.Int64 // bytes of objects that were read from the bucket
 
 	servers []*http.Server
@@ -55,7 +63,15 @@ func Start(addr string) (*World, error) {
 		Cloud:   tcb.New(tcb.DefaultRules(), tcb.App{ID: AppID, Secret: AppSecret, Envs: []string{Env}}),
 	}
 	w.Cloud.AddKey(cosKey)
+	w.Cloud.AddAPIKey(Env, APIKey)
+	w.Cloud.AddCollection(Env, Collection)
+	w.Cloud.AddFunction(Env, Function)
+	w.Webhook = &webhook.Receiver{Secret: ReceiptSecret}
 	var err error
+	if w.HookURL, err = w.listen("127.0.0.1:0", w.Webhook); err != nil {
+		return nil, err
+	}
+	w.HookURL += "/hook"
 	if w.S3URL, err = w.listen(addr, w.counted(w.Staging)); err != nil {
 		return nil, err
 	}
@@ -83,6 +99,12 @@ func (w *World) Vars() map[string]string {
 		"TENCENTCLOUD_SECRETID":  cosKey.ID,
 		"TENCENTCLOUD_SECRETKEY": cosKey.Secret,
 	}
+}
+
+// KeyVars are Vars with an API key in place of the app's secret.
+func (w *World) KeyVars() map[string]string {
+	return With(w.Vars(), "WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_API_URL", "",
+		"CLOUDBASE_API_KEY", APIKey, "CLOUDBASE_API_URL", w.APIURL+tcb.KeyPrefix+"/{env}")
 }
 
 // With returns vars with more added or replaced; an empty value removes one.

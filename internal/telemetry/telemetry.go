@@ -79,6 +79,9 @@ func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
 		add(slog.String("error", o.Err.What))
 		add(slog.Bool("retryable", o.Err.Kind.Retryable()))
 	}
+	if o.Receipts != nil {
+		add(slog.Any("receipts", o.Receipts))
+	}
 	if o.Warning != "" {
 		level = max(level, slog.LevelWarn)
 		add(slog.String("warning", o.Warning))
@@ -124,6 +127,10 @@ func (l *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens
 	}
 	l.write(ctx, m, "Function")
 	for i := range outs {
+		for _, name := range outs[i].Untold {
+			kind, _, _ := strings.Cut(name, ":")
+			l.write(ctx, metrics{"ReceiptFailures": int64(1), "Receiver": kind}, "Function", "Receiver")
+		}
 		if err := outs[i].Err; err != nil {
 			l.write(ctx, metrics{"Failures": int64(1), "Kind": string(err.Kind), "Code": code(err)}, "Function", "Kind", "Code")
 		}

@@ -100,6 +100,16 @@ type Uploader interface {
 	Upload(ctx context.Context, t Ticket, obj *Object) (Receipt, error)
 }
 
+// A Notifier tells the receivers of deliveries (RECEIPTS).
+type Notifier interface {
+	// Receivers are the receivers' names as answers list them, in the order in which they
+	// are told.
+	Receivers() []string
+	// Notify tells one of them, by its index in Receivers, once. o is of a file that is
+	// stored and verified.
+	Notify(ctx context.Context, receiver int, o *Outcome) error
+}
+
 // A Settler does what was asked for after a verified delivery (ON_DELIVERED).
 // etag names the delivered content. Its error becomes the outcome's warning, so
 // its text must be safe to show.

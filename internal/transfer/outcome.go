@@ -37,6 +37,12 @@ type Outcome struct {
 	CRC64    string // what COS reported
 	Verified []string
 	Warning  string
+
+	ContentType string    // what the file was stored with; "" none
+	DeliveredAt time.Time // when it was verified
+	Receipts    []string  // receivers that were told
+	Untold      []string  // receivers that could not be told
+
 	Attempts int // uploads to COS
 	Resumes  int // reopenings of a source that broke off
 	Tickets  int // tickets asked for
@@ -95,13 +101,15 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 		Verified   []string `json:"verified,omitempty"`
 		Parts      int      `json:"parts,omitempty"`
 		Resumed    int      `json:"resumedParts,omitempty"`
+		Receipts   []string `json:"receipts,omitempty"`
 		Warning    string   `json:"warning,omitempty"`
 		Error      *fault   `json:"error,omitempty"`
 	}{
-		Status:  o.Status(),
-		Reason:  o.Reason,
-		Path:    o.Plan.Dest.Path,
-		Warning: o.Warning,
+		Status:   o.Status(),
+		Reason:   o.Reason,
+		Path:     o.Plan.Dest.Path,
+		Receipts: o.Receipts,
+		Warning:  o.Warning,
 	}
 	if o.Plan.Item.Ref != (Ref{}) {
 		entry.Source = o.Plan.Item.Ref.String()
@@ -115,6 +123,9 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 		entry.FileID, entry.Size, entry.ETag, entry.CRC64, entry.Verified = o.FileID, &o.Size, o.ETag, o.CRC64, o.Verified
 		entry.Parts, entry.Resumed = o.Parts, o.ResumedParts
 	case StatusFailed:
+		if o.Err.Stage == StageNotify {
+			entry.FileID = o.FileID // the file is stored, but not every receiver knows of it
+		}
 		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}
 	var b bytes.Buffer

@@ -15,7 +15,7 @@ type Entry struct {
 	Source, Status, Reason, Path, FileID, ETag, CRC64, Warning string
 	Size, DurationMs                                           int64
 	Attempts, Resumes, Parts, ResumedParts                     int
-	Verified                                                   []string
+	Verified, Receipts                                         []string
 	Error                                                      Problem
 }
 

@@ -3,6 +3,8 @@ package wechat
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/url"
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/ticket/rules"
@@ -28,7 +30,7 @@ func NewTicketIssuer(api *API, tokens Tokens, hosts []string) *TicketIssuer {
 // whose URL is no URL or leads to another bucket. One that leads to a host where no
 // file may go is Denied. Expires is on this machine's clock.
 func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
-	a, err := d.call(ctx, "/tcb/uploadfile", struct {
+	a, err := d.call(ctx, "/tcb/uploadfile", nil, struct {
 		Env  string `json:"env"`
 		Path string `json:"path"`
 	}{dest.Env, dest.Path})
@@ -59,14 +61,14 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	return t, nil
 }
 
-// call posts with a token, and once more with another when WeChat refuses it. A
-// refusal that this does not cure is Denied, so that no caller begins again.
-func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*response, error) {
+// call posts with a token beside query, and once more with another when WeChat refuses it.
+// A refusal that this does not cure is Denied, so that no caller begins again.
+func (d *TicketIssuer) call(ctx context.Context, path string, query url.Values, body any) (*response, error) {
 	token, err := d.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a, err := d.once(ctx, path, token, body)
+	a, err := d.once(ctx, path, query, token, body)
 	refusal, ok := errors.AsType[*transfer.Error](err)
 	if !ok || refusal.Kind != transfer.KindStale {
 		return a, err
@@ -74,7 +76,7 @@ func (d *TicketIssuer) call(ctx context.Context, path string, body any) (*respon
 	if token, err = d.tokens.Renew(ctx, token, refusal); err != nil {
 		return nil, final(err)
 	}
-	a, err = d.once(ctx, path, token, body)
+	a, err = d.once(ctx, path, query, token, body)
 	return a, final(err)
 }
 
@@ -89,8 +91,10 @@ func final(err error) error {
 	return &denied
 }
 
-func (d *TicketIssuer) once(ctx context.Context, path string, token Token, body any) (*response, error) {
-	a, err := d.api.post(ctx, path, token.query(), body, token.Value)
+func (d *TicketIssuer) once(ctx context.Context, path string, query url.Values, token Token, body any) (*response, error) {
+	all := token.query()
+	maps.Copy(all, query)
+	a, err := d.api.post(ctx, path, all, body, token.Value)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge 
 		FileID string `json:"fileid"`
 		MaxAge int64  `json:"max_age"`
 	}
-	r, err := d.call(ctx, "/tcb/batchdownloadfile", struct {
+	r, err := d.call(ctx, "/tcb/batchdownloadfile", nil, struct {
 		Env      string `json:"env"`
 		FileList []file `json:"file_list"`
 	}{env, []file{{fileID, int64(maxAge / time.Second)}}})
@@ -38,7 +38,7 @@ func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge 
 
 // Delete removes a stored file. One that is not there is NotFound (wire.md D.3).
 func (d *TicketIssuer) Delete(ctx context.Context, env, fileID string) error {
-	r, err := d.call(ctx, "/tcb/batchdeletefile", struct {
+	r, err := d.call(ctx, "/tcb/batchdeletefile", nil, struct {
 		Env        string   `json:"env"`
 		FileIDList []string `json:"fileid_list"`
 	}{env, []string{fileID}})

@@ -101,6 +101,16 @@ func ObjectFields(obj *transfer.Object) []transfer.Field {
 	return fields
 }
 
+// StoredType is the content type that COS stores with the file; "" when none is sent.
+func StoredType(obj *transfer.Object) string {
+	for _, f := range ObjectFields(obj) {
+		if f.Name == "Content-Type" {
+			return f.Value
+		}
+	}
+	return ""
+}
+
 // isTelling reports whether a content type says something. The stores' defaults do
 // not: COS would keep them, and browsers would download what they could show
 // (wire.md B.1).

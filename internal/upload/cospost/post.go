@@ -81,11 +81,7 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	case !complete:
 		return transfer.Receipt{}, newError(transfer.KindCorrupt, "COS reported success before it had the whole file; try again")
 	}
-	for _, f := range ObjectFields(obj) {
-		if f.Name == "Content-Type" {
-			receipt.ContentType = f.Value
-		}
-	}
+	receipt.ContentType = StoredType(obj)
 	return receipt, nil
 }
 

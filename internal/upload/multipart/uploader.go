@@ -20,6 +20,7 @@ import (
 	"net/http"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // Options are what New needs.
@@ -77,6 +78,7 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 		receipt, fault := j.run(ctx)
 		switch {
 		case fault == nil:
+			receipt.ContentType = cospost.StoredType(obj)
 			return receipt, nil
 		case fault.Code == noSuchUpload && round < maxRounds && ctx.Err() == nil:
 			continue

@@ -1,0 +1,43 @@
+package wechat
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// SetRecord makes document, a JSON object, the record of that ID, in place of one that is
+// there, by tcb/databaseupdate (beyond.md 1.2). Collection and ID are [A-Za-z0-9_-]+.
+func (d *TicketIssuer) SetRecord(ctx context.Context, env, collection, id string, document []byte) error {
+	query, err := SetQuery(collection, id, document)
+	if err != nil {
+		return err
+	}
+	_, err = d.call(ctx, "/tcb/databaseupdate", nil, struct {
+		Env   string `json:"env"`
+		Query string `json:"query"`
+	}{env, query})
+	return err
+}
+
+// SetQuery is the statement that replaces a record. It is JavaScript, so each text in it
+// is written by the JSON encoder. That escapes all line separators of JavaScript too:
+// line feed, carriage return, U+2028 and U+2029.
+func SetQuery(collection, id string, document []byte) (string, error) {
+	name, err1 := json.Marshal(collection)
+	key, err2 := json.Marshal(id)
+	data, err3 := json.Marshal(json.RawMessage(document)) // compact, with U+2028 and U+2029 escaped
+	if err1 != nil || err2 != nil || err3 != nil {
+		return "", failed(transfer.KindMalformed, "the record cannot be written as JSON")
+	}
+	return "db.collection(" + string(name) + ").doc(" + string(key) + ").set({data:" + string(data) + "})", nil
+}
+
+// CallFunction calls a cloud function with event, a JSON object, by
+// tcb/invokecloudfunction (beyond.md 1.3). What it returns is not looked at.
+func (d *TicketIssuer) CallFunction(ctx context.Context, env, name string, event []byte) error {
+	_, err := d.call(ctx, "/tcb/invokecloudfunction", url.Values{"env": {env}, "name": {name}}, json.RawMessage(event))
+	return err
+}
