@@ -43,7 +43,7 @@ type scale struct {
 func TestChaos(t *testing.T) {
 	sc := scale{files: 300, instances: 12, atOnce: 100, timeout: 8 * time.Second}
 	if *long {
-		sc = scale{files: 6000, instances: 80, atOnce: 160, timeout: 90 * time.Second, slow: true}
+		sc = scale{files: 6000, instances: 80, atOnce: 48, timeout: 90 * time.Second, slow: true}
 	}
 	w := newWorld(t)
 	p := schedule(*seed, sc)
