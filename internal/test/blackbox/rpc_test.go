@@ -31,6 +31,7 @@ func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 			defer stranger.Close()
 			vars, first := w.Vars(), w.Vars()
 			evil := map[string]string{"WECHAT_API_URL": stranger.URL, "COS_ENDPOINT_URL": stranger.URL, "CLOUDBASE_ENV": "stranger", "HTTPS_PROXY": stranger.URL,
+				"ROUTES":                `[{"from":"cos://` + kit.CosBucket + `","path":"stranger/{name}"}]`,
 				"TENCENTCLOUD_SECRETID": vars["TENCENTCLOUD_SECRETID"], "TENCENTCLOUD_SECRETKEY": vars["TENCENTCLOUD_SECRETKEY"]}
 			env := map[string]string(nil)
 			if inProcess {
@@ -43,7 +44,11 @@ func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				kit.Delivered(t, w.Cloud, devstack.Env, kit.Entries(t, r)[0], body)
+				e := kit.Entries(t, r)[0]
+				kit.Delivered(t, w.Cloud, devstack.Env, e, body)
+				if e.Path != good {
+					t.Errorf("a call's route led to %s", e.Path)
+				}
 			}
 			if n := asked.Load(); n != 0 {
 				t.Errorf("the stranger was asked %d times", n)
