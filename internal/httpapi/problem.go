@@ -66,7 +66,7 @@ func fromError(e *transfer.Error) *problem {
 	// The network and the settings of the function are no business of its callers: a
 	// token server's name, a file's path, the address that WeChat sees.
 	if e.Stage == transfer.StageTicket && (e.Code == "" && p.Status != http.StatusGatewayTimeout || e.Code == notListed) {
-		p.Detail, p.hidden = "The function could not get an upload ticket; if that stays so, its operator finds the reason in its log.", e.What
+		p.Detail, p.hidden = "The function could not get an upload ticket. If that stays so, its operator must act; the reason is in its log, in the line with this request's ID.", e.What
 	}
 	return p
 }
