@@ -30,15 +30,3 @@ func TestLargeEvent(t *testing.T) {
 		t.Errorf("it took %d times its size", times)
 	}
 }
-
-// BenchmarkDecode reads the largest event that Lambda passes, 6 MB.
-func BenchmarkDecode(b *testing.B) {
-	payload := batchOf(5000)
-	b.SetBytes(int64(len(payload)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := event.Decode(payload, event.Lambda); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

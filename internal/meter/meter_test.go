@@ -1,7 +1,6 @@
 package meter_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -217,12 +216,3 @@ func TestReadDoesNotAllocate(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
-
-func BenchmarkRead(b *testing.B) {
-	p := bytes.Repeat([]byte{'x'}, 32<<10)
-	m := meter.New(object(endless{}, 1<<60))
-	b.SetBytes(int64(len(p)))
-	for b.Loop() {
-		m.Read(p)
-	}
-}

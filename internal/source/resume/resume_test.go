@@ -221,13 +221,3 @@ func TestReadAllocatesNothing(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
-func BenchmarkRead(b *testing.B) {
-	body := resume.New(b.Context(), io.NopCloser(zeros{}), 1<<62, nil)
-	defer body.Close()
-	p := make([]byte, 32<<10)
-	b.ReportAllocs()
-	for b.Loop() {
-		body.Read(p)
-	}
-}

@@ -251,21 +251,3 @@ func TestRequesterPaysIsSaid(t *testing.T) {
 	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
 	wantFault(t, err, transfer.KindDenied, "requester pays")
 }
-
-func BenchmarkOpen(b *testing.B) {
-	srv := httptest.NewServer(object())
-	defer srv.Close()
-	s, err := s3source.NewS3(b.Context(), s3source.Options{Tune: dialTo(srv)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		obj, err := s.Open(b.Context(), inS3)
-		if err != nil {
-			b.Fatal(err)
-		}
-		io.Copy(io.Discard, obj.Body)
-		obj.Body.Close()
-	}
-}

@@ -2,17 +2,12 @@ package websource_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/source/websource"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -105,73 +100,3 @@ func TestResume(t *testing.T) {
 		})
 	}
 }
-
-// A connection that stalls is given up after 15 seconds; one that moves a byte
-// every 14 is not.
-func TestStall(t *testing.T) {
-	t.Parallel()
-	outside := httptest.NewUnstartedServer(nil)
-	outside.StartTLS() // for its certificate only: its sockets have no place in the bubble
-	certificate, roots := outside.TLS.Certificates, trust(outside)
-	outside.Close()
-	synctest.Test(t, func(t *testing.T) {
-		conns := pipes{make(chan net.Conn), make(chan struct{})}
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", "4")
-			for range 3 {
-				io.WriteString(w, "x")
-				w.(http.Flusher).Flush()
-				time.Sleep(14 * time.Second)
-			}
-			if r.URL.Path == "/slow" {
-				io.WriteString(w, "x")
-				return
-			}
-			<-r.Context().Done()
-		})}
-		go server.Serve(tls.NewListener(conns, &tls.Config{Certificates: certificate}))
-		defer server.Close()
-		src := websource.New(websource.Options{Allow: list("https://127.0.0.1/"), TLS: roots, Wrap: wrap})
-		src.SetDial(func(context.Context, string, string) (net.Conn, error) {
-			client, server := net.Pipe()
-			conns.next <- server
-			return client, nil
-		})
-		read := func(path string) (int, time.Duration, error) {
-			start := time.Now()
-			obj, err := src.Open(t.Context(), ref(t, "https://127.0.0.1/"+path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer obj.Body.Close()
-			data, err := io.ReadAll(obj.Body)
-			return len(data), time.Since(start), err
-		}
-		if n, _, err := read("slow"); n != 4 || err != nil {
-			t.Errorf("a slow source gave %d bytes and %v", n, err)
-		}
-		n, took, err := read("stalled")
-		if e := transfer.AsError(t.Context(), transfer.StageOpen, err); n != 3 || err == nil || e.Kind != transfer.KindUnavailable || took < 43*time.Second || took > 46*time.Second {
-			t.Errorf("a stalled source gave %d bytes and %v after %v", n, err, took)
-		}
-	})
-}
-
-// pipes is a listener for the server ends of net.Pipe.
-type pipes struct {
-	next chan net.Conn
-	done chan struct{}
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.next:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p pipes) Close() error { close(p.done); return nil }
-
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
