@@ -14,6 +14,7 @@ import (
 var secretVars = []string{
 	"WECHAT_APP_SECRET", "WECHAT_ACCESS_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	"TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN",
+	"CLOUDBASE_API_KEY", "RECEIPT_SECRET",
 }
 
 // NoSecrets fails the test if the text shows one of the secrets, or one that is
