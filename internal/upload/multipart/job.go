@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
+	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // A job is one file's upload, from finding or beginning it to its end.
@@ -128,7 +129,7 @@ func (j *job) finish(ctx context.Context) (transfer.Receipt, *transfer.Error) {
 			a.header.Set("x-cos-hash-crc64ecma", h.crc64())
 		}
 	}
-	r := transfer.Receipt{Status: a.status, ETag: a.etag(), CRC64: a.crc64(), RequestID: a.id()}
+	r := transfer.Receipt{Status: a.status, ETag: a.etag(), CRC64: a.crc64(), RequestID: a.id(), ContentType: cospost.StoredType(j.obj)}
 	if r.CRC64 != "" && !is(r.CRC64, whole.crc) {
 		return transfer.Receipt{}, transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt,
 			"COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, whole.crc)

@@ -33,6 +33,9 @@ func TestUpload(t *testing.T) {
 			if receipt.CRC64 != strconv.FormatUint(crc64.Update(0, crc64.ECMA, f.content), 10) || !strings.HasSuffix(receipt.ETag, fmt.Sprint("-", receipt.Parts)) {
 				t.Errorf("the receipt is %+v", receipt)
 			}
+			if receipt.ContentType != "video/mp4" {
+				t.Errorf("the receipt says %q", receipt.ContentType)
+			}
 			if left := w.cloud.Unfinished(); len(left) != 0 {
 				t.Errorf("left behind: %v", left)
 			}
