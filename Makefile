@@ -19,7 +19,7 @@ test: ## run every test
 	$(GO) test $(RACE) ./...
 
 # The loops end with the tests, whatever their result is.
-stress: ## run every test beside twice as many busy loops as there are CPUs
+stress: ## run every test while twice as many busy loops as CPUs run
 	@loops=; for i in $$(seq $$(($$(getconf _NPROCESSORS_ONLN) * 2))); do (while :; do :; done) & loops="$$loops $$!"; done; \
 		trap "kill $$loops" EXIT; $(GO) test $(RACE) -count=1 ./...
 

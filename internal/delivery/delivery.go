@@ -99,8 +99,8 @@ type job struct {
 //
 // Each change costs a try and a wait like any failure. When they are spent the
 // delivery fails, although an upload succeeded. A concurrent delivery may have
-// stored the newer content before our older one landed, and no later event would
-// mend that. The failure is retryable, so this event comes again.
+// stored the newer content before our older one arrived, and no later event would
+// correct that. The failure is retryable, so this event comes again.
 func (j *job) run(ctx context.Context) *transfer.Error {
 	for {
 		if err := j.retries.do(ctx, j.upload); err != nil {

@@ -113,7 +113,7 @@ func TestNewestWinsInEveryOrder(t *testing.T) {
 
 // TestNewestWinsWhenTriesAreSpent lets the source change during each upload of one
 // invocation. During the last one another invocation delivers the newest content,
-// and the older content lands after it. Only the repeated event can mend that.
+// and the older content is stored after it. Only the repeated event can correct that.
 func TestNewestWinsWhenTriesAreSpent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,15 +199,15 @@ func TestNewestWinsByChance(t *testing.T) {
 type chance struct {
 	*scheduler
 	*rand.Rand
-	ctx          context.Context
-	puts, faults int      // still to come
-	events       []string // keys
-	running      []*invocation
+	ctx            context.Context
+	puts, failures int      // still to come
+	events         []string // keys
+	running        []*invocation
 }
 
 // play plays one schedule until all is quiet.
 func play(ctx context.Context, seed uint64) *scheduler {
-	c := &chance{scheduler: newScheduler(), Rand: rand.New(rand.NewPCG(seed, 0)), ctx: ctx, puts: 10, faults: 6}
+	c := &chance{scheduler: newScheduler(), Rand: rand.New(rand.NewPCG(seed, 0)), ctx: ctx, puts: 10, failures: 6}
 	for {
 		c.running = slices.DeleteFunc(c.running, c.over)
 		moves := c.moves()
@@ -241,7 +241,7 @@ func (c *chance) moves() (all []func()) {
 	if len(c.events) > 0 {
 		add(10, c.invoke)
 	}
-	if len(c.running) > 0 && c.faults > 0 {
+	if len(c.running) > 0 && c.failures > 0 {
 		add(1, c.timeOut)
 	}
 	calls := c.calls()
@@ -273,7 +273,7 @@ func (c *chance) invoke() {
 }
 
 func (c *chance) timeOut() {
-	c.faults--
+	c.failures--
 	v := c.running[c.IntN(len(c.running))]
 	c.note("%d runs out of time", v.n)
 	v.cut()
@@ -281,10 +281,10 @@ func (c *chance) timeOut() {
 }
 
 func (c *chance) fate(pending *call) fate {
-	if c.faults == 0 || c.IntN(8) > 0 {
+	if c.failures == 0 || c.IntN(8) > 0 {
 		return works
 	}
-	c.faults--
+	c.failures--
 	if pending.name == "Post" && c.IntN(2) == 0 {
 		return lost
 	}

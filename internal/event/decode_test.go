@@ -191,8 +191,8 @@ func TestUnknownPayloads(t *testing.T) {
 		{event.Lambda, `{"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1}`, "b3 and 1 more;"},
 	} {
 		_, err := event.Decode([]byte(test.payload), test.host)
-		fault, ok := errors.AsType[*transfer.Error](err)
-		if !ok || fault.Kind != transfer.KindMalformed || fault.Stage != transfer.StageDecode || !strings.Contains(fault.What, test.want) {
+		failure, ok := errors.AsType[*transfer.Error](err)
+		if !ok || failure.Kind != transfer.KindMalformed || failure.Stage != transfer.StageDecode || !strings.Contains(failure.What, test.want) {
 			t.Errorf("%s: got %v, want %q", test.payload, err, test.want)
 		}
 	}

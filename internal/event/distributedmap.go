@@ -16,7 +16,7 @@ const mapAdvice = `set ItemBatcher.BatchInput to {"bucket":"NAME"} in the state 
 //
 // Items come from a listing, whose keys are verbatim and which has no bucket; from
 // an S3 inventory, which is told by its LastModifiedDate and form-encodes keys
-// (aws docs, storage-inventory-location); or from somebody's own CSV file, which
+// (aws docs, storage-inventory-location); or from any other CSV file, which
 // may do either, so that both spellings are tried.
 func decodeMap(doc document) (Form, []transfer.Item, *transfer.Error) {
 	list, err := doc.list("Items")

@@ -22,7 +22,7 @@ func FuzzDecode(f *testing.F) {
 		for _, host := range []event.Host{event.Lambda, event.SCF} {
 			e, err := event.Decode(payload, host)
 			if err != nil {
-				if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.KindMalformed || e != nil {
+				if failure, ok := errors.AsType[*transfer.Error](err); !ok || failure.Kind != transfer.KindMalformed || e != nil {
 					t.Fatalf("got %v, %#v", e, err)
 				}
 				continue

@@ -110,7 +110,7 @@ func describe(t *testing.T, payload []byte, host event.Host) []byte {
 	e, err := event.Decode(payload, host)
 	if err != nil {
 		g.Error = err.Error()
-		if fault, ok := errors.AsType[*transfer.Error](err); !ok || fault.Kind != transfer.KindMalformed || fault.Stage != transfer.StageDecode {
+		if failure, ok := errors.AsType[*transfer.Error](err); !ok || failure.Kind != transfer.KindMalformed || failure.Stage != transfer.StageDecode {
 			t.Errorf("the error is %#v", err)
 		}
 		return marshal(t, g)

@@ -25,8 +25,8 @@ func decoded(t *testing.T, payload string, errs map[int]*transfer.Error) (*event
 		t.Fatal(err)
 	}
 	outs := deliver(e.Items)
-	for i, fault := range errs {
-		outs[i].Err = fault
+	for i, failure := range errs {
+		outs[i].Err = failure
 	}
 	return e, outs
 }

@@ -221,7 +221,7 @@ func FuzzCheckPath(f *testing.F) {
 		if route.CheckPath(path) != nil {
 			return
 		}
-		// What is accepted survives as one file in one place: nothing a server would clean up.
+		// What is accepted is one file in one place: no server would rewrite the path.
 		segments := strings.Split(path, "/")
 		for _, s := range segments {
 			if s == "" || s == "." || s == ".." {

@@ -14,7 +14,7 @@ type IDs struct{ Request, Trace, Caller string }
 
 type idsKey struct{}
 
-// WithIDs returns a context whose log lines carry the IDs.
+// WithIDs returns a context whose log lines hold the IDs.
 func WithIDs(ctx context.Context, ids IDs) context.Context {
 	return context.WithValue(ctx, idsKey{}, ids)
 }

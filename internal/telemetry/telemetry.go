@@ -38,7 +38,7 @@ func New(out io.Writer, level slog.Level, function string) *Logger {
 	}
 }
 
-// Log returns the plain logger; its lines carry the request ID of their context.
+// Log returns the plain logger; its lines hold the request ID of their context.
 func (l *Logger) Log() *slog.Logger { return l.log }
 
 // Audit is Log for lines that are written whatever the level is.

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// MaxSize is the largest file that one POST Object may carry: 5 GiB
+// MaxSize is the largest file that one POST Object may hold: 5 GiB
 // (wire.md B.1; COS writes "5 GB").
 const MaxSize = 5 << 30
 
@@ -90,7 +90,7 @@ type Source interface {
 	Stat(ctx context.Context, ref Ref) (etag string, err error)
 }
 
-// A TicketIssuer hands out upload tickets, each for one upload.
+// A TicketIssuer gets upload tickets, each for one upload.
 type TicketIssuer interface {
 	Ticket(ctx context.Context, d Dest) (Ticket, error)
 }

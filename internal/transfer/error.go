@@ -50,7 +50,7 @@ const (
 type Error struct {
 	Stage Stage
 	Kind  Kind
-	Code  string // WeChat's errcode, COS's or S3's Code; "" when the fault is ours to name
+	Code  string // WeChat's errcode, COS's or S3's Code; "" when the error has only a name of ours
 	What  string
 	After time.Duration // how long the other side asked us to wait; 0 when it did not
 }

@@ -82,28 +82,28 @@ func (o *Outcome) Proved() bool {
 
 // MarshalJSON writes the entry that answers show for a file.
 func (o *Outcome) MarshalJSON() ([]byte, error) {
-	type fault struct {
+	type errorJSON struct {
 		Code      string `json:"code"`
 		Message   string `json:"message"`
 		Retryable bool   `json:"retryable"`
 	}
 	entry := struct {
-		Source     string   `json:"source,omitempty"`
-		Status     string   `json:"status"`
-		Reason     Reason   `json:"reason,omitempty"`
-		Path       string   `json:"path,omitempty"`
-		FileID     string   `json:"fileId,omitempty"`
-		Size       *int64   `json:"size,omitempty"`
-		ETag       string   `json:"etag,omitempty"`
-		CRC64      string   `json:"crc64,omitempty"`
-		Attempts   *int     `json:"attempts,omitempty"`
-		DurationMs *int64   `json:"durationMs,omitempty"`
-		Verified   []string `json:"verified,omitempty"`
-		Parts      int      `json:"parts,omitempty"`
-		Resumed    int      `json:"resumedParts,omitempty"`
-		Receipts   []string `json:"receipts,omitempty"`
-		Warning    string   `json:"warning,omitempty"`
-		Error      *fault   `json:"error,omitempty"`
+		Source     string     `json:"source,omitempty"`
+		Status     string     `json:"status"`
+		Reason     Reason     `json:"reason,omitempty"`
+		Path       string     `json:"path,omitempty"`
+		FileID     string     `json:"fileId,omitempty"`
+		Size       *int64     `json:"size,omitempty"`
+		ETag       string     `json:"etag,omitempty"`
+		CRC64      string     `json:"crc64,omitempty"`
+		Attempts   *int       `json:"attempts,omitempty"`
+		DurationMs *int64     `json:"durationMs,omitempty"`
+		Verified   []string   `json:"verified,omitempty"`
+		Parts      int        `json:"parts,omitempty"`
+		Resumed    int        `json:"resumedParts,omitempty"`
+		Receipts   []string   `json:"receipts,omitempty"`
+		Warning    string     `json:"warning,omitempty"`
+		Error      *errorJSON `json:"error,omitempty"`
 	}{
 		Status:   o.Status(),
 		Reason:   o.Reason,
@@ -126,7 +126,7 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 		if o.Err.Stage == StageNotify {
 			entry.FileID = o.FileID // the file is stored, but not every receiver knows of it
 		}
-		entry.Error = &fault{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
+		entry.Error = &errorJSON{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

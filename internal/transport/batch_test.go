@@ -49,7 +49,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A server that accepts and says nothing is given up with the caller's time.
+// A handshake with a server that accepts and says nothing ends with the caller's time.
 func TestHandshakeEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

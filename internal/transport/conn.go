@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// responseGrace is how long a write to a connection that the peer has closed waits until
-// the peer's answer is read. It is a guess: the answer is in the kernel already, so this
+// responseGrace is how long a write to a connection that the server has closed waits until
+// the server's answer is read. It is a guess: the answer is in the kernel already, so this
 // is time for a goroutine to run in a small part of a CPU.
 const responseGrace = 250 * time.Millisecond
 
@@ -33,7 +33,7 @@ func newConn(c net.Conn) *Conn {
 	return wrapped
 }
 
-// below returns the Conn that carries c, TLS or not; nil when there is none of ours.
+// below returns the Conn under c, TLS or not; nil when there is none of ours.
 func below(c net.Conn) *Conn {
 	for {
 		upper, ok := c.(interface{ NetConn() net.Conn })
@@ -63,8 +63,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write counts what leaves. When the peer has closed the connection, Write waits for a
-// moment until all that the peer sent has been read. net/http drops an answer that it
+// Write counts what leaves. When the server has closed the connection, Write waits for a
+// moment until all that the server sent has been read. net/http drops an answer that it
 // has not seen yet when a write fails, and COS closes so when it refuses an upload early.
 func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)

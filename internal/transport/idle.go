@@ -57,7 +57,7 @@ type exchange struct {
 	conn   *Conn // nil until there is one
 	timer  *time.Timer
 	moved  int64     // what the connection had moved when that last changed
-	since  time.Time // when that was, or when the exchange began to wait for the peer
+	since  time.Time // when that was, or when the other side began to wait for us
 	whole  bool      // all of the request is with the kernel
 	known  bool      // the answer's header has come
 	paused pause
@@ -65,12 +65,12 @@ type exchange struct {
 	idled  bool // ended by the idle rule
 }
 
-// A pause is why the peer waits for us. The idle rule stands still meanwhile.
+// A pause is why the other side waits for us. The idle rule stands still meanwhile.
 type pause uint8
 
 const (
 	feeding pause = 1 << iota // the source of the request's body is read
-	unread                    // nobody reads the answer's body
+	unread                    // the caller does not read the answer's body
 )
 
 // use notes the connection that the exchange goes through.

@@ -64,7 +64,7 @@ func TestIdleExchangeEnds(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		serve  func(net.Conn, *http.Request) // nil: nobody reads the request
+		serve  func(net.Conn, *http.Request) // nil: the server does not read the request
 		answer time.Duration
 		limit  time.Duration
 	}{
@@ -192,7 +192,7 @@ func (s sleepy) Read(p []byte) (int, error) {
 	return s.Reader.Read(p[:min(len(p), 2)])
 }
 
-// The rule stands still while the peer waits for us.
+// The rule stands still while the other side waits for us.
 func TestOurOwnSlownessDoesNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,7 +2,7 @@ package transport
 
 import "golang.org/x/sys/unix"
 
-// kernelProgress is how many bytes the peer has acknowledged and how many have come from
+// kernelProgress is how many bytes the other side has acknowledged and how many have come from
 // it, read or not (TCP_INFO, Linux 4.2; 0 where the kernel does not say). Read and Write
 // alone would not do: a Write that waits for a slow receiver returns only when all of it
 // has room in the kernel, and what is in the kernel takes long to leave.
@@ -11,7 +11,7 @@ func (c *Conn) kernelProgress() int64 {
 	return int64(info.Bytes_acked + info.Bytes_received)
 }
 
-// closedByPeer reports whether the peer has ended the connection.
+// closedByPeer reports whether the other side has ended the connection.
 func (c *Conn) closedByPeer() bool {
 	return c != nil && c.raw != nil && c.tcpInfo().State != unix.BPF_TCP_ESTABLISHED
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
-// A connection that the peer has closed meanwhile is not given to a request: net/http
+// A connection that the server has closed meanwhile is not given to a request: net/http
 // would not send that request again.
 func TestPreconnectedThatThePeerClosed(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@
 // moves is never cut off, however slow it is. The rule covers the connection, the
 // request, the wait for the answer (1xx answers are bytes too) and the answer's body. It
 // stands still while the other side waits for us: while the source of a request's body
-// is read, and while nobody reads the answer's body.
+// is read, and while the caller does not read the answer's body.
 //
 // net/http cannot do this. Its ResponseHeaderTimeout begins when the kernel has taken
 // the last byte of the request. A slow receiver then still has megabytes to fetch, and
@@ -47,7 +47,7 @@ const (
 	// function answers").
 	IdleTimeout = 15 * time.Second
 	// UploadAnswerTimeout is how long COS may take to answer when it has a whole form.
-	// It stores up to 5 GiB before it answers, and an upload that is given up may still
+	// It stores up to 5 GiB before it answers, and an upload that was ended may still
 	// be stored, over newer bytes. 60 s is a guess: nothing says how long COS takes.
 	UploadAnswerTimeout = 60 * time.Second
 

@@ -96,7 +96,7 @@ func TestUploadsArrive(t *testing.T) {
 	}
 }
 
-// Answers are passed on as they come, and nobody asks for compressed ones.
+// Answers are passed on as they come, and no request asks for a compressed one.
 func TestAnswersAreNotDecompressed(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer

@@ -51,7 +51,7 @@ type SCF struct {
 }
 
 // NewSCF prepares to run the binary at path. The first invocation starts it.
-// env is what the process finds in its own environment, beside what SCF sets.
+// env is what the process finds in its own environment, besides what SCF sets.
 func NewSCF(path string, env map[string]string) *SCF {
 	return &SCF{Program: newProgram(path, env), turn: make(chan struct{}, 1)}
 }

@@ -34,7 +34,7 @@ type Server struct {
 	// from Inject come first.
 	OnGet func(bucket, key string, nth int) *Fault
 
-	// COS makes the server answer as Tencent COS does: every answer carries
+	// COS makes the server answer as Tencent COS does: every answer has
 	// x-cos-request-id, an object's also x-cos-hash-crc64ecma (of the whole
 	// object, unsigned decimal), and a conditional DELETE deletes without
 	// looking at its conditions.

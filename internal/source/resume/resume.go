@@ -16,9 +16,9 @@ const (
 	// MaxReopenings is how often in a row a Body is reopened without progress. It is a
 	// guess: what lasts longer is left to the next attempt, which begins anew.
 	MaxReopenings = 5
-	// Progress is how many bytes give all reopenings back. A front that ends each
+	// Progress is how many bytes give all reopenings back. A gateway that ends each
 	// download after some time or size thus does not end the file. 256 KiB is a guess:
-	// less than such fronts let pass, and enough to bound the requests for one file.
+	// less than such gateways let pass, and enough to bound the requests for one file.
 	Progress = 256 << 10
 
 	// backoff bounds the first wait; each later bound is twice the one before. All waits
@@ -40,11 +40,11 @@ type Body struct {
 	reopen Opener
 	size   int64
 
-	off     int64 // bytes handed out
+	off     int64 // bytes returned so far
 	since   int64 // off when tries was last 0
 	tries   int   // reopenings without progress
 	resumes int
-	broken  error // why the present connection is no good any more; nil while it is
+	cause   error // why the present connection ended; nil while it works
 	err     error // what every further Read returns
 
 	mu     sync.Mutex // guards what Close shares with Read
@@ -57,7 +57,7 @@ type Body struct {
 // *transfer.Error: Unavailable when MaxReopenings brought no progress, OutOfTime when ctx
 // is done, else the one that reopen returned.
 //
-// Bytes beyond size are handed on as they come: the caller judges the length. An error at
+// Bytes beyond size are returned as they come, because the caller checks the length. An error at
 // or after size is the end of the content.
 func New(ctx context.Context, first io.ReadCloser, size int64, reopen Opener) *Body {
 	b := &Body{parent: ctx, reopen: reopen, size: size, cur: first}
@@ -74,7 +74,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		if b.err = b.ended(); b.err != nil {
 			break
 		}
-		if b.broken != nil {
+		if b.cause != nil {
 			b.err = b.resume()
 			continue
 		}
@@ -85,7 +85,7 @@ func (b *Body) Read(p []byte) (int, error) {
 			b.err = io.EOF
 			return n, b.err
 		case err != nil:
-			b.broken = err
+			b.cause = err
 		}
 		if n > 0 || err == nil {
 			return n, nil
@@ -120,7 +120,7 @@ func (b *Body) Close() error {
 func (b *Body) resume() error {
 	if b.tries == MaxReopenings {
 		return transfer.Errorf(transfer.StageOpen, transfer.KindUnavailable,
-			"the source broke off %d times (the last time: %s); try again later", b.tries+1, describe(b.broken))
+			"the source broke off %d times (the last time: %s); try again later", b.tries+1, describe(b.cause))
 	}
 	b.pause()
 	if err := b.ended(); err != nil {
@@ -137,7 +137,7 @@ func (b *Body) resume() error {
 	if e, ok := errors.AsType[*transfer.Error](err); ok && isFinal(e.Kind) && b.ctx.Err() == nil {
 		return e
 	}
-	b.broken = err
+	b.cause = err
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (b *Body) use(next io.ReadCloser) error {
 		return fs.ErrClosed
 	}
 	b.cur.Close()
-	b.cur, b.broken = next, nil
+	b.cur, b.cause = next, nil
 	b.resumes++
 	return nil
 }
@@ -162,7 +162,7 @@ func (b *Body) ended() error {
 	case b.ctx.Err() == nil:
 		return nil
 	case b.parent.Err() != nil:
-		return transfer.AsError(b.parent, transfer.StageOpen, b.broken)
+		return transfer.AsError(b.parent, transfer.StageOpen, b.cause)
 	}
 	return fs.ErrClosed
 }

@@ -97,11 +97,11 @@ func TestWholeContentIsNeverReopened(t *testing.T) {
 		err  error
 		size int64
 	}{
-		"clean end":            {"abc", nil, 3},
-		"empty":                {"", nil, 0},
-		"fault after the end":  {"abc", errReset, 3},
-		"fault, empty content": {"", errReset, 0},
-		"longer than stated":   {"abcdef", nil, 3},
+		"clean end":              {"abc", nil, 3},
+		"empty":                  {"", nil, 0},
+		"failure after the end":  {"abc", errReset, 3},
+		"failure, empty content": {"", errReset, 0},
+		"longer than stated":     {"abcdef", nil, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := resume.New(t.Context(), piece([]byte(c.data), c.err), c.size, refuse(t))
@@ -171,7 +171,7 @@ func TestReopeningsAreBounded(t *testing.T) {
 	}
 }
 
-// A front that ends each download after some bytes does not end the file: what has come
+// A gateway that ends each download after some bytes does not end the file: what has come
 // gives the reopenings back. One that sends nearly nothing does.
 func TestProgressGivesTheReopeningsBack(t *testing.T) {
 	t.Parallel()

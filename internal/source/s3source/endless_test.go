@@ -11,7 +11,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// An answer that is not an object is read to a limit, whoever reads it: the SDK
+// An answer that is not an object is read to a limit, also by the SDK, which
 // would hold an endless one in memory.
 func TestEndlessAnswers(t *testing.T) {
 	t.Parallel()

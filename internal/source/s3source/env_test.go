@@ -30,13 +30,13 @@ func TestCOSCredentialsAreReadAtEachRequest(t *testing.T) {
 	}
 	t.Setenv("TENCENTCLOUD_SECRETKEY", "")
 	_, err := s.Open(t.Context(), inCOS)
-	wantFault(t, err, transfer.KindDenied, "TENCENTCLOUD_SECRETKEY")
+	wantError(t, err, transfer.KindDenied, "TENCENTCLOUD_SECRETKEY")
 }
 
 func TestMissingAWSCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	_, err := newS3(t, nil).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "AWS_ACCESS_KEY_ID")
+	wantError(t, err, transfer.KindDenied, "AWS_ACCESS_KEY_ID")
 }
 
 func TestCABundle(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCABundle(t *testing.T) {
 	}
 	t.Setenv("AWS_ENDPOINT_URL_S3", "https://example.com")
 	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindUnavailable, "connection failed")
+	wantError(t, err, transfer.KindUnavailable, "connection failed")
 	t.Setenv("AWS_CA_BUNDLE", file)
 	read(t, newS3(t, dialTo(srv)), inS3)
 
@@ -113,7 +113,7 @@ func TestRegionIsFollowedOnce(t *testing.T) {
 	}}
 	_, tune := overTLS(t, rec)
 	_, err := newS3(t, tune).Stat(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "check the region")
+	wantError(t, err, transfer.KindDenied, "check the region")
 	if n := len(rec.lines()); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}
@@ -161,11 +161,11 @@ func TestEndpointRules(t *testing.T) {
 	} {
 		t.Setenv("AWS_ENDPOINT_URL_S3", "")
 		_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: "k"})
-		wantFault(t, err, transfer.KindDenied, reason)
+		wantError(t, err, transfer.KindDenied, reason)
 	}
 	t.Setenv("AWS_ENDPOINT_URL_S3", "http://user:"+secret+"@store.test?x=y")
 	_, err := newS3(t, nil).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "not a valid URI")
+	wantError(t, err, transfer.KindDenied, "not a valid URI")
 }
 
 // An event's region chooses a host: only one of the function's own partition may.
@@ -184,7 +184,7 @@ func TestRegionOfAnotherPartition(t *testing.T) {
 			ref.Region = region
 			_, err := newS3(t, tune).Stat(t.Context(), ref)
 			if kind != "" {
-				wantFault(t, err, kind, "region")
+				wantError(t, err, kind, "region")
 				if len(err.Error()) > 300 {
 					t.Errorf("%.400v", err)
 				}

@@ -14,9 +14,9 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// wantFault checks an error's Kind and a part of its text, and that the text is
+// wantError checks an error's Kind and a part of its text, and that the text is
 // safe to show.
-func wantFault(t *testing.T, err error, kind transfer.Kind, part string) *transfer.Error {
+func wantError(t *testing.T, err error, kind transfer.Kind, part string) *transfer.Error {
 	t.Helper()
 	e, ok := errors.AsType[*transfer.Error](err)
 	if !ok {
@@ -76,7 +76,7 @@ func TestAnswersOfTheStore(t *testing.T) {
 				}
 			}))
 			_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-			e := wantFault(t, err, c.kind, c.part)
+			e := wantError(t, err, c.kind, c.part)
 			code := c.code
 			if code == "" { // the SDK names the status then
 				code = strings.ReplaceAll(http.StatusText(c.status), " ", "")
@@ -102,7 +102,7 @@ func TestAnswersToHead(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		_, err := newCOS(t, dialTo(srv), endpoint).Stat(t.Context(), inCOS)
-		wantFault(t, err, kind, "COS answered "+fmt.Sprint(status))
+		wantError(t, err, kind, "COS answered "+fmt.Sprint(status))
 	}
 }
 
@@ -114,7 +114,7 @@ func TestCOSAdvice(t *testing.T) {
 		io.WriteString(w, "<?xml version='1.0' encoding='utf-8' ?>\n<Error>\n\t<Code>AccessDenied</Code>\n\t<Message>Access Denied.</Message>\n\t<RequestId>C1</RequestId>\n</Error>")
 	}))
 	_, err := newCOS(t, dialTo(srv), endpoint).Open(t.Context(), inCOS)
-	wantFault(t, err, transfer.KindDenied, "COS answered 403 AccessDenied (request C1): access refused; grant name/cos:GetObject")
+	wantError(t, err, transfer.KindDenied, "COS answered 403 AccessDenied (request C1): access refused; grant name/cos:GetObject")
 }
 
 func TestNetworkFaults(t *testing.T) {
@@ -130,15 +130,15 @@ func TestNetworkFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := newS3(t, dialTo(serve(t, h))).Stat(t.Context(), inS3)
-			wantFault(t, err, transfer.KindUnavailable, "connection")
+			wantError(t, err, transfer.KindUnavailable, "connection")
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("no server listens", func(t *testing.T) {
 		t.Parallel()
 		srv := httptest.NewServer(nil)
 		srv.Close()
 		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-		wantFault(t, err, transfer.KindUnavailable, "refused")
+		wantError(t, err, transfer.KindUnavailable, "refused")
 	})
 }
 
@@ -171,12 +171,12 @@ func TestOnlyTheStoreSaysGone(t *testing.T) {
 			}))
 			s := newS3(t, dialTo(srv))
 			_, err := s.Open(t.Context(), inS3)
-			e := wantFault(t, err, c.want, "")
+			e := wantError(t, err, c.want, "")
 			if c.want == transfer.KindUnavailable && (e.Label() != "Unavailable" || !strings.Contains(e.What, "endpoint")) {
 				t.Errorf("label %q, %q", e.Label(), e.What)
 			}
 			_, err = s.Stat(t.Context(), inS3)
-			wantFault(t, err, c.want, "")
+			wantError(t, err, c.want, "")
 			err = s3source.Deleter{Store: s}.Settle(t.Context(), inS3, "e", proved("id"))
 			if gone := err == nil; gone != (c.want == transfer.KindNotFound) {
 				t.Errorf("deletion: %v", err)
@@ -209,9 +209,9 @@ func TestAPageIsNotTheObject(t *testing.T) {
 	})
 	for ref, s := range map[transfer.Ref]*s3source.Store{inS3: newS3(t, dialTo(serve(t, page))), inCOS: newCOS(t, dialTo(serve(t, page)), endpoint)} {
 		_, err := s.Open(t.Context(), ref)
-		wantFault(t, err, transfer.KindUnavailable, "check the endpoint")
+		wantError(t, err, transfer.KindUnavailable, "check the endpoint")
 		_, err = s.Stat(t.Context(), ref)
-		wantFault(t, err, transfer.KindUnavailable, "check the endpoint")
+		wantError(t, err, transfer.KindUnavailable, "check the endpoint")
 	}
 }
 
@@ -239,7 +239,7 @@ func TestStrangeCodesAreNotShown(t *testing.T) {
 			io.WriteString(w, "<Error><Code>"+code+"</Code></Error>")
 		}))
 		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-		if e := wantFault(t, err, transfer.KindDenied, "S3 answered 403: access refused"); e.Label() != "Denied" {
+		if e := wantError(t, err, transfer.KindDenied, "S3 answered 403: access refused"); e.Label() != "Denied" {
 			t.Errorf("label %.80q", e.Label())
 		}
 	}
@@ -249,5 +249,5 @@ func TestRequesterPaysIsSaid(t *testing.T) {
 	t.Parallel()
 	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "requester pays")
+	wantError(t, err, transfer.KindDenied, "requester pays")
 }

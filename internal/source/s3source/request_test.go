@@ -130,7 +130,7 @@ func TestClockIsCorrectedOnce(t *testing.T) {
 		io.WriteString(w, "<Error><Code>RequestTimeTooSkewed</Code></Error>")
 	}}
 	_, err := newS3(t, dialTo(serve(t, rec))).Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "clock")
+	wantError(t, err, transfer.KindDenied, "clock")
 	if n := len(rec.lines()); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}

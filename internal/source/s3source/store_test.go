@@ -179,7 +179,7 @@ func TestReopeningTrustsNoStore(t *testing.T) {
 			}
 			defer obj.Body.Close()
 			_, err = io.ReadAll(obj.Body)
-			wantFault(t, err, transfer.KindCorrupt, "again from its start")
+			wantError(t, err, transfer.KindCorrupt, "again from its start")
 		})
 	}
 }
@@ -193,7 +193,7 @@ func TestLengthMustBeKnown(t *testing.T) {
 		io.WriteString(w, "b")
 	}))))
 	_, err := s.Open(t.Context(), inS3)
-	wantFault(t, err, transfer.KindDenied, "Content-Length")
+	wantError(t, err, transfer.KindDenied, "Content-Length")
 }
 
 func TestCOSIsAddressedByItsOwnHost(t *testing.T) {
@@ -218,7 +218,7 @@ func TestRegionIsPartOfAHostName(t *testing.T) {
 	s := newCOS(t, nil, "")
 	for region, hint := range map[string]string{"": "?region=ap-shanghai", "x.example/": "not the name of a region"} {
 		_, err := s.Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeCOS, Region: region, Bucket: bucket, Key: "k"})
-		wantFault(t, err, transfer.KindMalformed, hint)
+		wantError(t, err, transfer.KindMalformed, hint)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestBucketIsPartOfAHostName(t *testing.T) {
 		"..", "[::1]", "169.254.169.254", "evil.example.com", "a@b", "a/b", ""} {
 		ref := transfer.Ref{Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: name, Key: "k"}
 		_, err := s.Open(t.Context(), ref)
-		wantFault(t, err, transfer.KindMalformed, "not the name of a COS bucket")
+		wantError(t, err, transfer.KindMalformed, "not the name of a COS bucket")
 		if address := s.Address(t.Context(), ref); address != "" {
 			t.Errorf("%q: address %s", name, address)
 		}
@@ -260,7 +260,7 @@ func TestEchoesOfEventsAreClipped(t *testing.T) {
 func TestEmptyKey(t *testing.T) {
 	t.Parallel()
 	_, err := newS3(t, nil).Open(t.Context(), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket})
-	wantFault(t, err, transfer.KindMalformed, "no key")
+	wantError(t, err, transfer.KindMalformed, "no key")
 }
 
 func TestBadCOSEndpoint(t *testing.T) {
@@ -281,7 +281,7 @@ func TestRedirectIsRefused(t *testing.T) {
 			http.Redirect(w, r, elsewhere.URL, status)
 		}))
 		_, err := newCOS(t, tune, "").Open(t.Context(), inCOS)
-		wantFault(t, err, transfer.KindDenied, "redirects to another host")
+		wantError(t, err, transfer.KindDenied, "redirects to another host")
 		if n := len(stranger.lines()); n != 0 {
 			t.Errorf("%d: followed to another host", status)
 		}

@@ -1,6 +1,6 @@
 // Package sourcetest is the conformance suite that every transfer.Source passes:
 // whole and exact content, ETags that tell one content from the next, and a read
-// that survives a broken connection but not a changed object.
+// that goes on after a broken connection but fails on a changed object.
 package sourcetest
 
 import (
@@ -21,7 +21,7 @@ import (
 type Harness struct {
 	Source transfer.Source
 	Ref    func(key string) transfer.Ref // names the object that Put stores under key
-	// Put stores content. It is also called beside the test's goroutine, so it
+	// Put stores content. It is also called from other goroutines, so it
 	// reports with Error, never with Fatal.
 	Put func(t testing.TB, key string, content []byte, contentType string)
 	// Cut breaks a coming GET off once after bytes of its body were sent, with more to

@@ -52,7 +52,7 @@ func New(o Options) *Source {
 		// Each request has a look-up and a connection of its own. A kept connection would
 		// be dead after the function was frozen, and its name may mean another address now.
 		DisableKeepAlives: true,
-		// A connection of HTTP/2 is read even while nobody wants the body's next bytes.
+		// A connection of HTTP/2 is read even while the caller does not read the body.
 		Protocols: http1(),
 	}
 	s.client = &http.Client{CheckRedirect: s.follow, Transport: base}

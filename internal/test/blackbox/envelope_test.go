@@ -72,7 +72,7 @@ func batchEvent(keys ...string) []byte {
 	return document(object{"invocationSchemaVersion": "1.0", "invocationId": "invocation-1", "job": object{"id": "job-1"}, "tasks": tasks})
 }
 
-// A COS event carries the uploader's own signature, and an SQS message a receipt
+// A COS event holds the uploader's own signature, and an SQS message a receipt
 // handle: they are to be seen nowhere.
 const (
 	uploaderSignature = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

@@ -11,7 +11,7 @@ import (
 )
 
 // Sources that lead out of the list, or only look as if they were on it, are refused, and
-// nobody is asked for anything. There is one of each kind here; httpapi has all spellings.
+// no request is sent. There is one of each kind here; httpapi has all spellings.
 func TestHostileSources(t *testing.T) {
 	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
 		s := f.start(t, w)

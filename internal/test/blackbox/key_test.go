@@ -118,7 +118,7 @@ func TestIAM(t *testing.T) {
 			t.Errorf("a bad path: %d %s", a.status, a.body)
 		}
 		if named := strings.Contains(s.program.Output(), `"caller":"`+arn+`"`); named != (f.payload != nil) {
-			t.Error("the log does not name the caller, or names one that nobody told it of")
+			t.Error("the log does not name the caller, or names one that it was not told of")
 		}
 	})
 }
@@ -135,7 +135,7 @@ func signedBy(arn string, p map[string]any) map[string]any {
 }
 
 // What a key's options forbid is refused before anybody outside is asked: tickets,
-// sources beside its own, redirects out of these, requests over its rate.
+// sources other than its own, redirects out of these, requests over its rate.
 func TestKeyOptions(t *testing.T) {
 	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
 		s := f.start(t, w, "HTTP_KEYS", "any:"+hash(anyKey)+":team/a/:no-tickets;source=s3://"+devstack.Bucket+"/in/a;source=https://"+w.site+"/in/to;rate=6,"+

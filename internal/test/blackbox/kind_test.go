@@ -69,7 +69,7 @@ func TestNamedFaults(t *testing.T) {
 	}
 }
 
-// Credentials that do not fit are everybody's failure, and nobody's ticket.
+// With wrong credentials every file fails, and none gets a ticket.
 func TestTokenRefusals(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]struct {

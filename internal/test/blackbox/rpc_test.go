@@ -18,7 +18,7 @@ import (
 
 // SCF authenticates no call, so that anybody who reaches the port can make one.
 // With its settings in place the function takes no others from a call: neither
-// in place of one that is set nor beside them.
+// in place of one that is set nor in addition to them.
 func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 	t.Parallel()
 	for name, inProcess := range map[string]bool{"the process has the settings": true, "the first call brought them": false} {
@@ -57,7 +57,7 @@ func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 	}
 }
 
-// Without a port there is no start: a port of chance is nobody's to call.
+// Without a port there is no start: no caller could know a random port.
 func TestSCFNeedsItsPort(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -20,7 +20,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A run carries out a plan in a world.
+// A run executes a plan in a world.
 type run struct {
 	t       *testing.T
 	w       *world
@@ -153,7 +153,7 @@ func each[T any](list []T, atOnce int, do func(T)) {
 	wg.Wait()
 }
 
-// schedule carries out the plan, faults and all, and checks every failure.
+// schedule executes the plan with its faults and checks every failure.
 func (r *run) schedule(atOnce int) {
 	began := time.Now()
 	each(r.p.invocations, atOnce, func(inv *invocation) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What the CAM policies grant is what the function asks for when COS refuses, one
-// policy for each option, and nothing beside the one bucket.
+// What the CAM policies allow is what the function asks for when COS refuses, one
+// policy for each option, and nothing outside the one bucket.
 func TestCAM(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "internal", "source", "s3source", "errors.go"))
@@ -43,14 +43,14 @@ func TestCAM(t *testing.T) {
 		}
 		for _, action := range s.Action {
 			if !slices.Contains(asked, action) || granted[action] {
-				t.Errorf("%s grants %s, which nothing needs or another policy grants", file, action)
+				t.Errorf("%s allows %s, which nothing needs or another policy allows", file, action)
 			}
 			granted[action] = true
 		}
 	}
 	for _, action := range asked {
 		if !granted[action] {
-			t.Errorf("no policy grants %s", action)
+			t.Errorf("no policy allows %s", action)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func emitted() (map[string]bool, error) {
 	return found, nil
 }
 
-// Alarms and dashboard show metrics that there are, alarms reach somebody, and
+// Alarms and dashboard show metrics that there are, alarms reach a subscriber, and
 // every Kind of failure has one.
 func checkTelemetry(d template) (problems []string) {
 	c := (*complaints)(&problems)
@@ -76,7 +76,7 @@ func checkTelemetry(d template) (problems []string) {
 			alarmed[fmt.Sprint(a["MetricName"], " ", strings.Join(values, " "))] = true
 			text, _ := a["AlarmDescription"].(string)
 			c.want(len(text) > 20, "%s says nothing", id)
-			c.want(fmt.Sprint(a["AlarmActions"]) == "[<AlarmTopic>]", "%s reaches nobody", id)
+			c.want(fmt.Sprint(a["AlarmActions"]) == "[<AlarmTopic>]", "%s reaches no topic", id)
 			c.want(a["TreatMissingData"] == "notBreaching", "%s rings when nothing happens", id)
 		}
 		body, _ := s.properties("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"].(string)

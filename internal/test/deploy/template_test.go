@@ -1,5 +1,5 @@
 // Package deploy holds what is promised about the files that deploy the
-// functions: that they are valid, grant no more than is needed, set the variables
+// functions: that they are valid, allow no more than is needed, set the variables
 // that the code reads, and that a mistake in them does not go unnoticed.
 package deploy
 

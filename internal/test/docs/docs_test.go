@@ -111,8 +111,8 @@ func firstColumn(table string) []string {
 	return names
 }
 
-// The schema in docs/operations.md is what the journal writes: not a field less,
-// not a field more.
+// The schema in docs/operations.md has exactly the fields that package telemetry
+// writes.
 func TestOperationsDescribesTheLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

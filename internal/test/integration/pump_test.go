@@ -121,7 +121,7 @@ func (q *queue) pump(t *testing.T, s *site, partial bool) map[*message]int {
 	return tries
 }
 
-// invoke hands a batch to the function and reads the answer as Lambda does: an
+// invoke gives a batch to the function and reads the answer as Lambda does: an
 // error fails all, and so does an answer that names an unknown message.
 func (q *queue) invoke(t *testing.T, s *site, batch []message, partial bool) map[string]bool {
 	t.Helper()

@@ -35,8 +35,8 @@ type base struct {
 // means DefaultURL. A request goes to the base that answered last, and on to
 // the next only when no connection came about (DNS, dial or TLS): whatever
 // happens on a connection may mean that the request was processed. A redirect is
-// an answer like any other: a request that carries a token or a secret goes
-// nowhere but where it was sent.
+// an answer like any other, because a request with a token or a secret must go
+// only where it was sent.
 func NewAPI(t http.RoundTripper, bases []string) *API {
 	if len(bases) == 0 {
 		bases = []string{DefaultURL}
@@ -94,7 +94,7 @@ func encode(v any) ([]byte, error) {
 
 // secretsIn lists what an address may hold to prove who asks: the user, the
 // password and every part of path and query. What is shorter than four characters
-// is no key, and redacting it would spoil the messages.
+// is no key, and redacting it would make messages unreadable.
 func secretsIn(address string) (all []transfer.Secret) {
 	u, err := url.Parse(address)
 	if err != nil {

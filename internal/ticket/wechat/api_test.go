@@ -18,7 +18,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// dead is a base URL at which nobody listens.
+// dead is a base URL at which no server listens.
 func dead(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -140,7 +140,7 @@ func TestNoFailOverOnceConnected(t *testing.T) {
 				t.Cleanup(first.Close)
 				second, other := counting(t, good)
 				_, err := ask(wechat.NewAPI(first.Client().Transport, []string{first.URL, second}))
-				if e := fault(t, err); e.Kind != transfer.KindUnavailable {
+				if e := wantError(t, err); e.Kind != transfer.KindUnavailable {
 					t.Errorf("%+v, want Unavailable", e)
 				}
 				if n.Load() != 1 || other.Load() != 0 {
@@ -155,7 +155,7 @@ func TestAllBasesDead(t *testing.T) {
 	t.Parallel()
 	one, two := dead(t), dead(t)
 	_, err := ask(wechat.NewAPI(outside(t).Transport, []string{one, two}))
-	e := fault(t, err)
+	e := wantError(t, err)
 	for _, base := range []string{one, two} {
 		if !strings.Contains(e.What, strings.TrimPrefix(base, "http://")+": connection refused") {
 			t.Errorf("%q does not say why %s failed", e.What, base)
@@ -193,7 +193,7 @@ func TestWhatIsNotWeChat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := ask(answering(t, c.status, c.body, "Location", "/elsewhere"))
-			if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) {
+			if e := wantError(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) {
 				t.Errorf("%+v, want %s and %q", e, c.kind, c.says)
 			}
 		})
@@ -232,7 +232,7 @@ func TestSilenceIsUnavailable(t *testing.T) {
 			return rt(r)
 		}), []string{"http://one", "http://two"})
 		_, err := ask(api)
-		if e := fault(t, err); e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "timed out") || calls != 1 {
+		if e := wantError(t, err); e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "timed out") || calls != 1 {
 			t.Errorf("%s: %d calls, %+v", name, calls, e)
 		}
 	}
@@ -252,7 +252,7 @@ func TestTheCallersDeadlineIsOutOfTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), nil).Ticket(ctx, transfer.Dest{})
-		if e := fault(t, err); e.Kind != transfer.KindOutOfTime {
+		if e := wantError(t, err); e.Kind != transfer.KindOutOfTime {
 			t.Errorf("%+v, want OutOfTime", e)
 		}
 	})

@@ -184,7 +184,7 @@ func (s *CachedTokens) mayForce() bool {
 // margin is how long before its end a token is no longer used. It is a tenth of
 // the token's life, because stable_token may answer a token that lives 40 s
 // (wire.md C.1). It is at most five minutes, because in the last five
-// stable_token already hands out the next token. A token that lives no longer
+// stable_token already returns the next token. A token that lives no longer
 // than the margin still serves the callers that waited for it.
 func margin(life time.Duration) time.Duration {
 	return min(max(life/10, time.Second), 5*time.Minute)

@@ -15,9 +15,9 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// mint stands for stable_token: it answers current after a second, and a forced
+// stableServer stands for stable_token: it answers current after a second, and a forced
 // refresh makes a new one. It records whether each request was forced.
-type mint struct {
+type stableServer struct {
 	t       *testing.T
 	mu      sync.Mutex
 	current int
@@ -26,7 +26,7 @@ type mint struct {
 	forced  []bool
 }
 
-func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *stableServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	select {
 	case <-time.After(time.Second):
 	case <-r.Context().Done():
@@ -47,11 +47,11 @@ func (m *mint) RoundTrip(r *http.Request) (*http.Response, error) {
 	return says(200, fmt.Sprintf(`{"access_token":"T%d","expires_in":%s}`, m.current, m.expires)), nil
 }
 
-func (m *mint) tokens() *wechat.CachedTokens {
+func (m *stableServer) tokens() *wechat.CachedTokens {
 	return wechat.StableTokens(wechat.NewAPI(m, nil), "wx1", transfer.NewSecret("SECRET"))
 }
 
-func (m *mint) expectForced(want ...bool) {
+func (m *stableServer) expectForced(want ...bool) {
 	m.t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -92,7 +92,7 @@ func TestTokenIsKeptForItsLifeLessAMargin(t *testing.T) {
 		t.Run(expires, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				m := &mint{t: t, expires: expires}
+				m := &stableServer{t: t, expires: expires}
 				tokens := m.tokens()
 				asked := time.Now()
 				get(t, tokens, "T0")
@@ -116,7 +116,7 @@ func TestTokenIsKeptForItsLifeLessAMargin(t *testing.T) {
 func TestOneFetchForAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "1"}
+		m := &stableServer{t: t, expires: "1"}
 		tokens := m.tokens()
 		var wg sync.WaitGroup
 		for range 50 {
@@ -130,7 +130,7 @@ func TestOneFetchForAll(t *testing.T) {
 func TestAFetchOutlivesTheCallerThatBeganIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200"}
+		m := &stableServer{t: t, expires: "7200"}
 		tokens := m.tokens()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -138,7 +138,7 @@ func TestAFetchOutlivesTheCallerThatBeganIt(t *testing.T) {
 		wg.Go(func() {
 			start := time.Now()
 			_, err := tokens.Get(ctx)
-			if e := fault(t, err); e.Kind != transfer.KindOutOfTime || time.Since(start) != 100*time.Millisecond {
+			if e := wantError(t, err); e.Kind != transfer.KindOutOfTime || time.Since(start) != 100*time.Millisecond {
 				t.Errorf("after %v: %+v, want OutOfTime at once", time.Since(start), e)
 			}
 		})
@@ -161,7 +161,7 @@ func TestAFetchIsBounded(t *testing.T) {
 			return resp, nil
 		}), nil)
 		_, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET")).Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.KindUnavailable || time.Since(start) != time.Minute {
+		if e := wantError(t, err); e.Kind != transfer.KindUnavailable || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %+v", time.Since(start), e)
 		}
 	})
@@ -192,7 +192,7 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 		return says(200, `{"access_token":"T","expires_in":7200}`), nil
 	}), nil)
 	tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
-	if _, err := tokens.Get(t.Context()); fault(t, err).Kind != transfer.KindUnavailable {
+	if _, err := tokens.Get(t.Context()); wantError(t, err).Kind != transfer.KindUnavailable {
 		t.Error(err)
 	}
 	get(t, tokens, "T")
@@ -204,7 +204,7 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 func TestRenewalIsOrdinaryWhenThatBringsAnotherToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200"}
+		m := &stableServer{t: t, expires: "7200"}
 		tokens := m.tokens()
 		old := get(t, tokens, "T0")
 		m.current = 7
@@ -229,7 +229,7 @@ func TestRenewalIsOrdinaryWhenThatBringsAnotherToken(t *testing.T) {
 func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200"}
+		m := &stableServer{t: t, expires: "7200"}
 		tokens := m.tokens()
 		token := get(t, tokens, "T0")
 		token, err := tokens.Renew(t.Context(), token, why)
@@ -240,7 +240,7 @@ func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
 
 		time.Sleep(27 * time.Second)
 		_, err = tokens.Renew(t.Context(), token, why)
-		if e := fault(t, err); e.Kind != transfer.KindStale || e.Code != "40001" || !strings.HasPrefix(e.What, "40001: refused; ") {
+		if e := wantError(t, err); e.Kind != transfer.KindStale || e.Code != "40001" || !strings.HasPrefix(e.What, "40001: refused; ") {
 			t.Errorf("%+v", e)
 		}
 		m.expectForced(false, false, true, false)
@@ -261,10 +261,10 @@ func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
 func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200", stuck: true}
+		m := &stableServer{t: t, expires: "7200", stuck: true}
 		tokens := m.tokens()
 		_, err := tokens.Renew(t.Context(), get(t, tokens, "T0"), why)
-		if e := fault(t, err); e.Kind != transfer.KindStale {
+		if e := wantError(t, err); e.Kind != transfer.KindStale {
 			t.Errorf("%+v", e)
 		}
 		m.expectForced(false, false, true)
@@ -279,7 +279,7 @@ func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
 func TestARefusedTokenIsNotHandedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200"}
+		m := &stableServer{t: t, expires: "7200"}
 		tokens := m.tokens()
 		old := get(t, tokens, "T0")
 		var wg sync.WaitGroup
@@ -298,7 +298,7 @@ func TestARefusedTokenIsNotHandedOut(t *testing.T) {
 func TestARefusalDuringAFetchSendsAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "1"}
+		m := &stableServer{t: t, expires: "1"}
 		tokens := m.tokens()
 		old := get(t, tokens, "T0")
 		time.Sleep(time.Minute)
@@ -316,10 +316,10 @@ func TestARefusalDuringAFetchSendsAnother(t *testing.T) {
 	})
 }
 
-// The first request for a token is never answered. Those who come a while later
-// do not wait for it: callers of 3 s one after the other, and one beside a caller
-// with much time.
-func TestAHungRequestHoldsUpNobodyWhoComesLater(t *testing.T) {
+// The first request for a token is never answered. Later callers do not wait for it:
+// callers of 3 s one after the other, and one at the same time as a caller with
+// much time.
+func TestAHungRequestDoesNotBlockLaterCallers(t *testing.T) {
 	t.Parallel()
 	for name, patient := range map[string]bool{"one after the other": false, "side by side": true} {
 		t.Run(name, func(t *testing.T) {
@@ -363,7 +363,7 @@ func TestAHungRequestHoldsUpNobodyWhoComesLater(t *testing.T) {
 	}
 }
 
-// The answer to a request that was given up on arrives after the answer to the
+// The answer to a request that was cancelled arrives after the answer to the
 // second one. It does not bring the older token back.
 func TestALateAnswerDoesNotReplaceANewerToken(t *testing.T) {
 	t.Parallel()
@@ -391,7 +391,7 @@ func TestALateAnswerDoesNotReplaceANewerToken(t *testing.T) {
 func TestAHungRenewalIsRenewedByTheNextCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := &mint{t: t, expires: "7200"}
+		m := &stableServer{t: t, expires: "7200"}
 		var n atomic.Int32
 		api := wechat.NewAPI(wire(func(r *http.Request) (*http.Response, error) {
 			if n.Add(1) == 2 {

@@ -18,9 +18,9 @@ const (
 func Codes() []transfer.Code { return slices.Clone(codes) }
 
 // Explain says what an errcode means at AtAPI or AtToken. One that is not in the
-// table goes by its sign. WeChat numbers its own faults and CloudBase's below
-// zero, and the caller's mistakes above zero. Waiting may cure the first; the
-// second stay until a person acts.
+// table goes by its sign. WeChat's own failures and CloudBase's are below
+// zero, and the caller's mistakes are above zero. The first may end by themselves.
+// The second stay until a person acts.
 func Explain(errcode, at string) transfer.Code {
 	for _, c := range codes {
 		if c.Code == errcode && (c.At == "" || c.At == at) {
@@ -30,7 +30,7 @@ func Explain(errcode, at string) transfer.Code {
 	c := transfer.Code{Code: errcode, At: at, Kind: denied,
 		Meaning: "a refusal that this program does not know", Advice: "look the code up in WeChat's documentation"}
 	if strings.HasPrefix(errcode, "-") {
-		c.Kind, c.Meaning = unavailable, "a fault on WeChat's side that this program does not know"
+		c.Kind, c.Meaning = unavailable, "an error on WeChat's side that this program does not know"
 		c.Advice = "try again later; if it stays, ask WeChat's support with the rid"
 	}
 	return c

@@ -38,7 +38,7 @@ func TestCodesAtTheAPI(t *testing.T) {
 		for _, n := range numbers {
 			known[strconv.FormatInt(n, 10)] = true
 			_, err := ask(answering(t, 200, fmt.Sprintf(`{"errcode":%d,"errmsg":""}`, n)))
-			e := fault(t, err)
+			e := wantError(t, err)
 			want := kind
 			if kind == transfer.KindStale {
 				want = transfer.KindDenied // the fixed token of ask cannot be renewed
@@ -66,7 +66,7 @@ func TestCodesAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int64{40001, 40002, 40013, 40014, 40125, 40164, 41002, 41004, 42001} {
 		_, err := wechat.StableTokens(answering(t, 200, fmt.Sprintf(`{"errcode":%d}`, n)), "wx1", transfer.NewSecret("SECRET")).Get(context.Background())
-		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != strconv.FormatInt(n, 10) {
+		if e := wantError(t, err); e.Kind != transfer.KindDenied || e.Code != strconv.FormatInt(n, 10) {
 			t.Errorf("%d: %+v, want Denied", n, e)
 		}
 	}
@@ -91,7 +91,7 @@ func TestUnknownCodesGoByTheirSign(t *testing.T) {
 		`{"errcode":45011,"url":1}`: transfer.KindThrottled,
 	} {
 		_, err := ask(answering(t, 200, body))
-		if e := fault(t, err); e.Kind != want {
+		if e := wantError(t, err); e.Kind != want {
 			t.Errorf("%s: %+v, want %s", body, e, want)
 		}
 	}
@@ -115,13 +115,13 @@ func TestGoldenRefusals(t *testing.T) {
 		api := answering(t, 200, sent)
 		_, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET")).Get(context.Background())
 		if !strings.Contains(sent, "access_token") {
-			if got := fault(t, err).What; got != lines.Text() {
+			if got := wantError(t, err).What; got != lines.Text() {
 				t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
 			}
 			continue
 		}
 		_, err = wechat.NewTicketIssuer(api, stubborn{}, nil).Ticket(context.Background(), transfer.Dest{})
-		if got := fault(t, err).What; got != lines.Text() {
+		if got := wantError(t, err).What; got != lines.Text() {
 			t.Errorf("%s\n got %s\nwant %s", sent, got, lines.Text())
 		}
 	}
@@ -155,7 +155,7 @@ func TestErrmsgIsTamed(t *testing.T) {
 		{`\ud800`, "(WeChat: \uFFFD)"},
 	} {
 		_, err := ask(answering(t, 200, `{"errcode":48001,"errmsg":"`+c.errmsg+`"}`))
-		if e := fault(t, err); !strings.HasSuffix(e.What, "; grant the app access to this CloudBase environment and its open API in WeChat's console "+c.want) {
+		if e := wantError(t, err); !strings.HasSuffix(e.What, "; grant the app access to this CloudBase environment and its open API in WeChat's console "+c.want) {
 			t.Errorf("%q becomes %q, want the end %q", c.errmsg, e.What, c.want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestRetryAfter(t *testing.T) {
 		{503, "", []string{"Retry-After", "Thu, 29 Aug 2019 07:39:44 GMT"}, 0},
 	} {
 		_, err := ask(answering(t, c.status, c.body, c.header...))
-		if e := fault(t, err); e.After != c.want {
+		if e := wantError(t, err); e.After != c.want {
 			t.Errorf("%v: After %v, want %v", c.header, e.After, c.want)
 		}
 	}
@@ -200,13 +200,13 @@ func TestDailyQuotaWaitsForMidnightInChina(t *testing.T) {
 		{"Thu, 29 Aug 2019 07:39:34 GMT", "60", time.Minute},
 	} {
 		_, err := ask(answering(t, 200, `{"errcode":45009}`, "Date", c.date, "Retry-After", c.retryAfter))
-		if e := fault(t, err); e.After != c.want || e.Kind != transfer.KindDenied {
+		if e := wantError(t, err); e.After != c.want || e.Kind != transfer.KindDenied {
 			t.Errorf("at %s, Retry-After %q: %+v, want %v", c.date, c.retryAfter, e, c.want)
 		}
 	}
 	synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
 		api := wechat.NewAPI(wire(func(*http.Request) (*http.Response, error) { return says(200, `{"errcode":45009}`), nil }), nil)
-		if _, err := ask(api); fault(t, err).After != 16*time.Hour {
+		if _, err := ask(api); wantError(t, err).After != 16*time.Hour {
 			t.Errorf("without a Date: %+v", err)
 		}
 	})

@@ -31,7 +31,7 @@ func seed(f *testing.F) {
 
 // sound insists that an error can be shown to anybody.
 func sound(t *testing.T, err error) {
-	e := fault(t, err)
+	e := wantError(t, err)
 	if e.Kind == "" || e.After < 0 || e.After > 24*time.Hour || !utf8.ValidString(e.What) || len(e.What) > 2000 || strings.ContainsAny(e.What, "\r\n\x00\x1b") {
 		t.Errorf("%+v", e)
 	}
@@ -49,20 +49,20 @@ func FuzzAnswers(f *testing.F) {
 			r.Header.Set("Date", date)
 			return r, nil
 		}), nil)
-		desk := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN-1")), nil)
-		ticket, err := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+		issuer := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("TOKEN-1")), nil)
+		ticket, err := issuer.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
 		if err != nil {
 			sound(t, err)
 		} else if !strings.HasPrefix(ticket.URL, "https://") || !strings.HasSuffix(ticket.FileID, "/a/b") || ticket.Signature.Empty() ||
 			ticket.SecurityToken.Empty() || ticket.MetaFileID == "" || ticket.Expires.IsZero() {
 			t.Errorf("bad ticket %+v from %q", ticket, body)
 		}
-		if link, err := desk.Download(t.Context(), "env", "cloud://env.bucket/a/b", time.Minute); err != nil {
+		if link, err := issuer.Download(t.Context(), "env", "cloud://env.bucket/a/b", time.Minute); err != nil {
 			sound(t, err)
 		} else if link == "" {
 			t.Errorf("empty link from %q", body)
 		}
-		if err := desk.Delete(t.Context(), "env", "cloud://env.bucket/a/b"); err != nil {
+		if err := issuer.Delete(t.Context(), "env", "cloud://env.bucket/a/b"); err != nil {
 			sound(t, err)
 		}
 		if token, err := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET-2")).Get(t.Context()); err != nil {

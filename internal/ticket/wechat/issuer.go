@@ -11,7 +11,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A TicketIssuer hands out upload tickets for one app. It is a transfer.TicketIssuer.
+// A TicketIssuer gets upload tickets for one app. It is a transfer.TicketIssuer.
 type TicketIssuer struct {
 	api    *API
 	tokens Tokens

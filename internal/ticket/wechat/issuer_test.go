@@ -59,8 +59,8 @@ func TestUploadfileRequest(t *testing.T) {
 		}
 		io.WriteString(w, strings.Replace(goodTicket, "env.bucket/a/b", `env.bucket/a & b/<中文> \"x\"+%2F.png`, 1))
 	})
-	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken(transfer.NewSecret("T+&/")), nil)
-	if _, err := desk.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
+	issuer := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base + "/prefix/"}), wechat.FixedToken(transfer.NewSecret("T+&/")), nil)
+	if _, err := issuer.Ticket(t.Context(), transfer.Dest{Env: "e-1", Path: path}); err != nil {
 		t.Error(err)
 	}
 }
@@ -87,7 +87,7 @@ func TestTicketsThatAreRefused(t *testing.T) {
 			}
 			api := answering(t, 200, strings.Replace(goodTicket, c.old, c.new, 1))
 			got, err := wechat.NewTicketIssuer(api, wechat.FixedToken(transfer.NewSecret("T")), nil).Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
-			if e := fault(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) {
+			if e := wantError(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) {
 				t.Errorf("%+v, want %s", e, c.kind)
 			}
 		})
@@ -176,7 +176,7 @@ func TestWhereTicketsMayLead(t *testing.T) {
 			t.Errorf("%s from %s with TICKET_HOSTS=%s is used", c.url, c.api, c.hosts)
 			continue
 		}
-		if e := fault(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) || strings.Contains(e.What, "u:p") {
+		if e := wantError(t, err); e.Kind != c.kind || !reflect.DeepEqual(got, transfer.Ticket{}) || strings.Contains(e.What, "u:p") {
 			t.Errorf("%s from %s with TICKET_HOSTS=%s: %+v, want %s", c.url, c.api, c.hosts, e, c.kind)
 		}
 	}
@@ -241,7 +241,7 @@ func TestExpires(t *testing.T) {
 	}
 }
 
-// weChat is the API in small: it mints tokens and refuses those that are not the
+// weChat is the API in small: it issues tokens and refuses those that are not the
 // newest with refusal.
 type weChat struct {
 	mu      sync.Mutex
@@ -287,13 +287,13 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		client, base := serve(t, s.ServeHTTP)
 		api := wechat.NewAPI(client.Transport, []string{base})
 		tokens := wechat.StableTokens(api, "wx1", transfer.NewSecret("SECRET"))
-		desk := wechat.NewTicketIssuer(api, tokens, nil)
+		issuer := wechat.NewTicketIssuer(api, tokens, nil)
 		dest := transfer.Dest{Env: "env", Path: "a/b"}
-		if _, err := desk.Ticket(t.Context(), dest); err != nil {
+		if _, err := issuer.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
 		}
 		s.next()
-		if _, err := desk.Ticket(t.Context(), dest); err != nil {
+		if _, err := issuer.Ticket(t.Context(), dest); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := s.seen(), []string{"token", "ticket", "refused", "token", "ticket"}; !slices.Equal(got, want) {
@@ -303,7 +303,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				if _, err := desk.Ticket(t.Context(), dest); err != nil {
+				if _, err := issuer.Ticket(t.Context(), dest); err != nil {
 					t.Error(err)
 				}
 			})
@@ -356,7 +356,7 @@ func TestATokenRefusedTwiceIsFinal(t *testing.T) {
 		})
 		api := wechat.NewAPI(client.Transport, []string{base})
 		_, err := wechat.NewTicketIssuer(api, c.tokens(api, client.Transport, base), nil).Ticket(t.Context(), transfer.Dest{})
-		if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != "42001" || calls.Load() != c.calls || !strings.Contains(e.What, c.says) {
+		if e := wantError(t, err); e.Kind != transfer.KindDenied || e.Code != "42001" || calls.Load() != c.calls || !strings.Contains(e.What, c.says) {
 			t.Errorf("%s: %d calls, want %d; %+v", name, calls.Load(), c.calls, e)
 		}
 	}
@@ -374,8 +374,8 @@ func TestCloudBaseTokenHasItsOwnParameter(t *testing.T) {
 		}
 		io.WriteString(w, goodTicket)
 	})
-	desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseTokenFile(path), nil)
-	if _, err := desk.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
+	issuer := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.CloudBaseTokenFile(path), nil)
+	if _, err := issuer.Ticket(context.Background(), transfer.Dest{Path: "a/b"}); err != nil {
 		t.Error(err)
 	}
 }

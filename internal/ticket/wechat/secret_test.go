@@ -56,12 +56,12 @@ func TestNothingPrintsASecret(t *testing.T) {
 				wechat.TokenServer(client.Transport, base+"/broker?key="+broker),
 				wechat.TokenServer(client.Transport, dead(t)+"/broker?key="+broker),
 			} {
-				desk := wechat.NewTicketIssuer(api, tokens, nil)
+				issuer := wechat.NewTicketIssuer(api, tokens, nil)
 				got, err := tokens.Get(t.Context())
-				ticket, err2 := desk.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
-				_, err3 := desk.Download(t.Context(), "env", "x", 1)
-				err4 := desk.Delete(t.Context(), "env", "x")
-				for _, v := range []any{api, tokens, desk, holder{api}, holder{tokens}, holder{desk}, got, &got, ticket, err, err2, err3, err4} {
+				ticket, err2 := issuer.Ticket(t.Context(), transfer.Dest{Env: "env", Path: "a/b"})
+				_, err3 := issuer.Download(t.Context(), "env", "x", 1)
+				err4 := issuer.Delete(t.Context(), "env", "x")
+				for _, v := range []any{api, tokens, issuer, holder{api}, holder{tokens}, holder{issuer}, got, &got, ticket, err, err2, err3, err4} {
 					for _, text := range renderings(v) {
 						if strings.Contains(text, "hush") {
 							t.Errorf("mode %q: %T prints %s", mode, v, text)

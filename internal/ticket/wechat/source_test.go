@@ -22,7 +22,7 @@ func TestFixedCannotBeRenewed(t *testing.T) {
 		t.Errorf("sent as %q", token.Param)
 	}
 	_, err := tokens.Renew(t.Context(), token, why)
-	if e := fault(t, err); e.Kind != transfer.KindDenied || e.Code != "40001" || !strings.Contains(e.What, "replace it") {
+	if e := wantError(t, err); e.Kind != transfer.KindDenied || e.Code != "40001" || !strings.Contains(e.What, "replace it") {
 		t.Errorf("%+v", e)
 	}
 	if tokens.Fetches() != 0 {
@@ -42,12 +42,12 @@ func TestFilesAreReadForEachUse(t *testing.T) {
 		}
 		tokens := open(path)
 		_, err := tokens.Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.KindDenied || !strings.Contains(e.What, path+" (no such file or directory)") {
+		if e := wantError(t, err); e.Kind != transfer.KindDenied || !strings.Contains(e.What, path+" (no such file or directory)") {
 			t.Errorf("missing file: %+v", e)
 		}
 		write(" \r\n")
 		_, err = tokens.Get(t.Context())
-		if e := fault(t, err); e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "empty") {
+		if e := wantError(t, err); e.Kind != transfer.KindUnavailable || !strings.Contains(e.What, "empty") {
 			t.Errorf("empty file: %+v", e)
 		}
 		write("\n ONE\r\n")
@@ -56,7 +56,7 @@ func TestFilesAreReadForEachUse(t *testing.T) {
 			t.Errorf("sent as %q, want %q", one.Param, param)
 		}
 		_, err = tokens.Renew(t.Context(), one, why)
-		if e := fault(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, path) {
+		if e := wantError(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, path) {
 			t.Errorf("same token: %+v", e)
 		}
 		write("TWO")
@@ -90,7 +90,7 @@ func TestBrokerIsAskedWithoutCacheAfterARefusal(t *testing.T) {
 		t.Fatal(renewed.Value.Reveal(), err)
 	}
 	_, err = tokens.Renew(t.Context(), renewed, why)
-	if e := fault(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, "the token server keeps giving out that token") {
+	if e := wantError(t, err); e.Kind != transfer.KindStale || !strings.Contains(e.What, "the token server keeps giving out that token") {
 		t.Errorf("%+v", e)
 	}
 	mu.Lock()
@@ -127,13 +127,13 @@ func TestBrokersMistakes(t *testing.T) {
 			io.WriteString(w, c.body)
 		})
 		_, err := wechat.TokenServer(client.Transport, base+"/?key=key-0123456789").Get(t.Context())
-		if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) || strings.Contains(e.What, "0123456789") {
+		if e := wantError(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%d %s: %+v", c.status, c.body, e)
 		}
 	}
 	for _, address := range []string{dead(t) + "/?key=key-0123456789", "http://a b/?key=key-0123456789", "key-0123456789"} {
 		_, err := wechat.TokenServer(outside(t).Transport, address).Get(t.Context())
-		if e := fault(t, err); !strings.Contains(e.What, "WECHAT_TOKEN_URL") || strings.Contains(e.What, "0123456789") {
+		if e := wantError(t, err); !strings.Contains(e.What, "WECHAT_TOKEN_URL") || strings.Contains(e.What, "0123456789") {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -148,7 +148,7 @@ func TestNothingThatATokenServerSaysIsShown(t *testing.T) {
 		fmt.Fprintf(w, `{"errcode":40164,"errmsg":"no route for %s %s:%s invalid ip 9.9.9.9 hint: [HUSH1] rid: HUSH2"}`, r.URL, user, password)
 	})
 	_, err := wechat.TokenServer(client.Transport, strings.Replace(base, "://", "://HUSH3:HUSH4@", 1)+"/v1/HUSH5/token?k=HUSH6").Get(t.Context())
-	e := fault(t, err)
+	e := wantError(t, err)
 	if strings.Contains(e.What, "HUSH") || strings.Contains(e.What, "route") || !strings.Contains(e.What, "9.9.9.9") || e.Code != "40164" {
 		t.Errorf("%+v", e)
 	}
@@ -163,7 +163,7 @@ func TestTheAddressOfTheAPIIsNotShown(t *testing.T) {
 	})
 	api := wechat.NewAPI(client.Transport, []string{strings.Replace(base, "://", "://HUSH1:HUSH2@", 1) + "/v1/HUSH5678"})
 	_, err := ask(api)
-	if e := fault(t, err); strings.Contains(e.What, "HUSH") || !strings.Contains(e.What, "rid: r-1") {
+	if e := wantError(t, err); strings.Contains(e.What, "HUSH") || !strings.Contains(e.What, "rid: r-1") {
 		t.Errorf("%+v", e)
 	}
 	for _, text := range renderings(holder{api}) {

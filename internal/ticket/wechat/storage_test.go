@@ -36,7 +36,7 @@ func TestDownloadAndDelete(t *testing.T) {
 				}
 				return
 			}
-			if e := fault(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) {
+			if e := wantError(t, err); e.Kind != c.kind || !strings.Contains(e.What, c.says) {
 				t.Errorf("%s, %s: %+v, want %s and %q", what, name, e, c.kind, c.says)
 			}
 		}
@@ -51,16 +51,16 @@ func TestDownloadAndDelete(t *testing.T) {
 			}
 			io.WriteString(w, strings.Replace(c.body, "LIST", list, 1))
 		})
-		desk := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken(transfer.NewSecret("TOKEN")), nil)
-		link, err := desk.Download(t.Context(), "e", id, 90*time.Second)
+		issuer := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken(transfer.NewSecret("TOKEN")), nil)
+		link, err := issuer.Download(t.Context(), "e", id, 90*time.Second)
 		check("download", err)
 		if err == nil && link != "https://h/中 文" {
 			t.Errorf("%s: %q", name, link)
 		}
-		check("delete", desk.Delete(t.Context(), "e", id))
+		check("delete", issuer.Delete(t.Context(), "e", id))
 	}
 	_, err := wechat.NewTicketIssuer(answering(t, 200, `{"file_list":[{"fileid":"x","status":0}]}`), wechat.FixedToken(transfer.NewSecret("T")), nil).Download(t.Context(), "e", "x", time.Minute)
-	if e := fault(t, err); e.Kind != transfer.KindUnavailable {
+	if e := wantError(t, err); e.Kind != transfer.KindUnavailable {
 		t.Errorf("without a URL: %+v", e)
 	}
 }

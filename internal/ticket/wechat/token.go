@@ -34,7 +34,7 @@ type Tokens interface {
 	Fetches() int64
 }
 
-// Query parameters that carry a token (wire.md C.4).
+// Query parameters that hold a token (wire.md C.4).
 const (
 	accessToken    = "access_token"
 	cloudBaseToken = "cloudbase_access_token"
@@ -53,12 +53,12 @@ func (f fixed) Renew(_ context.Context, _ Token, refusal *transfer.Error) (Token
 
 func (f fixed) Fetches() int64 { return 0 }
 
-// TokenFile is an access token in a file that somebody else keeps up to date; it is
+// TokenFile is an access token in a file that another program keeps up to date; it is
 // read anew for each use and trimmed of white space.
 func TokenFile(path string) Tokens { return &file{accessToken, path, "WECHAT_ACCESS_TOKEN"} }
 
-// CloudBaseTokenFile is TokenFile for the token that the CloudBase runtime pushes into a
-// container, which goes by another query parameter (wire.md C.4).
+// CloudBaseTokenFile is TokenFile for the token that the CloudBase runtime writes into a
+// container. It is sent in another query parameter (wire.md C.4).
 func CloudBaseTokenFile(path string) Tokens {
 	return &file{cloudBaseToken, path, "WECHAT_CLOUDBASE_TOKEN_FILE"}
 }

@@ -58,8 +58,8 @@ func fields(t testing.TB, r *http.Request) map[string]any {
 	return m
 }
 
-// fault insists on an *Error of this stage.
-func fault(t testing.TB, err error) *transfer.Error {
+// wantError insists on an *Error of this stage.
+func wantError(t testing.TB, err error) *transfer.Error {
 	t.Helper()
 	e, ok := errors.AsType[*transfer.Error](err)
 	if !ok {

@@ -18,7 +18,7 @@ type bound struct {
 func (b bound) holds() bool { return b.value == b.limit || b.value > b.limit == b.least }
 
 // rowBounds must hold on any processor. Ratios are against the reference in the same
-// round. Memory is what a small function can spare beside the Go runtime.
+// round. Memory is what a small function can spare besides the Go runtime.
 var rowBounds = []struct {
 	load string
 	bound
