@@ -41,7 +41,7 @@ type API struct {
 }
 
 // New returns an API at base, in which {env} is replaced; "" means DefaultURL. hosts are
-// where a ticket may lead to beside COS: host names or *.suffix (TICKET_HOSTS). A redirect
+// where a ticket may lead to besides COS: host names or *.suffix (TICKET_HOSTS). A redirect
 // is an answer like any other.
 func New(t http.RoundTripper, base string, key transfer.Secret, hosts []string) *API {
 	return &API{t.RoundTrip, transfer.NewSecret(Address(base, "{env}")), key, hosts}

@@ -25,7 +25,7 @@ var cosDomains = []string{".myqcloud.com", ".tencentcos.cn"}
 
 // CheckDestination returns why a file is not sent to the URL of a ticket, nil when
 // it is. COS's own hosts must be asked for the bucket that the file ID names.
-// Beside them a ticket may lead to the issuer's Hosts. Without such a list, an
+// A ticket may also lead to the issuer's Hosts. Without such a list, an
 // API that is not the vendor's own may name any host, because it is an emulator or a
 // proxy of the operator's. Plain http is accepted only from an API that is itself
 // on http.

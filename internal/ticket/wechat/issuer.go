@@ -19,7 +19,7 @@ type TicketIssuer struct {
 }
 
 // NewTicketIssuer returns a TicketIssuer. hosts are where a ticket may lead to
-// beside COS: host names or *.suffix (TICKET_HOSTS). Without any, an API that is not
+// besides COS: host names or *.suffix (TICKET_HOSTS). Without any, an API that is not
 // WeChat's own may name any host.
 func NewTicketIssuer(api *API, tokens Tokens, hosts []string) *TicketIssuer {
 	return &TicketIssuer{api, tokens, hosts}
