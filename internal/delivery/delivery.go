@@ -1,7 +1,29 @@
-// Package delivery takes one file through stages 3 to 6: it opens the source
-// and gets a ticket, uploads, checks what arrived, asks whether the source is
-// still the same, tells the receivers and settles. It owns the order of the stages, the retry loop
-// around them and the deadline. It does no I/O of its own.
+// Package delivery takes files through the stages from Open to Settle (see package
+// transfer). It owns the order of the stages, the retry loop around them and the
+// deadline. It does no I/O of its own: the stages are interfaces.
+//
+// # One file
+//
+// Deliver opens the source and asks for a ticket at the same time. Then it uploads
+// the file, checks the receipt, and asks the source whether it has changed. If it
+// has, the file is delivered again. At the end it tells the receivers and settles
+// the source. The result is an Outcome, which holds the error if there is one.
+//
+// # Retries
+//
+// A RetryBudget decides by the error's Kind. Throttled, Unavailable and Corrupt are
+// tried again after a random wait. Stale renews the token or the ticket once. Every
+// other Kind ends the delivery.
+//
+// # Many files
+//
+// DeliverAll delivers the plans of one event, several at once. Plans of one FIFO group
+// go one after the other. Plans with the same source and destination share one delivery.
+//
+// # The deadline
+//
+// WithReserve ends the work early enough for the answer. What does not fit fails as
+// OutOfTime.
 package delivery
 
 import (
@@ -17,7 +39,7 @@ type Deliverer struct {
 	Sources  map[string]transfer.Source // by scheme
 	Tickets  transfer.TicketIssuer
 	Uploader transfer.Uploader
-	Notifier transfer.Notifier // nil: nobody is told
+	Notifier transfer.Notifier // nil: there are no receivers
 	Settler  transfer.Settler  // nil: the source is kept as it is
 
 	// PartUploader uploads files of at least PartThreshold bytes whose source has

@@ -28,8 +28,8 @@ func unreadable(err *transfer.Error) transfer.Item { return transfer.Item{Size: 
 // docs, object-keys). A longer one names nothing. It must not come back in an
 // answer, which has a bound of its own.
 const (
-	maxKey  = 1024
-	maxName = 255 // of a bucket or region; a bucket has 63, an access point's ARN more
+	maxKey  = 1024 // bytes, S3's limit; COS allows 850
+	maxName = 255  // of a bucket or region; a bucket has 63, an access point's ARN more
 )
 
 // classify completes an item: it is to be skipped when nothing was created or when

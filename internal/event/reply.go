@@ -45,8 +45,8 @@ func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, er
 	return filesReply(outs)
 }
 
-// maxReply bounds an answer on its way: Lambda and SCF take 6 MiB, and a Lambda
-// function that offers more ends there and then.
+// maxReply bounds an answer in bytes. Lambda and SCF accept 6 MiB, and Lambda ends a
+// function that returns more. 64 KiB less is a guess at what the platform adds.
 const maxReply = 6<<20 - 64<<10
 
 // filesReply is the files document, as an answer or as an error. Entries that

@@ -38,7 +38,7 @@ func seen(doc document) string {
 	if len(doc) == 0 {
 		return "no fields"
 	}
-	const most = 12
+	const most = 12 // a guess: enough to recognise an event, and still one line
 	names := slices.Sorted(maps.Keys(doc))
 	more := ""
 	if len(names) > most {

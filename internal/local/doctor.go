@@ -20,7 +20,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
-// stepTimeout is how long one step of a check may take.
+// stepTimeout is how long one step of a check may take. A minute is a guess: a step
+// sends a few small requests, and some are repeated.
 const stepTimeout = time.Minute
 
 // Doctor tries a real installation step by step with one small file for each
@@ -193,7 +194,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 const unreadable = "COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *destinationCheck) download(ctx context.Context) (string, error) {
-	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute)
+	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute) // a guess: ample for one small file
 	if err != nil {
 		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.KindNotFound {
 			return "", errors.New(unreadable)

@@ -18,7 +18,7 @@ func Serve(ctx context.Context, out io.Writer, addr string) error {
 		return err
 	}
 	defer w.close()
-	events := make(chan []byte, 1000)
+	events := make(chan []byte, 1000) // a guess: more uploads than a person starts at once
 	w.Staging.Notify = func(event []byte) { events <- event }
 	s.say(`The staging bucket listens at %s. Put a file into it with any S3 client:
 

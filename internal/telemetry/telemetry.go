@@ -51,7 +51,7 @@ func (l *Logger) Refusal(ctx context.Context, status int) {
 
 // File writes the line of one file.
 func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
-	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 18)
+	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 18) // room for every field of a line
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
 	if ref := o.Plan.Item.Ref; ref != (transfer.Ref{}) {
 		add(slog.String("source", ref.String()))

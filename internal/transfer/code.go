@@ -28,7 +28,8 @@ func Errorf(stage Stage, kind Kind, format string, args ...any) *Error {
 	return &Error{Stage: stage, Kind: kind, What: fmt.Sprintf(format, args...)}
 }
 
-// maxRetryAfter bounds what RetryAfter believes.
+// maxRetryAfter is the longest wait that RetryAfter returns. A day is the longest
+// quota that an API counts by (wire.md C.2, 45009).
 const maxRetryAfter = 24 * time.Hour
 
 // RetryAfter reads the header Retry-After (RFC 9110, 10.2.3): seconds, or a date

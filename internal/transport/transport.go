@@ -63,7 +63,7 @@ const (
 	// because an upload that fails on one of them cannot be sent again from here.
 	keepFor = 30 * time.Second
 	// sessions is how many servers' TLS sessions are remembered, so that a function that
-	// wakes up need not check their certificates anew. It is above the number of hosts
+	// wakes up need not check their certificates anew. 32 is above the number of hosts
 	// that one function talks to.
 	sessions = 32
 )

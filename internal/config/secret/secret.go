@@ -21,7 +21,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// lookupTimeout bounds one look-up, because Lambda limits a start to 10 s.
+// lookupTimeout bounds one look-up. Lambda limits a start to 10 s; the 2 s that remain
+// are for the rest of the start (a guess).
 const lookupTimeout = 8 * time.Second
 
 // Resolve returns the secret that value is or refers to, trimmed of white space

@@ -13,7 +13,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// maxTags is how many tags an object may have, on S3 as on COS.
+// maxTags is how many tags an object may have, on S3 as on COS
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
 const maxTags = 10
 
 // A Tagger marks a delivered source object with the tags tcb-file-id and

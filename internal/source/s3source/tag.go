@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxTagValue is the longest tag value in UTF-16 code units, as S3 counts.
+// maxTagValue is the longest tag value in UTF-16 code units, as S3 counts
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
 const maxTagValue = 256
 
 // tagValue writes s as a tag value: a character that a tag may not hold becomes

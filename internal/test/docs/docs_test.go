@@ -1,3 +1,5 @@
+// Package docs compares the documentation with the code: tables of codes, fields of
+// the log, alarms, packages and links.
 package docs
 
 import (

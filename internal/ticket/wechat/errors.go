@@ -75,7 +75,7 @@ func (u upstream) quote(errmsg string, secrets []transfer.Secret) string {
 	said, rid := splitRequestID(rules.Sanitize(errmsg, secrets))
 	var parts []string
 	if said != "" {
-		parts = append(parts, u.name+": "+rules.Shorten(said, 200))
+		parts = append(parts, u.name+": "+rules.Shorten(said, 200)) // a guess: the samples have about 100 characters (wire.md G10)
 	}
 	if rid != "" {
 		parts = append(parts, "rid: "+rid)

@@ -12,7 +12,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// maxAnswer is far above every answer of the API; a ticket is about 2 KB.
+// maxAnswer is a guess, far above every answer of the API; a ticket is about 2 KB.
 const maxAnswer = 64 << 10
 
 // A reply is an HTTP answer, read to its end or to the limit.

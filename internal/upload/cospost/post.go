@@ -3,6 +3,11 @@
 // the ticket is for one (PUT Object, beyond.md 6.2). COS's answer becomes a receipt, or an
 // error that says what to do.
 //
+// A receipt is not a proof: compare it with what was sent (package meter). COS's answer
+// counts only if it has an x-cos-request-id; any other is a gateway's and worth another
+// try. Codes lists COS's error codes, each with its Kind and what to do. An error keeps
+// COS's code and request ID, and never the ticket.
+//
 // The form is built by hand around the stream, because its length must be known
 // beforehand and must be exact, and because nothing is to be held in memory.
 // mime/multipart would need a pipe and a goroutine for that.
