@@ -62,9 +62,9 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	for scheme, store := range stores {
 		a.deliverer.Sources[scheme] = store
 		switch c.OnDelivered {
-		case config.Tag:
+		case config.OnDeliveredTag:
 			perScheme[scheme] = s3source.Tagger{Store: store}
-		case config.Delete:
+		case config.OnDeliveredDelete:
 			perScheme[scheme] = s3source.Deleter{Store: store}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 
 // Where a function runs; see package event.
 const (
-	Lambda = event.Lambda
-	SCF    = event.SCF
+	Lambda = event.HostLambda
+	SCF    = event.HostSCF
 )
 
 // A Handler answers one payload.

@@ -18,9 +18,9 @@ import (
 
 // What ON_DELIVERED may be.
 const (
-	Keep   = "keep"
-	Tag    = "tag"
-	Delete = "delete"
+	OnDeliveredKeep   = "keep"
+	OnDeliveredTag    = "tag"
+	OnDeliveredDelete = "delete"
 )
 
 // A Config is everything that the environment says. Secrets in it may still be
@@ -33,7 +33,7 @@ type Config struct {
 	CloudBase   string   // CLOUDBASE_API_URL, with {env}; "" means CloudBase's own
 	TicketHosts []string // TICKET_HOSTS: host names or *.suffix
 	PlainHTTP   []string // the variables that hold an http address outside of this machine
-	OnDelivered string   // Keep, Tag or Delete
+	OnDelivered string   // one of the OnDelivered constants
 	COSEndpoint string   // COS_ENDPOINT_URL
 	Multipart   Multipart
 	AWS         bool // AWS credentials are configured
@@ -172,7 +172,7 @@ func (l *loader) hosts(name string) (all []string) {
 func (l *loader) common() Config {
 	c := Config{
 		Env:         l.get("CLOUDBASE_ENV"),
-		OnDelivered: l.oneOf("ON_DELIVERED", Keep, Tag, Delete),
+		OnDelivered: l.oneOf("ON_DELIVERED", OnDeliveredKeep, OnDeliveredTag, OnDeliveredDelete),
 		COSEndpoint: l.get("COS_ENDPOINT_URL"),
 		Apps:        map[string]Tokens{},
 	}
@@ -203,7 +203,7 @@ func (l *loader) common() Config {
 	before := len(l.errs)
 	l.destinations(&c)
 	c.PlainHTTP = l.plain
-	if c.OnDelivered == Delete && len(l.errs) == before {
+	if c.OnDelivered == OnDeliveredDelete && len(l.errs) == before {
 		if why := c.Table.Collision(); why != "" {
 			l.fail("ON_DELIVERED", "is delete, but %s, or keep the source", why)
 		}

@@ -20,7 +20,7 @@ func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return S3Batch, decodeElements("task", list, func(raw json.RawMessage) []transfer.Item {
+	return FormS3Batch, decodeElements("task", list, func(raw json.RawMessage) []transfer.Item {
 		var t struct{ TaskID, S3Key, S3Bucket, S3BucketARN scalar }
 		fill(raw, &t)
 		bucket := string(t.S3Bucket)

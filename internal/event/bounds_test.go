@@ -15,15 +15,15 @@ import (
 func TestLongNames(t *testing.T) {
 	t.Parallel()
 	for what, item := range map[string]transfer.Item{
-		"key":    mustDecode(t, s3Event(quote(strings.Repeat("k", 1025))), event.Lambda)[0],
-		"bucket": mustDecode(t, `{"files":["s3://`+strings.Repeat("b", 256)+`/k"]}`, event.Lambda)[0],
-		"region": mustDecode(t, `{"files":["cos://b-1/k?region=`+strings.Repeat("r", 256)+`"]}`, event.SCF)[0],
+		"key":    mustDecode(t, s3Event(quote(strings.Repeat("k", 1025))), event.HostLambda)[0],
+		"bucket": mustDecode(t, `{"files":["s3://`+strings.Repeat("b", 256)+`/k"]}`, event.HostLambda)[0],
+		"region": mustDecode(t, `{"files":["cos://b-1/k?region=`+strings.Repeat("r", 256)+`"]}`, event.HostSCF)[0],
 	} {
 		if item.Err == nil || item.Ref != (transfer.Ref{}) || len(item.Err.Error()) > 200 {
 			t.Errorf("%s: the item is %+v", what, item)
 		}
 	}
-	if item := mustDecode(t, s3Event(quote(strings.Repeat("k", 1024))), event.Lambda)[0]; item.Err != nil {
+	if item := mustDecode(t, s3Event(quote(strings.Repeat("k", 1024))), event.HostLambda)[0]; item.Err != nil {
 		t.Errorf("the longest key: %v", item.Err)
 	}
 }
@@ -33,14 +33,14 @@ func TestLongLists(t *testing.T) {
 	files := func(n int) string {
 		return `{"files":[` + strings.Repeat(`"s3://b/k",`, n-1) + `"s3://b/k"]}`
 	}
-	if items := mustDecode(t, files(20_000), event.Lambda); len(items) != 20_000 {
+	if items := mustDecode(t, files(20_000), event.HostLambda); len(items) != 20_000 {
 		t.Errorf("%d items", len(items))
 	}
 	for what, payload := range map[string]string{
 		"one list":  files(20_001),
 		"two lists": sqsEvent(files(10_001), files(10_000)),
 	} {
-		if _, err := event.Decode([]byte(payload), event.Lambda); err == nil || !strings.Contains(err.Error(), "20000") {
+		if _, err := event.Decode([]byte(payload), event.HostLambda); err == nil || !strings.Contains(err.Error(), "20000") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

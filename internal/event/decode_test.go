@@ -80,7 +80,7 @@ func TestReasons(t *testing.T) {
 		{`{"files":["s3://b/in/"]}`, transfer.ReasonFolder},
 		{`{"BatchInput":{"bucket":"b"},"Items":[{"Key":"in/"}]}`, transfer.ReasonFolder},
 	} {
-		item := mustDecode(t, test.payload, event.Lambda)[0]
+		item := mustDecode(t, test.payload, event.HostLambda)[0]
 		if item.Reason != test.want || item.Err != nil {
 			t.Errorf("%s: got %q, %v", test.payload, item.Reason, item.Err)
 		}
@@ -113,7 +113,7 @@ func TestBrokenItems(t *testing.T) {
 		{`{"Items":[{"Key":"j"},{"Bucket":"b","Key":"k"}]}`, "item 1: neither it nor BatchInput names a bucket"},
 		{`{"invocationId":"i","tasks":[{"taskId":"t","s3Key":"k"},{"s3Bucket":"b","s3Key":"k"}]}`, "task 1: it names no bucket or no key"},
 	} {
-		items := mustDecode(t, test.payload, event.Lambda)
+		items := mustDecode(t, test.payload, event.HostLambda)
 		if len(items) != 2 || items[1].Err != nil || items[1].Ref.Key != "k" {
 			t.Errorf("%s: got %+v", test.payload, items)
 			continue
@@ -128,10 +128,10 @@ func TestBrokenItems(t *testing.T) {
 func TestBrokenCOSRecord(t *testing.T) {
 	t.Parallel()
 	payload := strings.Replace(cosEvent("n", `"1"`, "/1/n/k", ""), "eventName", "other", 1)
-	if item := mustDecode(t, payload, event.SCF)[0]; item.Err == nil || !strings.Contains(item.Err.What, "record 1: it has no eventName") {
+	if item := mustDecode(t, payload, event.HostSCF)[0]; item.Err == nil || !strings.Contains(item.Err.What, "record 1: it has no eventName") {
 		t.Errorf("got %+v", item)
 	}
-	if item := mustDecode(t, cosEvent("n", `"1"`, "/1/n/", ""), event.SCF)[0]; item.Err == nil {
+	if item := mustDecode(t, cosEvent("n", `"1"`, "/1/n/", ""), event.HostSCF)[0]; item.Err == nil {
 		t.Errorf("no key: got %+v", item)
 	}
 }
@@ -145,7 +145,7 @@ func TestInvalidUTF8Inside(t *testing.T) {
 		strings.Replace(`{"Type":"Notification","Message":`+quote(s3Event(`"kX"`))+`}`, "kX", "k\xff", 1),
 		strings.Replace(`{"requestPayload":`+s3Event(`"kX"`)+`}`, "kX", "k\xff", 1),
 	} {
-		if item := mustDecode(t, payload, event.Lambda)[0]; item.Err == nil || !strings.Contains(item.Err.What, "it is not valid UTF-8") {
+		if item := mustDecode(t, payload, event.HostLambda)[0]; item.Err == nil || !strings.Contains(item.Err.What, "it is not valid UTF-8") {
 			t.Errorf("%q: got %+v", payload, item)
 		}
 	}
@@ -158,37 +158,37 @@ func TestUnknownPayloads(t *testing.T) {
 		host          event.Host
 		payload, want string
 	}{
-		{event.Lambda, ``, "not JSON"},
-		{event.Lambda, `{"Records":[`, "not JSON"},
-		{event.Lambda, `null`, "not an object"},
-		{event.Lambda, `"s3://b/k"`, "not an object"},
-		{event.Lambda, `{}`, "no fields"},
-		{event.Lambda, `{"Records":null}`, "the fields Records"},
-		{event.Lambda, `{"Records":"x"}`, "Records is not a list"},
-		{event.Lambda, `{"Records":[]}`, "Records is empty"},
-		{event.Lambda, `{"Records":[{"eventSource":"aws:kinesis","kinesis":{}}]}`, `eventSource is "aws:kinesis"`},
-		{event.Lambda, `{"files":[]}`, "files is empty"},
-		{event.Lambda, `{"files":"s3://b/k"}`, "files is not a list"},
-		{event.Lambda, `{"tasks":[],"invocationId":"i"}`, "tasks is empty"},
-		{event.Lambda, `{"Items":[],"BatchInput":{"bucket":"b"}}`, "Items is empty"},
-		{event.Lambda, `{"Items":[{"Key":"k"}]}`, "ItemBatcher.BatchInput"},
-		{event.Lambda, `{"Key":"k","LastModified":1,"Size":1}`, "ItemBatcher.BatchInput"},
-		{event.Lambda, `{"requestContext":{"condition":"Success"},"requestPayload":` + s3Event(`"k"`) + `,"responsePayload":{}}`, "an invocation that succeeded"},
-		{event.Lambda, `{"requestPayload":{"a":1}}`, "requestPayload: unknown event with the fields a"},
-		{event.Lambda, `{"requestPayload":null,"responsePayload":1}`, "the fields requestPayload, responsePayload"},
-		{event.Lambda, `{"source":"aws.s3","detail-type":"AWS API Call via CloudTrail","detail":{}}`, `detail-type is "AWS API Call via CloudTrail"`},
-		{event.Lambda, `{"source":"my.app","detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}`, `source is "my.app"`},
-		{event.Lambda, `{"httpMethod":"GET","requestContext":{}}`, "belongs to lambda-http"},
-		{event.SCF, `{"httpMethod":"GET"}`, "belongs to scf-http"},
-		{event.SCF, `{"Records":[]}`, "Records is empty"},
-		{event.SCF, `{`, "not JSON"},
-		{event.Lambda, `{"Type":"Notification","Message":"hello"}`, "SNS message: the payload is not JSON"},
-		{event.Lambda, `{"a\u0000\"红":1}`, "the fields a???;"},
-		{event.SCF, `{"Records":[{"CMQ":{}}]}`, "its first record has the fields CMQ"},
-		{event.SCF, s3Event(`"k"`), `eventSource is "aws:s3"`},
-		{event.Lambda, cosEvent("n", `"1"`, "/1/n/k", ""), "its first record has the fields cos, event"},
-		{event.Lambda, `{"b":1,"a":1,"` + long + `":1}`, "the fields a, b, " + long[:64] + "…;"},
-		{event.Lambda, `{"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1}`, "b3 and 1 more;"},
+		{event.HostLambda, ``, "not JSON"},
+		{event.HostLambda, `{"Records":[`, "not JSON"},
+		{event.HostLambda, `null`, "not an object"},
+		{event.HostLambda, `"s3://b/k"`, "not an object"},
+		{event.HostLambda, `{}`, "no fields"},
+		{event.HostLambda, `{"Records":null}`, "the fields Records"},
+		{event.HostLambda, `{"Records":"x"}`, "Records is not a list"},
+		{event.HostLambda, `{"Records":[]}`, "Records is empty"},
+		{event.HostLambda, `{"Records":[{"eventSource":"aws:kinesis","kinesis":{}}]}`, `eventSource is "aws:kinesis"`},
+		{event.HostLambda, `{"files":[]}`, "files is empty"},
+		{event.HostLambda, `{"files":"s3://b/k"}`, "files is not a list"},
+		{event.HostLambda, `{"tasks":[],"invocationId":"i"}`, "tasks is empty"},
+		{event.HostLambda, `{"Items":[],"BatchInput":{"bucket":"b"}}`, "Items is empty"},
+		{event.HostLambda, `{"Items":[{"Key":"k"}]}`, "ItemBatcher.BatchInput"},
+		{event.HostLambda, `{"Key":"k","LastModified":1,"Size":1}`, "ItemBatcher.BatchInput"},
+		{event.HostLambda, `{"requestContext":{"condition":"Success"},"requestPayload":` + s3Event(`"k"`) + `,"responsePayload":{}}`, "an invocation that succeeded"},
+		{event.HostLambda, `{"requestPayload":{"a":1}}`, "requestPayload: unknown event with the fields a"},
+		{event.HostLambda, `{"requestPayload":null,"responsePayload":1}`, "the fields requestPayload, responsePayload"},
+		{event.HostLambda, `{"source":"aws.s3","detail-type":"AWS API Call via CloudTrail","detail":{}}`, `detail-type is "AWS API Call via CloudTrail"`},
+		{event.HostLambda, `{"source":"my.app","detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}`, `source is "my.app"`},
+		{event.HostLambda, `{"httpMethod":"GET","requestContext":{}}`, "belongs to lambda-http"},
+		{event.HostSCF, `{"httpMethod":"GET"}`, "belongs to scf-http"},
+		{event.HostSCF, `{"Records":[]}`, "Records is empty"},
+		{event.HostSCF, `{`, "not JSON"},
+		{event.HostLambda, `{"Type":"Notification","Message":"hello"}`, "SNS message: the payload is not JSON"},
+		{event.HostLambda, `{"a\u0000\"红":1}`, "the fields a???;"},
+		{event.HostSCF, `{"Records":[{"CMQ":{}}]}`, "its first record has the fields CMQ"},
+		{event.HostSCF, s3Event(`"k"`), `eventSource is "aws:s3"`},
+		{event.HostLambda, cosEvent("n", `"1"`, "/1/n/k", ""), "its first record has the fields cos, event"},
+		{event.HostLambda, `{"b":1,"a":1,"` + long + `":1}`, "the fields a, b, " + long[:64] + "…;"},
+		{event.HostLambda, `{"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1}`, "b3 and 1 more;"},
 	} {
 		_, err := event.Decode([]byte(test.payload), test.host)
 		failure, ok := errors.AsType[*transfer.Error](err)
@@ -210,7 +210,7 @@ func TestUnknownPayloadsShowNoValues(t *testing.T) {
 		`{"Records":[{"Authorization":"SECRET","eventSource":"x?SECRET"}]}`,
 		`{"Records":[` + s3Record(`"k"`) + `,{"Authorization":"SECRET"}]}`,
 	} {
-		e, err := event.Decode([]byte(payload), event.Lambda)
+		e, err := event.Decode([]byte(payload), event.HostLambda)
 		said := fmt.Sprint(err)
 		if e != nil {
 			said = fmt.Sprint(e.Items[1].Err)
@@ -230,11 +230,11 @@ func TestNesting(t *testing.T) {
 		}
 		return payload
 	}
-	if items := mustDecode(t, wrap(4), event.Lambda); items[0].Ref.Key != "k" {
+	if items := mustDecode(t, wrap(4), event.HostLambda); items[0].Ref.Key != "k" {
 		t.Errorf("5 envelopes: %+v", items)
 	}
 	for _, bomb := range []string{wrap(5), wrap(2000), sqsEvent(wrap(4)), strings.Repeat("[", 1e5), strings.Repeat(`{"requestPayload":`, 1e5)} {
-		e, err := event.Decode([]byte(bomb), event.Lambda)
+		e, err := event.Decode([]byte(bomb), event.HostLambda)
 		if e != nil && e.Items[0].Err != nil {
 			err = e.Items[0].Err
 		}
@@ -248,8 +248,8 @@ func TestNesting(t *testing.T) {
 func TestMixedRecords(t *testing.T) {
 	t.Parallel()
 	sqs := strings.TrimSuffix(strings.TrimPrefix(sqsEvent(s3Event(`"k"`)), `{"Records":[`), `]}`)
-	e, err := event.Decode([]byte(`{"Records":[`+s3Record(`"j"`)+`,`+sqs+`]}`), event.Lambda)
-	if err != nil || e.Form != event.SQS || len(e.Items) != 2 || e.Items[0].ID != "" || e.Items[1].ID != "m-1" {
+	e, err := event.Decode([]byte(`{"Records":[`+s3Record(`"j"`)+`,`+sqs+`]}`), event.HostLambda)
+	if err != nil || e.Form != event.FormSQS || len(e.Items) != 2 || e.Items[0].ID != "" || e.Items[1].ID != "m-1" {
 		t.Errorf("got %+v, %v", e, err)
 	}
 }
@@ -257,11 +257,11 @@ func TestMixedRecords(t *testing.T) {
 // A replay of an SQS event is answered as what it came in.
 func TestNestedIDsAreNotAnswered(t *testing.T) {
 	t.Parallel()
-	items := mustDecode(t, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`, event.Lambda)
+	items := mustDecode(t, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`, event.HostLambda)
 	if items[0].ID != "" {
 		t.Errorf("got ID %q", items[0].ID)
 	}
-	items = mustDecode(t, sqsEvent(`{"files":["s3://b/k"]}`, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`), event.Lambda)
+	items = mustDecode(t, sqsEvent(`{"files":["s3://b/k"]}`, `{"requestPayload":`+sqsEvent(s3Event(`"k"`))+`}`), event.HostLambda)
 	if items[1].ID != "m-2" {
 		t.Errorf("got ID %q", items[1].ID)
 	}
@@ -271,7 +271,7 @@ func TestNestedIDsAreNotAnswered(t *testing.T) {
 func TestInvalidUTF8FailsItsMessage(t *testing.T) {
 	t.Parallel()
 	payload := strings.Replace(sqsEvent(s3Event(`"kX"`), s3Event(`"k"`)), "kX", "k\xff", 1)
-	e, err := event.Decode([]byte(payload), event.Lambda)
+	e, err := event.Decode([]byte(payload), event.HostLambda)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestGroups(t *testing.T) {
 	} {
 		payload := fmt.Sprintf(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","eventSourceARN":%q,"attributes":{"MessageGroupId":"g","SequenceNumber":%q},"body":%s}]}`,
 			test.arn, test.sequence, quote(s3Event(`"k"`)))
-		if item := mustDecode(t, payload, event.Lambda)[0]; item.Group != test.want {
+		if item := mustDecode(t, payload, event.HostLambda)[0]; item.Group != test.want {
 			t.Errorf("%+v: group %q", test, item.Group)
 		}
 	}
@@ -307,7 +307,7 @@ func TestCOSTestEvent(t *testing.T) {
 		want        transfer.Reason
 	}{{"testpic", "1253970026", transfer.ReasonTestEvent}, {"photos", "1253970026", ""}, {"testpic", "1250000000", ""}} {
 		payload := cosEvent(test.name, quote(test.appID), "/"+test.appID+"/"+test.name+"/k", "")
-		if item := mustDecode(t, payload, event.SCF)[0]; item.Reason != test.want || item.Err != nil {
+		if item := mustDecode(t, payload, event.HostSCF)[0]; item.Reason != test.want || item.Err != nil {
 			t.Errorf("%s-%s: %q, %v, want %q", test.name, test.appID, item.Reason, item.Err, test.want)
 		}
 	}
@@ -326,7 +326,7 @@ func TestBatchARNs(t *testing.T) {
 		"b":             "",
 		"arn:aws:s3:::": "",
 	} {
-		item := mustDecode(t, `{"invocationId":"i","tasks":[{"taskId":"t","s3BucketArn":`+quote(arn)+`,"s3Key":"k"}]}`, event.Lambda)[0]
+		item := mustDecode(t, `{"invocationId":"i","tasks":[{"taskId":"t","s3BucketArn":`+quote(arn)+`,"s3Key":"k"}]}`, event.HostLambda)[0]
 		if item.Ref.Bucket != want || (want == "") != (item.Err != nil) {
 			t.Errorf("%s: bucket %q, %v", arn, item.Ref.Bucket, item.Err)
 		}

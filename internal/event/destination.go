@@ -14,5 +14,5 @@ func decodeDestination(doc document, depth int) (Form, []transfer.Item, *transfe
 		return "", nil, malformed("the record of an invocation that succeeded; its files have been delivered, so set this destination for failures only")
 	}
 	_, items, err := decodeLambda(doc["requestPayload"], depth-1)
-	return FailureDestination, items, prefixed("requestPayload", err)
+	return FormFailureDestination, items, prefixed("requestPayload", err)
 }

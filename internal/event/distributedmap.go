@@ -35,7 +35,7 @@ func decodeMap(doc document) (Form, []transfer.Item, *transfer.Error) {
 	if input.Bucket == "" && !slices.ContainsFunc(list, named) {
 		return "", nil, malformed("a Distributed Map batch without BatchInput.bucket; %s", mapAdvice)
 	}
-	return DistributedMap, decodeElements("item", list, func(raw json.RawMessage) []transfer.Item {
+	return FormDistributedMap, decodeElements("item", list, func(raw json.RawMessage) []transfer.Item {
 		var f struct{ Bucket, Key, Size, ETag, LastModified, LastModifiedDate scalar }
 		fill(raw, &f)
 		item := transfer.Item{

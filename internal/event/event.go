@@ -23,8 +23,8 @@ type Host string
 
 // The hosts.
 const (
-	Lambda Host = "lambda" // AWS Lambda: everything but the COS event
-	SCF    Host = "scf"    // Tencent SCF: the COS event and the plain request
+	HostLambda Host = "lambda" // AWS Lambda: everything but the COS event
+	HostSCF    Host = "scf"    // Tencent SCF: the COS event and the plain request
 )
 
 // A Form names a kind of envelope.
@@ -32,15 +32,15 @@ type Form string
 
 // The forms.
 const (
-	S3Notification     Form = "s3-notification"
-	EventBridge        Form = "eventbridge"
-	SNS                Form = "sns"
-	SQS                Form = "sqs"
-	S3Batch            Form = "s3-batch"
-	DistributedMap     Form = "distributed-map"
-	FailureDestination Form = "failure-destination"
-	Plain              Form = "plain"
-	COS                Form = "cos"
+	FormS3Notification     Form = "s3-notification"
+	FormEventBridge        Form = "eventbridge"
+	FormSNS                Form = "sns"
+	FormSQS                Form = "sqs"
+	FormS3Batch            Form = "s3-batch"
+	FormDistributedMap     Form = "distributed-map"
+	FormFailureDestination Form = "failure-destination"
+	FormPlain              Form = "plain"
+	FormCOS                Form = "cos"
 )
 
 // An Envelope is a decoded payload. Form is the outermost one: it alone decides
@@ -61,7 +61,7 @@ const maxDepth = 5
 // understood; it shows the names of fields, but no value that may be a secret.
 func Decode(payload []byte, host Host) (*Envelope, error) {
 	decode := decodeLambda
-	if host == SCF {
+	if host == HostSCF {
 		decode = decodeSCF
 	}
 	form, items, err := decode(payload, maxDepth)
@@ -73,8 +73,8 @@ func Decode(payload []byte, host Host) (*Envelope, error) {
 	}
 	e := &Envelope{Form: form, Items: items}
 	switch form {
-	case SQS:
-	case S3Batch:
+	case FormSQS:
+	case FormS3Batch:
 		fill(payload, &e.job)
 	default:
 		for i := range items { // an ID is what the reply names, and this reply names none
@@ -95,15 +95,15 @@ func decodeLambda(payload json.RawMessage, depth int) (Form, []transfer.Item, *t
 	}
 	switch {
 	case doc.has("Records"):
-		return decodeRecords(doc, Lambda, depth, decodeAWSRecord)
+		return decodeRecords(doc, HostLambda, depth, decodeAWSRecord)
 	case doc.has("tasks") && doc.has("invocationId"):
 		return decodeBatch(doc)
 	case doc.has("Items"):
 		return decodeMap(doc)
 	case isBridge(doc):
-		return EventBridge, decodeBridge(payload), nil
+		return FormEventBridge, decodeBridge(payload), nil
 	case doc.text("Event") == testEvent:
-		return S3Notification, []transfer.Item{decodeTestEvent(payload)}, nil
+		return FormS3Notification, []transfer.Item{decodeTestEvent(payload)}, nil
 	case doc.has("requestPayload"):
 		return decodeDestination(doc, depth)
 	case isNotification(doc):
@@ -111,7 +111,7 @@ func decodeLambda(payload json.RawMessage, depth int) (Form, []transfer.Item, *t
 	case doc.has("files"):
 		return decodePlain(doc)
 	}
-	return "", nil, unknown(doc, Lambda)
+	return "", nil, unknown(doc, HostLambda)
 }
 
 // decodeSCF reads an envelope of Tencent SCF; there, none is wrapped in another.
@@ -122,9 +122,9 @@ func decodeSCF(payload json.RawMessage, depth int) (Form, []transfer.Item, *tran
 	}
 	switch {
 	case doc.has("Records"):
-		return decodeRecords(doc, SCF, depth, decodeTencentRecord)
+		return decodeRecords(doc, HostSCF, depth, decodeTencentRecord)
 	case doc.has("files"):
 		return decodePlain(doc)
 	}
-	return "", nil, unknown(doc, SCF)
+	return "", nil, unknown(doc, HostSCF)
 }

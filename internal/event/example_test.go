@@ -11,7 +11,7 @@ import (
 func ExampleDecode() {
 	payload := `{"Records":[{"eventSource":"aws:sqs","messageId":"m-1","body":
 		"{\"Records\":[{\"eventSource\":\"aws:s3\",\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"staging\"},\"object\":{\"key\":\"in/a+b.png\",\"size\":12}}}]}"}]}`
-	envelope, err := event.Decode([]byte(payload), event.Lambda)
+	envelope, err := event.Decode([]byte(payload), event.HostLambda)
 	if err != nil {
 		fmt.Println(err)
 		return

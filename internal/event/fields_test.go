@@ -62,7 +62,7 @@ func TestKeys(t *testing.T) {
 		{"inventory", inventory, `"a+b%2Bc"`, "a b+c"},
 		{"plain verbatim", plain, `"a+b%2Bc?region=x"`, "a+b%2Bc?region=x"},
 	} {
-		item := mustDecode(t, test.envelope(test.spelled), event.Lambda)[0]
+		item := mustDecode(t, test.envelope(test.spelled), event.HostLambda)[0]
 		got := item.Ref.Key
 		if item.AltKey != "" {
 			got += " or " + item.AltKey
@@ -90,7 +90,7 @@ func TestCOSKeys(t *testing.T) {
 		{"url of invalid utf-8", "n", `"1"`, "/1/n/a", host + "a%FF", "n-1", "a", ""},
 		{"no url", "n", `"1"`, "/1/n/a", "...", "n-1", "a", ""},
 	} {
-		item := mustDecode(t, cosEvent(test.bucket, test.appID, test.key, test.url), event.SCF)[0]
+		item := mustDecode(t, cosEvent(test.bucket, test.appID, test.key, test.url), event.HostSCF)[0]
 		want := transfer.Ref{Scheme: transfer.SchemeCOS, Region: "ap-shanghai", Bucket: test.wantBucket, Key: test.wantKey}
 		if item.Err != nil || item.Ref != want || item.AltKey != test.wantAlt {
 			t.Errorf("%s: got %+v, alt %q, %v", test.name, item.Ref, item.AltKey, item.Err)
@@ -114,7 +114,7 @@ func TestCOSRegion(t *testing.T) {
 	} {
 		payload := `{"Records":[{"cos":{"cosBucket":{"name":"n","appid":"1",` + test.bucket + `},"cosObject":{"key":"/1/n/a","url":` +
 			quote(test.url) + `}},"event":{"eventName":"cos:ObjectCreated:Post","eventQueue":` + quote(test.queue) + `}}]}`
-		if item := mustDecode(t, payload, event.SCF)[0]; item.Ref.Region != test.want {
+		if item := mustDecode(t, payload, event.HostSCF)[0]; item.Ref.Region != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, item.Ref.Region, test.want)
 		}
 	}
@@ -148,7 +148,7 @@ func TestLenientFields(t *testing.T) {
 	} {
 		payload := `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put",` + test.fields +
 			`,"s3":{"bucket":{"name":"b"},"object":{"key":"k",` + test.object + `}}}]}`
-		item := mustDecode(t, payload, event.Lambda)[0]
+		item := mustDecode(t, payload, event.HostLambda)[0]
 		if item.Err != nil || item.Size != test.size || item.ETag != test.etag || !item.Time.Equal(test.at) || item.Time.Location() != time.UTC {
 			t.Errorf("%s: got %+v", test.name, item)
 		}

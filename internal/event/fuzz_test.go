@@ -19,7 +19,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"requestPayload":{"requestPayload":{"requestPayload":{"requestPayload":{"requestPayload":{}}}}}}`))
 	f.Add([]byte("{\"files\":[\"s3://b/\xff\",1e999,null]}"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		for _, host := range []event.Host{event.Lambda, event.SCF} {
+		for _, host := range []event.Host{event.HostLambda, event.HostSCF} {
 			e, err := event.Decode(payload, host)
 			if err != nil {
 				if failure, ok := errors.AsType[*transfer.Error](err); !ok || failure.Kind != transfer.KindMalformed || e != nil {

@@ -93,7 +93,7 @@ func TestSamples(t *testing.T) {
 // A sample of one host is unknown to the other, except the plain request.
 func TestSamplesOnTheOtherHost(t *testing.T) {
 	t.Parallel()
-	other := map[event.Host]event.Host{event.Lambda: event.SCF, event.SCF: event.Lambda}
+	other := map[event.Host]event.Host{event.HostLambda: event.HostSCF, event.HostSCF: event.HostLambda}
 	files, _ := filepath.Glob(filepath.Join(samples, "*.json"))
 	for _, file := range files {
 		name := filepath.Base(file)
@@ -159,7 +159,7 @@ func deliver(items []transfer.Item) []transfer.Outcome {
 func hostOf(t *testing.T, name string) event.Host {
 	t.Helper()
 	host, _, _ := strings.Cut(name, "-")
-	if host != string(event.Lambda) && host != string(event.SCF) {
+	if host != string(event.HostLambda) && host != string(event.HostSCF) {
 		t.Fatalf("%s names no host", name)
 	}
 	return event.Host(host)

@@ -21,7 +21,7 @@ func TestLargeEvent(t *testing.T) {
 	var before, after runtime.MemStats
 	payload := batchOf(800)
 	runtime.ReadMemStats(&before)
-	e, err := event.Decode(payload, event.Lambda)
+	e, err := event.Decode(payload, event.HostLambda)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(e.Items) != 800 {
 		t.Fatalf("got %v", err)

@@ -10,7 +10,7 @@ import (
 // order returns the Order of an event with this sequencer.
 func order(t *testing.T, sequencer string) string {
 	payload := strings.Replace(s3Event(`"k"`), `"key"`, `"sequencer":`+quote(sequencer)+`,"key"`, 1)
-	return mustDecode(t, payload, event.Lambda)[0].Order
+	return mustDecode(t, payload, event.HostLambda)[0].Order
 }
 
 // FuzzOrder compares with the rule that S3 documents: fill up the shorter one

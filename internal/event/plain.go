@@ -13,7 +13,7 @@ func decodePlain(doc document) (Form, []transfer.Item, *transfer.Error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return Plain, decodeElements("file", list, func(raw json.RawMessage) []transfer.Item {
+	return FormPlain, decodeElements("file", list, func(raw json.RawMessage) []transfer.Item {
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
 			return []transfer.Item{unreadable(malformed("it is not a string; write s3://bucket/key"))}

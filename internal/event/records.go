@@ -26,7 +26,7 @@ func decodeRecords(doc document, host Host, depth int, read recordReader) (Form,
 		if f == "" {
 			return []transfer.Item{unreadable(malformed("it is of an unknown kind (%s)", seenIn(raw)))}
 		}
-		if form == "" || f == SQS {
+		if form == "" || f == FormSQS {
 			form = f
 		}
 		return items
@@ -44,11 +44,11 @@ func decodeAWSRecord(raw json.RawMessage, depth int) (Form, []transfer.Item) {
 	fill(raw, &head)
 	switch source := string(head.EventSource); {
 	case source == "aws:sqs":
-		return SQS, decodeSQS(raw, depth)
+		return FormSQS, decodeSQS(raw, depth)
 	case source == "aws:sns":
-		return SNS, decodeSNS(raw, depth)
+		return FormSNS, decodeSNS(raw, depth)
 	case strings.HasSuffix(source, ":s3"): // aws:s3, minio:s3
-		return S3Notification, []transfer.Item{decodeS3(raw)}
+		return FormS3Notification, []transfer.Item{decodeS3(raw)}
 	}
 	return "", nil
 }
@@ -59,5 +59,5 @@ func decodeTencentRecord(raw json.RawMessage, _ int) (Form, []transfer.Item) {
 	if record, err := parse(raw); err != nil || !record.has("cos") {
 		return "", nil
 	}
-	return COS, []transfer.Item{decodeCOS(raw)}
+	return FormCOS, []transfer.Item{decodeCOS(raw)}
 }

@@ -35,9 +35,9 @@ func (e *Envelope) Reply(outs []transfer.Outcome, opts ReplyOptions) ([]byte, er
 		return nil, fmt.Errorf("%d files have %d outcomes: this is a bug in the function, please report it", len(e.Items), len(outs))
 	}
 	switch {
-	case e.Form == S3Batch:
+	case e.Form == FormS3Batch:
 		return encode(e.batchReply(outs))
-	case e.Form == SQS && opts.PartialBatch:
+	case e.Form == FormSQS && opts.PartialBatch:
 		if doc, ok := e.partialBatch(outs); ok {
 			return encode(doc)
 		}

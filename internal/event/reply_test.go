@@ -20,7 +20,7 @@ var (
 // decoded returns an envelope and outcomes that fail where errs says so.
 func decoded(t *testing.T, payload string, errs map[int]*transfer.Error) (*event.Envelope, []transfer.Outcome) {
 	t.Helper()
-	e, err := event.Decode([]byte(payload), event.Lambda)
+	e, err := event.Decode([]byte(payload), event.HostLambda)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,5 +26,5 @@ func isNotification(doc document) bool {
 // decodeNotification reads such a document.
 func decodeNotification(doc document, depth int) (Form, []transfer.Item, *transfer.Error) {
 	_, items, err := decodeLambda([]byte(doc.text("Message")), depth-1)
-	return SNS, requireUTF8(items, doc["Message"]), prefixed("SNS message", err)
+	return FormSNS, requireUTF8(items, doc["Message"]), prefixed("SNS message", err)
 }

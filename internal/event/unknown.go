@@ -12,13 +12,13 @@ import (
 
 // understood says per host what may be sent to it.
 var understood = map[Host]string{
-	Lambda: `lambda-objects understands an S3 notification, an EventBridge "Object Created" event, SNS or SQS carrying either, S3 Batch Operations, a Step Functions Distributed Map batch, a Lambda failure destination's record, and {"files":["s3://bucket/key"]}`,
-	SCF:    `scf-objects understands the event of a COS trigger, and {"files":["cos://bucket-appid/key?region=ap-shanghai"]}`,
+	HostLambda: `lambda-objects understands an S3 notification, an EventBridge "Object Created" event, SNS or SQS carrying either, S3 Batch Operations, a Step Functions Distributed Map batch, a Lambda failure destination's record, and {"files":["s3://bucket/key"]}`,
+	HostSCF:    `scf-objects understands the event of a COS trigger, and {"files":["cos://bucket-appid/key?region=ap-shanghai"]}`,
 }
 
 // unknown describes a payload that is no envelope of the host.
 func unknown(doc document, host Host) *transfer.Error {
-	if host == Lambda && isMapItem(doc) {
+	if host == HostLambda && isMapItem(doc) {
 		return malformed("a single item of a Distributed Map names no bucket; %s", mapAdvice)
 	}
 	hint := ""

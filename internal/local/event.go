@@ -27,9 +27,9 @@ func Event(ctx context.Context, out io.Writer, file string) error {
 	}
 	defer w.close()
 	invoke := func() (platform.Result, error) { return w.lambda.Invoke(ctx, payload, limit) }
-	envelope, derr := event.Decode(payload, event.Lambda)
+	envelope, derr := event.Decode(payload, event.HostLambda)
 	if derr != nil {
-		if cos, err := event.Decode(payload, event.SCF); err == nil {
+		if cos, err := event.Decode(payload, event.HostSCF); err == nil {
 			envelope, invoke = cos, func() (platform.Result, error) { return w.invokeSCF(ctx, payload) }
 		}
 	}
