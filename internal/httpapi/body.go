@@ -24,7 +24,7 @@ const (
 	MaxBody = 6 << 20
 
 	maxJSON  = 64 << 10 // of a JSON body: a guess, well above a pre-signed URL and a path
-	overhead = 64 << 10 // of what a form holds beside its file: a guess
+	overhead = 64 << 10 // of what a form holds besides its file: a guess
 
 	// idleTimeout ends a body of which no byte comes for so long. It is the idle rule
 	// of package transport for bodies that come in. This package does not import that

@@ -112,7 +112,7 @@ func (f *formReader) takeFile(part *multipart.Part) *problem {
 // unreadable is the problem of a form whose reading ended in err.
 func (f *formReader) unreadable(err error) *problem {
 	if f.in.over || errors.Is(err, multipart.ErrMessageTooLarge) {
-		return newProblem(http.StatusRequestEntityTooLarge, tooLarge, "What a form holds beside its file may have 64 KiB at most.")
+		return newProblem(http.StatusRequestEntityTooLarge, tooLarge, "What a form holds besides its file may have 64 KiB at most.")
 	}
 	return unreadable(err)
 }

@@ -255,7 +255,7 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
-// Headers that never end are given up too.
+// Headers that never end are cut off too.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -237,7 +237,7 @@ func (v *destinationCheck) remove(ctx context.Context, uploaded bool) (string, e
 	return "", errors.New(e.What + "; remove " + v.Dest.Path + " from the environment's storage by hand")
 }
 
-// stale asks COS for uploads that nobody finished: it shows whether the credentials are
+// stale asks COS for unfinished uploads: it shows whether the credentials are
 // good, and what takes up storage.
 func (v *destinationCheck) stale(ctx context.Context) (string, error) {
 	bucket, n, err := v.parts.Stale(ctx, v.ticket, time.Now().Add(-24*time.Hour))

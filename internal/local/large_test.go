@@ -16,7 +16,7 @@ import (
 )
 
 // With MULTIPART_THRESHOLD the doctor tries the credentials of parts, and counts the
-// uploads that nobody finished.
+// unfinished uploads.
 func TestDoctorOnLargeFiles(t *testing.T) {
 	key := tcb.COSKey{ID: "AKIDaccount", Secret: "emulated-account-secret"}
 	t.Setenv("TENCENTCLOUD_SECRETID", key.ID)

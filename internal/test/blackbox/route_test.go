@@ -129,13 +129,13 @@ func TestTokenFiles(t *testing.T) {
 			t.Parallel()
 			w := kit.NewWorld(t)
 			kit.Put(t, w, good, "content")
-			path := writeFile(t, "token-that-nobody-knows")
+			path := writeFile(t, "token-that-is-unknown")
 			value := path
 			if name == "WECHAT_ACCESS_TOKEN" {
 				value = "file:" + path
 			}
 			f := lambda(t, w, noApp(name, value)...)
-			f.secrets = append(f.secrets, "token-that-nobody-knows")
+			f.secrets = append(f.secrets, "token-that-is-unknown")
 			if e := f.one(s3Event(good)); e.Status != "failed" || e.Error.Retryable || !strings.Contains(e.Error.Message, name) {
 				t.Errorf("with a wrong token: %+v", e)
 			}

@@ -21,7 +21,7 @@ import (
 )
 
 // A line is the way from the function to the gateway. Requests and answers pass
-// as they are, the host name included, for it is signed.
+// as they are, with the host name, because it is signed.
 type line struct {
 	url string
 

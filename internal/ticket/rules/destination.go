@@ -1,4 +1,4 @@
-// Package rules holds what is true of upload tickets whoever issued them: where a
+// Package rules holds what is true of the upload tickets of every issuer: where a
 // ticket may lead, when it runs out, and what of the issuer's words an error may quote.
 package rules
 

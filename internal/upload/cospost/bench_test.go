@@ -8,7 +8,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// BenchmarkPost is what one small upload costs beside the network: the form, the
+// BenchmarkPost is what one small upload costs besides the network: the form, the
 // request and the answer.
 func BenchmarkPost(b *testing.B) {
 	p := cospost.New(canned{204, "NWQ2", nil})

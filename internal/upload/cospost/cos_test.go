@@ -34,9 +34,9 @@ func object(r io.Reader, size int64) *transfer.Object {
 
 func text(s string) *transfer.Object { return object(strings.NewReader(s), int64(len(s))) }
 
-// A peer is a server made of raw TCP: serve gets each connection in turn, and all
+// A rawServer is an HTTP server on raw TCP: serve gets each connection in turn, and all
 // that was read through it is kept in wire.
-type peer struct {
+type rawServer struct {
 	origin, url string
 	mu          sync.Mutex
 	wire        strings.Builder
@@ -44,7 +44,7 @@ type peer struct {
 
 type tee struct {
 	net.Conn
-	p *peer
+	p *rawServer
 }
 
 func (c tee) Read(b []byte) (int, error) {
@@ -55,21 +55,21 @@ func (c tee) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (p *peer) seen() string {
+func (p *rawServer) seen() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.wire.String()
 }
 
-// listen starts a peer; done returns once the connections so far are finished.
-func listen(t testing.TB, serve func(c net.Conn)) (p *peer, done func()) {
+// listen starts a rawServer; done returns once the connections so far are finished.
+func listen(t testing.TB, serve func(c net.Conn)) (p *rawServer, done func()) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	origin := "http://" + ln.Addr().String()
-	p = &peer{origin: origin, url: origin + "/7465-env-125/in/a%20b.png"}
+	p = &rawServer{origin: origin, url: origin + "/7465-env-125/in/a%20b.png"}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -101,8 +101,8 @@ func receive(c net.Conn) error {
 	return err
 }
 
-// answering is a peer that reads the whole upload and then says answer.
-func answering(t testing.TB, answer string) *peer {
+// answering is a rawServer that reads the whole upload and then says answer.
+func answering(t testing.TB, answer string) *rawServer {
 	p, _ := listen(t, func(c net.Conn) {
 		if receive(c) == nil {
 			io.WriteString(c, answer)

@@ -34,7 +34,7 @@ type form struct {
 func build(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 	for _, f := range t.Fields() {
 		if f.Value == "" {
-			// Without x-cos-meta-fileid COS would store a file that nobody can read.
+			// Without x-cos-meta-fileid COS would store a file that cannot be read.
 			return nil, newError(transfer.KindUnavailable, "the upload ticket lacks %s; try again later", f.Name)
 		}
 	}

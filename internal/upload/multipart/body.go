@@ -31,7 +31,7 @@ func (s *sums) add(next sums, n int64) {
 }
 
 // A partBody is the body of one part's request: it hashes what passes. Once stop has
-// returned nobody reads the source, although net/http may go on reading the body after
+// returned, the source is no longer read, although net/http may go on reading the body after
 // the answer is there.
 type partBody struct {
 	withNVME bool

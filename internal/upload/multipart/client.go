@@ -181,7 +181,7 @@ func (c *client) parts(ctx context.Context, id string) (map[int]part, *transfer.
 	return all, nil
 }
 
-// put sends part number of length bytes. It returns once nobody reads b any more.
+// put sends part number of length bytes. It returns once b is no longer read.
 func (c *client) put(ctx context.Context, id string, number int, b *partBody, length int64) (answer, *transfer.Error) {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()

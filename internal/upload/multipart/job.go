@@ -23,7 +23,7 @@ type job struct {
 
 	id       string
 	have     map[int]part // what COS has, by number; not yet compared
-	unlisted bool         // listing is refused: nobody finds this upload again
+	unlisted bool         // listing is refused: no later try finds this upload
 	call     time.Duration
 
 	parts *parts
@@ -164,7 +164,7 @@ func (j *job) lost(ctx context.Context, failed *transfer.Error, whole sums, a *a
 		return failed
 	}
 	if failed.Code != noSuchUpload {
-		_ = j.client.abort(ctx, j.id) // if it is still there, nobody needs it
+		_ = j.client.abort(ctx, j.id) // if it is still there, no try needs it
 	}
 	*a = h
 	return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // Stale counts the unfinished uploads in the bucket of t that were begun before a time.
-// Their parts take up storage until somebody removes them.
+// Their parts take up storage until a person removes them.
 func (u *Uploader) Stale(ctx context.Context, t transfer.Ticket, before time.Time) (bucket string, n int, err error) {
 	c, fault := u.client(ctx, t)
 	if fault != nil {

@@ -204,7 +204,7 @@ func TestFinal(t *testing.T) {
 }
 
 // Where only listing is refused, a new upload is begun, and one that does not end is
-// removed, because nobody would find it.
+// removed, because no later try would find it.
 func TestListingRefused(t *testing.T) {
 	t.Parallel()
 	for _, op := range []tcb.Op{tcb.OpListUploads, tcb.OpListParts} {
