@@ -8,8 +8,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// MaxPath is the longest cloud path, in bytes of UTF-8 (wire.md E).
-const MaxPath = 850
+// maxPath is the longest cloud path, in bytes of UTF-8 (wire.md E).
+const maxPath = 850
 
 // CheckPath refuses a cloud path that CloudBase or COS would refuse, change or
 // never serve (wire.md E). Nothing is cleaned up: the caller is told what to
@@ -29,8 +29,8 @@ func pathProblem(path string) string {
 	switch {
 	case path == "":
 		return "is empty; name a file"
-	case len(path) > MaxPath:
-		return fmt.Sprintf("has %d bytes of UTF-8; the limit is %d, use a shorter one", len(path), MaxPath)
+	case len(path) > maxPath:
+		return fmt.Sprintf("has %d bytes of UTF-8; the limit is %d, use a shorter one", len(path), maxPath)
 	case !utf8.ValidString(path):
 		return "is not valid UTF-8; rename the file"
 	case path[0] == '/':

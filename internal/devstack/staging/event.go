@@ -86,7 +86,7 @@ func (s *Server) event(o stored, name, requestID string) []byte {
 	r := record{
 		EventVersion:      "2.5",
 		EventSource:       "aws:s3",
-		AWSRegion:         s.Region,
+		AWSRegion:         "us-east-1",
 		EventTime:         time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 		EventName:         name,
 		UserIdentity:      principal{"AWS:AIDAEXAMPLEUPLOADER"},

@@ -33,7 +33,6 @@ func TestNotifications(t *testing.T) {
 	var mu sync.Mutex
 	var got []seen
 	_, c := serve(t, func(s *staging.Server) {
-		s.Region = "eu-west-1"
 		s.Notify = func(event []byte) {
 			var e seen
 			if err := json.Unmarshal(event, &e); err != nil || len(e.Records) != 1 {
@@ -85,7 +84,7 @@ func TestNotifications(t *testing.T) {
 		if r.EventName != w.name || r.S3.Object.Key != w.key || r.S3.Object.ETag != w.etag || r.S3.Object.Size != w.size {
 			t.Errorf("got %+v, want %+v", r, w)
 		}
-		if r.EventSource != "aws:s3" || r.AwsRegion != "eu-west-1" || r.S3.Bucket.Name != bucket || r.S3.Bucket.Arn != "arn:aws:s3:::staging" || !stamp.MatchString(r.EventTime) {
+		if r.EventSource != "aws:s3" || r.AwsRegion != "us-east-1" || r.S3.Bucket.Name != bucket || r.S3.Bucket.Arn != "arn:aws:s3:::staging" || !stamp.MatchString(r.EventTime) {
 			t.Errorf("the envelope of %s is off: %+v", w.name, r)
 		}
 		if q := r.S3.Object.Sequencer; len(q) != 18 || q <= last {

@@ -40,9 +40,6 @@ type Server struct {
 	// looking at its conditions.
 	COS bool
 
-	// Region is the awsRegion of the notifications.
-	Region string
-
 	store *backend
 	s3    http.Handler
 	done  chan struct{}
@@ -63,7 +60,6 @@ func New(buckets ...string) *Server {
 		_ = store.CreateBucket(context.Background(), b)
 	}
 	return &Server{
-		Region: "us-east-1",
 		store:  store,
 		s3:     gofakes3.New(store, gofakes3.WithoutVersioning()).Server(),
 		done:   make(chan struct{}),

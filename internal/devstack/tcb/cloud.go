@@ -19,21 +19,9 @@ type App struct {
 	// Envs are the cloud base environments bound to it. An app without any has
 	// no cloud base and gets 85088. Two apps may share an environment.
 	Envs []string
-	// Account is the number of the Tencent Cloud account that owns the buckets;
-	// empty is 1258717764.
-	Account string
 	// AllowIPs is the IP allow-list; empty allows every caller, else 40164.
 	AllowIPs []netip.Prefix
 }
-
-// Digests selects what is computed over every file besides CRC64.
-type Digests uint8
-
-// Without MD5 the ETag ends in "-1", so that a client does not take it for one.
-const (
-	MD5 Digests = 1 << iota
-	SHA256
-)
 
 // Cloud is the emulator. Its fields may be set before the first request; its
 // methods may be used from many goroutines at any time.
@@ -43,8 +31,9 @@ type Cloud struct {
 	// COSOrigin, like "http://127.0.0.1:9000", is where ticket and download
 	// URLs point; empty is the origin that the API was called on.
 	COSOrigin string
-	// Digests is MD5|SHA256 unless changed.
-	Digests Digests
+	// CRC64Only leaves out MD5 and SHA-256, for large files. Without MD5 the ETag ends
+	// in "-1", so that a client does not take it for one.
+	CRC64Only bool
 	// KeepContent is the size in bytes up to which an object's content is kept
 	// in memory; above it only the digests are. 8 MiB unless changed.
 	KeepContent int64
@@ -80,7 +69,7 @@ type Cloud struct {
 // New returns a cloud that knows the apps and has no files.
 func New(rules Rules, apps ...App) *Cloud {
 	c := &Cloud{
-		Now: time.Now, Digests: MD5 | SHA256, KeepContent: 8 << 20,
+		Now: time.Now, KeepContent: 8 << 20,
 		rules: rules, apps: map[string]*app{}, buckets: map[string]string{}, envs: map[string]string{},
 		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{}, keys: map[string]COSKey{}, apiKeys: map[string]string{}, told: told{map[string]map[string]Record{}, map[string][]Call{}},
 		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
@@ -93,20 +82,17 @@ func New(rules Rules, apps ...App) *Cloud {
 			if _, known := c.buckets[env]; known {
 				continue
 			}
-			bucket := BucketOf(env, a.Account)
+			bucket := bucketOf(env)
 			c.buckets[env], c.envs[bucket] = bucket, env
 		}
 	}
 	return c
 }
 
-// BucketOf is the name of an environment's bucket: the hex of its first two
+// bucketOf is the name of an environment's bucket: the hex of its first two
 // letters, the environment, the account's number (wire.md E).
-func BucketOf(env, account string) string {
-	if account == "" {
-		account = "1258717764"
-	}
-	return hex.EncodeToString([]byte(env[:min(2, len(env))])) + "-" + env + "-" + account
+func bucketOf(env string) string {
+	return hex.EncodeToString([]byte(env[:min(2, len(env))])) + "-" + env + "-1258717764"
 }
 
 // Close ends hanging requests and closes stalled connections.

@@ -80,21 +80,21 @@ func (c *Cloud) complete(w http.ResponseWriter, in *multipartCall) error {
 // assemble makes the object of its parts. The ETag is no MD5, as COS's is not.
 func (c *Cloud) assemble(o Object, parts []*storedPart) *Object {
 	keep := c.KeepContent
-	if c.Digests == 0 {
+	if c.CRC64Only {
 		keep = 0
 	}
-	d := newDigest(c.Digests, keep, keep)
+	d := newDigest(c.CRC64Only, keep, keep)
 	etags := md5.New()
 	for _, p := range parts {
 		etags.Write([]byte(p.md5))
-		if c.Digests != 0 {
+		if !c.CRC64Only {
 			d.write(p.content)
 		} else {
 			d.crc, d.size = joinCRC(d.crc, p.crc, p.size), d.size+p.size
 		}
 	}
 	d.fill(&o)
-	if c.Digests == 0 {
+	if c.CRC64Only {
 		o.Content = nil
 	}
 	o.ETag = fmt.Sprintf("%s-%d", hexOf(etags.Sum(nil)), len(parts))

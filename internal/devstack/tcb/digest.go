@@ -48,13 +48,10 @@ type digest struct {
 }
 
 // newDigest expects a file of at most about bound bytes.
-func newDigest(want Digests, keep, bound int64) *digest {
+func newDigest(crcOnly bool, keep, bound int64) *digest {
 	d := &digest{keep: keep}
-	if want&MD5 != 0 {
-		d.md5 = md5.New()
-	}
-	if want&SHA256 != 0 {
-		d.sha = sha256.New()
+	if !crcOnly {
+		d.md5, d.sha = md5.New(), sha256.New()
 	}
 	if keep > 0 {
 		d.content = make([]byte, 0, max(0, min(keep, bound)))

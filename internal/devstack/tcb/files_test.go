@@ -147,7 +147,7 @@ func TestStaleDownloads(t *testing.T) {
 func TestKeepContent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tcb.DefaultRules())
-	w.cloud.KeepContent, w.cloud.Digests = 4, 0
+	w.cloud.KeepContent, w.cloud.CRC64Only = 4, true
 	small, large := w.put("s", "1234", nil), w.put("l", "123456789", nil)
 	if o, _ := w.cloud.ObjectByID(small); string(o.Content) != "1234" || !strings.HasSuffix(o.ETag, "-1") || o.MD5 != "" || o.SHA256 != "" {
 		t.Errorf("small = %+v", o)

@@ -1,6 +1,7 @@
 package tcb
 
 import (
+	"crypto/md5"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -205,7 +206,8 @@ func (c *Cloud) putPart(w http.ResponseWriter, in *multipartCall) error {
 	case !c.uploads.has(in.bucket, in.key, in.id):
 		return refuse("NoSuchUpload", "")
 	}
-	digest := newDigest(MD5, c.keepPart(), in.r.ContentLength)
+	digest := newDigest(true, c.keepPart(), in.r.ContentLength)
+	digest.md5 = md5.New() // the part's ETag
 	sink := digest.sink(in.fault)
 	buf := c.buffers.Get().(*[]byte)
 	defer c.buffers.Put(buf)
@@ -262,7 +264,7 @@ func (f *Fault) changeDigests(h http.Header, crc uint64) {
 // keepPart is the size up to which a part's content is kept. The content of all parts
 // is needed for the digests of the whole.
 func (c *Cloud) keepPart() int64 {
-	if c.Digests == 0 {
+	if c.CRC64Only {
 		return 0
 	}
 	return 64 << 20

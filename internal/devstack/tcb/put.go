@@ -27,7 +27,7 @@ func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key s
 	if err != nil {
 		return nil, 0, err
 	}
-	digest := newDigest(c.Digests, c.KeepContent, r.ContentLength)
+	digest := newDigest(c.CRC64Only, c.KeepContent, r.ContentLength)
 	size, err := c.drain(c.faultyBody(c.timed(w, r), w, r, f), digest.sink(f))
 	if err != nil {
 		return nil, 0, err

@@ -18,7 +18,7 @@ type storedPart struct {
 	size    int64
 	md5     string
 	crc     uint64
-	content []byte // nil without Cloud.Digests
+	content []byte // nil with Cloud.CRC64Only
 	at      time.Time
 }
 

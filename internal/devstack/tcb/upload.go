@@ -73,7 +73,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err != nil {
 		return nil, 0, err
 	}
-	digest := newDigest(c.Digests, c.KeepContent, r.ContentLength)
+	digest := newDigest(c.CRC64Only, c.KeepContent, r.ContentLength)
 	size, err := parser.file(digest.sink(f), maxSize)
 	if err != nil {
 		return nil, 0, err

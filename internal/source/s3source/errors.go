@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,9 +44,6 @@ const (
 	requestTimeout = "RequestTimeout"
 	slowDown       = "SlowDown"
 )
-
-// Codes returns every error code of a source that has its own explanation.
-func Codes() []transfer.Code { return slices.Clone(codes) }
 
 // lookUp returns the row of a code, nil when there is none.
 func lookUp(code string) *transfer.Code {

@@ -18,7 +18,7 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	const size = 256 << 20 // sixteen times the bound of the heap
 	w := kit.NewWorld(t)
-	w.Cloud.Digests = 0 // CRC64 alone
+	w.Cloud.CRC64Only = true
 	content := staging.Synthetic{Size: size, Seed: 1}
 	if err := w.Staging.Synthesize(devstack.Bucket, good, content.Size, content.Seed); err != nil {
 		t.Fatal(err)
