@@ -41,3 +41,16 @@ func TestStartLine(t *testing.T) {
 		t.Error("without a stamp there is no version")
 	}
 }
+
+// A setting that sends secrets over plain http is named once, at the start.
+func TestPlainHTTPIsWarnedOf(t *testing.T) {
+	t.Setenv("AWS_CA_BUNDLE", "")
+	vars := map[string]string{"CLOUDBASE_ENV": "e", "WECHAT_ACCESS_TOKEN": "x", "WECHAT_API_URL": "http://api.example/PATHKEY"}
+	var log bytes.Buffer
+	if _, err := Events(t.Context(), SCF, func(name string) string { return vars[name] }, &log); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(log.String(), "WECHAT_API_URL holds an http address") != 1 || !strings.Contains(log.String(), `"WARN"`) || strings.Contains(log.String(), "PATHKEY") {
+		t.Errorf("the log is %s", log.String())
+	}
+}

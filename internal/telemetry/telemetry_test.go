@@ -106,6 +106,12 @@ func TestLevel(t *testing.T) {
 		if n := len(lines(t, &out)); n != 2 {
 			t.Errorf("function %q: %d lines of metrics, want 2 whatever the level", function, n)
 		}
+		out.Reset()
+		l.Audit().Warn("request")
+		l.Refusal(t.Context(), 403)
+		if n := len(lines(t, &out)); n != 2 {
+			t.Errorf("function %q: %d lines of a refusal, want 2 whatever the level", function, n)
+		}
 	}
 }
 
