@@ -51,8 +51,6 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
-	posting, cancel := context.WithCancel(ctx)
-	defer cancel()
 	body := &formBody{head: form.head, file: obj.Body, left: obj.Size, tail: form.tail}
 	req := (&http.Request{
 		Method:        form.method,
@@ -60,7 +58,7 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 		Header:        form.header,
 		Body:          body,
 		ContentLength: int64(len(form.head)) + obj.Size + int64(len(form.tail)),
-	}).WithContext(posting)
+	}).WithContext(ctx)
 	if req.ContentLength == 0 {
 		// net/http takes the length for unknown, unless the body is NoBody.
 		if err := body.end(); err != nil {
