@@ -21,7 +21,7 @@ func TestSecretsAreResolvedTogether(t *testing.T) {
 		asked.Done()
 		select {
 		case <-all:
-		case <-r.Context().Done(): // it was given up
+		case <-r.Context().Done(): // the caller cancelled it
 			t.Error("the second secret was not asked for while the first was on its way")
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")

@@ -105,7 +105,7 @@ func (a *api) safely(c *call) (status int, body any, p *problem) {
 				what = e.Error()
 			}
 			a.Log.ErrorContext(c.Context(), "panic", "what", what, "stack", string(debug.Stack()))
-			p = newProblem(http.StatusServiceUnavailable, "InternalError", "The function failed on this request by a fault of its own; try again later, and report it if it stays.")
+			p = newProblem(http.StatusServiceUnavailable, "InternalError", "The function failed on this request because of a bug in tcbferry; try again later, and report it if it stays.")
 		}
 	}()
 	return a.serve(c)

@@ -18,7 +18,7 @@ const (
 	formType = "multipart/form-data; boundary=b"
 )
 
-func fault(kind transfer.Kind, code string, after time.Duration) *transfer.Error {
+func newError(kind transfer.Kind, code string, after time.Duration) *transfer.Error {
 	return &transfer.Error{Stage: transfer.StageUpload, Kind: kind, Code: code, What: "it failed; do something", After: after}
 }
 
@@ -81,16 +81,16 @@ var exchanges = []exchange{
 	{name: "put if unmodified", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"If-Unmodified-Since", "Mon, 01 Jan 2024 00:00:00 GMT"}, status: 501, code: "NotImplemented"},
 	{name: "put if modified", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"If-Modified-Since", "Mon, 01 Jan 2024 00:00:00 GMT"}, status: 501, code: "NotImplemented"},
 	{name: "put with a digest in a trailer", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"X-Amz-Trailer", "x-amz-checksum-crc32"}, status: 501, code: "NotImplemented"},
-	{name: "put, day's quota", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindDenied, "45009", 0), status: 429, code: "45009", answer: http.Header{"Retry-After": {"60"}}},
-	{name: "put, minute's quota", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindThrottled, "45011", 0), status: 429, code: "45011", answer: http.Header{"Retry-After": {"60"}}},
-	{name: "put, too many at once", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindThrottled, "-501004", 0), status: 429, code: "-501004", answer: http.Header{"Retry-After": {"10"}}},
-	{name: "put, slow down", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindThrottled, "SlowDown", 1500*time.Millisecond), status: 429, code: "SlowDown", answer: http.Header{"Retry-After": {"2"}}},
-	{name: "put, denied", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindDenied, "48001", 0), status: 502, code: "48001"},
-	{name: "put, stale", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindStale, "40001", 0), status: 502, code: "40001"},
-	{name: "put, corrupt", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindCorrupt, "", 0), status: 502, code: "Corrupt"},
-	{name: "put, unavailable", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindUnavailable, "-1", 0), status: 503, code: "-1"},
-	{name: "put, out of time", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
-	{name: "put, malformed further on", method: "PUT", target: "/files/x", key: anyKey, fail: fault(transfer.KindMalformed, "", 0), status: 400, code: "Malformed"},
+	{name: "put, day's quota", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindDenied, "45009", 0), status: 429, code: "45009", answer: http.Header{"Retry-After": {"60"}}},
+	{name: "put, minute's quota", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "45011", 0), status: 429, code: "45011", answer: http.Header{"Retry-After": {"60"}}},
+	{name: "put, too many at once", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "-501004", 0), status: 429, code: "-501004", answer: http.Header{"Retry-After": {"10"}}},
+	{name: "put, slow down", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "SlowDown", 1500*time.Millisecond), status: 429, code: "SlowDown", answer: http.Header{"Retry-After": {"2"}}},
+	{name: "put, denied", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindDenied, "48001", 0), status: 502, code: "48001"},
+	{name: "put, stale", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindStale, "40001", 0), status: 502, code: "40001"},
+	{name: "put, corrupt", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindCorrupt, "", 0), status: 502, code: "Corrupt"},
+	{name: "put, unavailable", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindUnavailable, "-1", 0), status: 503, code: "-1"},
+	{name: "put, out of time", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
+	{name: "put, malformed further on", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindMalformed, "", 0), status: 400, code: "Malformed"},
 	{name: "put, path refused further on", method: "PUT", target: "/files/x", key: anyKey, fail: &transfer.Error{Stage: transfer.StageRoute, Kind: transfer.KindRefused, What: "no"}, status: 400, code: "Refused"},
 
 	{name: "form, path first", method: "POST", target: "/files", key: anyKey, contentType: formType, body: field("path", "in/b.png") + file("a.png", "bytes") + formEnd, status: 201, path: "in/b.png", data: "bytes"},
@@ -113,13 +113,13 @@ var exchanges = []exchange{
 	{name: "source of no file", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/","path":"x"}`, status: 403, code: "Refused"},
 	{name: "source not allowed", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/other/x","path":"x"}`, status: 403, code: "Refused"},
 	{name: "source not allowed, bad path", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/other/x","path":"/x"}`, status: 400, code: "InvalidPath"},
-	{name: "source over COS's limit", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindRefused, "EntityTooLarge", 0), status: 413, code: "EntityTooLarge"},
-	{name: "source refused further on", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindRefused, "", 0), status: 403, code: "Refused"},
-	{name: "source not found further on", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindNotFound, "NoSuchKey", 0), status: 404, code: "NoSuchKey"},
-	{name: "source, throttled", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindThrottled, "", 0), status: 429, code: "Throttled", answer: http.Header{"Retry-After": {"10"}}},
-	{name: "source, denied", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindDenied, "AccessDenied", 0), status: 502, code: "AccessDenied"},
-	{name: "source, unavailable", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindUnavailable, "", 5*time.Second), status: 503, code: "Unavailable", answer: http.Header{"Retry-After": {"5"}}},
-	{name: "source, out of time", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
+	{name: "source over COS's limit", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindRefused, "EntityTooLarge", 0), status: 413, code: "EntityTooLarge"},
+	{name: "source refused further on", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindRefused, "", 0), status: 403, code: "Refused"},
+	{name: "source not found further on", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindNotFound, "NoSuchKey", 0), status: 404, code: "NoSuchKey"},
+	{name: "source, throttled", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindThrottled, "", 0), status: 429, code: "Throttled", answer: http.Header{"Retry-After": {"10"}}},
+	{name: "source, denied", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindDenied, "AccessDenied", 0), status: 502, code: "AccessDenied"},
+	{name: "source, unavailable", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindUnavailable, "", 5*time.Second), status: 503, code: "Unavailable", answer: http.Header{"Retry-After": {"5"}}},
+	{name: "source, out of time", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
 	{name: "neither form nor JSON", method: "POST", target: "/files", key: anyKey, contentType: "text/plain", body: "bytes", status: 415, code: "UnsupportedMediaType"},
 	{name: "no type", method: "POST", target: "/files", key: anyKey, body: "bytes", status: 415, code: "UnsupportedMediaType"},
 	{name: "JSON in GBK", method: "POST", target: "/files", key: anyKey, contentType: "application/json; charset=gbk", body: `{}`, status: 415, code: "UnsupportedMediaType"},
@@ -129,7 +129,7 @@ var exchanges = []exchange{
 	{name: "part of a form", method: "POST", target: "/files", key: anyKey, contentType: formType, body: file("a.png", "bytes") + formEnd, header: []string{"Content-Range", "bytes 0-4/10"}, status: 400, code: "Malformed"},
 	{name: "form, a part in other letters", method: "POST", target: "/files", key: anyKey, contentType: formType, body: strings.Replace(file("a.png", "bytes"), "\r\n\r\n", "\r\nContent-Transfer-Encoding: BINARY\r\n\r\n", 1) + formEnd, status: 201, path: "a.png", data: "bytes"},
 	{name: "source that is empty", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"","path":"x"}`, status: 400, code: "Malformed"},
-	{name: "source, no access and nothing to say when", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: fault(transfer.KindUnavailable, "", 0), status: 503, code: "Unavailable", answer: http.Header{"Retry-After": {"10"}}},
+	{name: "source, no access and nothing to say when", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{"source":"s3://staging/in/a b.txt","path":"x"}`, fail: newError(transfer.KindUnavailable, "", 0), status: 503, code: "Unavailable", answer: http.Header{"Retry-After": {"10"}}},
 	{name: "JSON compressed", method: "POST", target: "/files", key: anyKey, contentType: jsonType, body: `{}`, header: []string{"Content-Encoding", "br"}, status: 415, code: "UnsupportedMediaType"},
 
 	{name: "ticket", method: "POST", target: "/tickets", key: teamKey, contentType: jsonType, body: `{"path":"team/a/long.mp4"}`, status: 201},
@@ -139,10 +139,10 @@ var exchanges = []exchange{
 	{name: "ticket outside the prefix", method: "POST", target: "/tickets", key: teamKey, contentType: jsonType, body: `{"path":"x"}`, status: 403, code: "OutsidePrefix"},
 	{name: "ticket, endless body", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"` + strings.Repeat("x", 64<<10) + `"}`, status: 413, code: "EntityTooLarge"},
 	{name: "ticket as a form", method: "POST", target: "/tickets", key: anyKey, contentType: formType, body: field("path", "x") + formEnd, status: 415, code: "UnsupportedMediaType"},
-	{name: "ticket, minute's quota", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: fault(transfer.KindThrottled, "45011", 0), status: 429, code: "45011", answer: http.Header{"Retry-After": {"60"}}},
-	{name: "ticket, denied", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: fault(transfer.KindDenied, "85088", 0), status: 502, code: "85088"},
-	{name: "ticket, unavailable", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: fault(transfer.KindUnavailable, "-1000", 0), status: 503, code: "-1000"},
-	{name: "ticket, out of time", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: fault(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
+	{name: "ticket, minute's quota", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: newError(transfer.KindThrottled, "45011", 0), status: 429, code: "45011", answer: http.Header{"Retry-After": {"60"}}},
+	{name: "ticket, denied", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: newError(transfer.KindDenied, "85088", 0), status: 502, code: "85088"},
+	{name: "ticket, unavailable", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: newError(transfer.KindUnavailable, "-1000", 0), status: 503, code: "-1000"},
+	{name: "ticket, out of time", method: "POST", target: "/tickets", key: anyKey, contentType: jsonType, body: `{"path":"x"}`, fail: newError(transfer.KindOutOfTime, "", 0), status: 504, code: "OutOfTime"},
 
 	{name: "get a file", method: "GET", target: "/files/x", key: anyKey, status: 405, code: "MethodNotAllowed", answer: http.Header{"Allow": {"PUT"}}},
 	{name: "put files", method: "PUT", target: "/files", key: anyKey, body: "bytes", status: 405, code: "MethodNotAllowed", answer: http.Header{"Allow": {"POST"}}},

@@ -141,7 +141,7 @@ func TestHEAD(t *testing.T) {
 	}
 }
 
-// A fault of ours is answered, and its log line holds no word of the panic that
+// A panic is answered, and its log line holds no word of the panic that
 // could be a secret.
 func TestPanic(t *testing.T) {
 	t.Parallel()

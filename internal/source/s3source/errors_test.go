@@ -117,7 +117,7 @@ func TestCOSAdvice(t *testing.T) {
 	wantError(t, err, transfer.KindDenied, "COS answered 403 AccessDenied (request C1): access refused; grant name/cos:GetObject")
 }
 
-func TestNetworkFaults(t *testing.T) {
+func TestNetworkErrors(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{
 		"cut before the answer": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -143,7 +143,7 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// Each fault of a ticket is an error of the right kind after one call.
+// Each bad ticket answer is an error of the right kind after one call.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	explained := map[string]transfer.Kind{}

@@ -61,7 +61,7 @@ func (d *TicketIssuer) Ticket(ctx context.Context, dest transfer.Dest) (transfer
 	return t, nil
 }
 
-// call posts with a token beside query, and once more with another when WeChat refuses it.
+// call posts with query and a token, and once more with another when WeChat refuses it.
 // A refusal that this does not cure is Denied, so that no caller begins again.
 func (d *TicketIssuer) call(ctx context.Context, path string, query url.Values, body any) (*response, error) {
 	token, err := d.tokens.Get(ctx)

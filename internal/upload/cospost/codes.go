@@ -11,7 +11,7 @@ import (
 // Meanings and advice that several codes share.
 const (
 	badForm       = "COS does not accept the form as tcbferry builds it"
-	reportForm    = "this is a fault of tcbferry or of a proxy that changes requests, please report it"
+	reportForm    = "this is a bug in tcbferry, or a proxy changes requests; please report it"
 	badPath       = "COS does not accept this file name"
 	changePath    = "change the cloud path"
 	badSize       = "COS does not accept a file of this size"

@@ -323,6 +323,6 @@ func TestUnknownErrorsAreNotQuoted(t *testing.T) {
 	cos := answering(t, accepted)
 	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
 	if e := wants(t, err, transfer.KindUnavailable, "transport error"); e.Stage != transfer.StageOpen {
-		t.Errorf("a fault of the source is laid on %q", e.Stage)
+		t.Errorf("an error of the source has the stage %q", e.Stage)
 	}
 }

@@ -16,7 +16,7 @@ const (
 
 const (
 	badRequest    = "COS does not accept the request as tcbferry builds it"
-	reportRequest = "this is a fault of tcbferry or of a proxy that changes requests, please report it"
+	reportRequest = "this is a bug in tcbferry, or a proxy changes requests; please report it"
 	checkKeys     = "check TENCENTCLOUD_SECRETID, TENCENTCLOUD_SECRETKEY and TENCENTCLOUD_SESSIONTOKEN"
 )
 

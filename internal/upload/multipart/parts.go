@@ -21,7 +21,7 @@ type parts struct {
 	mu      sync.Mutex
 	next    int  // the part to begin next
 	stopped bool // no further part is begun
-	fault   *transfer.Error
+	failure *transfer.Error
 	late    bool          // stopped for the deadline
 	longest time.Duration // of the parts that were sent
 	done    int
@@ -58,8 +58,8 @@ func (p *parts) send(ctx context.Context) *transfer.Error {
 	switch {
 	case p.done == len(p.etag):
 		return nil
-	case p.fault != nil && !p.fault.Kind.Retryable(), !p.late && ctx.Err() == nil:
-		return p.fault
+	case p.failure != nil && !p.failure.Kind.Retryable(), !p.late && ctx.Err() == nil:
+		return p.failure
 	}
 	return p.outOfTime()
 }
@@ -84,8 +84,8 @@ func (p *parts) fail(err *transfer.Error) {
 	if err.Kind == transfer.KindOutOfTime {
 		return
 	}
-	if p.fault == nil || p.fault.Kind.Retryable() && !err.Kind.Retryable() {
-		p.fault = err
+	if p.failure == nil || p.failure.Kind.Retryable() && !err.Kind.Retryable() {
+		p.failure = err
 	}
 }
 
@@ -98,8 +98,8 @@ func (p *parts) outOfTime() *transfer.Error {
 	} else {
 		what += "the next try goes on from there; a longer timeout or a greater MULTIPART_CONCURRENCY makes fewer tries do"
 	}
-	if p.fault != nil {
-		what += "; the failure before that: " + p.fault.What
+	if p.failure != nil {
+		what += "; the failure before that: " + p.failure.What
 	}
 	return transfer.Errorf(transfer.StageUpload, transfer.KindOutOfTime, "%s", what)
 }
@@ -118,7 +118,7 @@ func (p *parts) bring(ctx context.Context, i int) *transfer.Error {
 
 // keep reads a part that is there from the source, which is near, and keeps it if it is
 // the same: a part's ETag is its MD5.
-func (p *parts) keep(ctx context.Context, i int, there part) (kept bool, fault *transfer.Error) {
+func (p *parts) keep(ctx context.Context, i int, there part) (kept bool, failure *transfer.Error) {
 	offset, length := p.plan.span(i)
 	if there.Size != length {
 		return false, nil
@@ -153,9 +153,9 @@ func (p *parts) put(ctx context.Context, i int) *transfer.Error {
 	}
 	defer src.Close()
 	b := &partBody{src: src, left: length, withNVME: p.obj.CRC64NVME != ""}
-	a, fault := p.client.put(ctx, p.id, i+1, b, length)
-	if fault != nil {
-		return fault
+	a, failure := p.client.put(ctx, p.id, i+1, b, length)
+	if failure != nil {
+		return failure
 	}
 	etag := a.etag()
 	if etag == "" || strings.ContainsAny(etag, `<>&"`) {

@@ -10,13 +10,13 @@ import (
 // Stale counts the unfinished uploads in the bucket of t that were begun before a time.
 // Their parts take up storage until a person removes them.
 func (u *Uploader) Stale(ctx context.Context, t transfer.Ticket, before time.Time) (bucket string, n int, err error) {
-	c, fault := u.client(ctx, t)
-	if fault != nil {
-		return "", 0, fault
+	c, failure := u.client(ctx, t)
+	if failure != nil {
+		return "", 0, failure
 	}
-	all, fault := c.uploads(ctx, "")
-	if fault != nil {
-		return "", 0, fault
+	all, failure := c.uploads(ctx, "")
+	if failure != nil {
+		return "", 0, failure
 	}
 	for _, upload := range all {
 		if begun, err := time.Parse(time.RFC3339, upload.Initiated); err == nil && begun.Before(before) {
@@ -28,9 +28,9 @@ func (u *Uploader) Stale(ctx context.Context, t transfer.Ticket, before time.Tim
 
 // client makes what talks to the bucket of a ticket.
 func (u *Uploader) client(ctx context.Context, t transfer.Ticket) (*client, *transfer.Error) {
-	where, fault := locate(u.options.URL, t)
-	if fault != nil {
-		return nil, fault
+	where, failure := locate(u.options.URL, t)
+	if failure != nil {
+		return nil, failure
 	}
 	credentials, err := u.options.Credentials(ctx)
 	if err != nil {

@@ -69,20 +69,20 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 		// Without x-cos-meta-fileid COS would store a file that no mini program can read.
 		return transfer.Receipt{}, transfer.Errorf(transfer.StageUpload, transfer.KindUnavailable, "WeChat's upload ticket lacks cos_file_id; try again later")
 	}
-	c, fault := u.client(ctx, t)
-	if fault != nil {
-		return transfer.Receipt{}, fault
+	c, failure := u.client(ctx, t)
+	if failure != nil {
+		return transfer.Receipt{}, failure
 	}
 	for round := 1; ; round++ {
 		j := &job{client: c, ticket: t, obj: obj, plan: cut(obj.Size), concurrency: max(1, u.options.Concurrency)}
-		receipt, fault := j.run(ctx)
+		receipt, failure := j.run(ctx)
 		switch {
-		case fault == nil:
+		case failure == nil:
 			receipt.ContentType = cospost.StoredType(obj)
 			return receipt, nil
-		case fault.Code == noSuchUpload && round < maxRounds && ctx.Err() == nil:
+		case failure.Code == noSuchUpload && round < maxRounds && ctx.Err() == nil:
 			continue
 		}
-		return receipt, fault
+		return receipt, failure
 	}
 }
