@@ -33,6 +33,8 @@ var options = []struct {
 	{"token in SSM, its server's URL in the open", map[string]string{"WeChatAccessToken": "ssm:/t", "WeChatTokenUrl": "https://tokens.example.com/wx"}},
 	{"Tencent key in SSM", map[string]string{"MultipartThreshold": "8MiB", "TencentSecretId": "ssm:/id", "TencentSecretKey": "ssm:/key"}},
 	{"Tencent key in Secrets Manager", map[string]string{"MultipartThreshold": "8MiB", "TencentSecretId": "secretsmanager:t#id", "TencentSecretKey": "secretsmanager:t#key"}},
+	{"API key and receipts, secrets in SSM", map[string]string{"CloudBaseApiKey": "ssm:/api-key", "Receipts": "db:files,https://example.com/hook", "ReceiptSecret": "ssm:/receipt-secret"}},
+	{"API key and receipts, secrets in Secrets Manager", map[string]string{"CloudBaseApiKey": "secretsmanager:c#key", "Receipts": "function:on-file", "ReceiptSecret": "secretsmanager:c#receipt"}},
 	{"secrets of routes", map[string]string{"RouteSecretArns": "arn:aws:ssm:us-east-1:123456789012:parameter/a,arn:aws:ssm:us-east-1:123456789012:parameter/b"}},
 	{"secrets of routes with a key", map[string]string{"RouteSecretArns": "arn:aws:ssm:us-east-1:123456789012:parameter/a", "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/s"}},
 	{"HTTP by keys", map[string]string{"Http": "keys"}},
