@@ -91,6 +91,27 @@ func Demo(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("%d of %d files did not arrive as they were put", wrong, len(samples()))
 	}
 	s.say("%s all %d files arrived, byte for byte", s.green("✓"), len(samples()))
+	return showRecords(s, w)
+}
+
+// showRecords prints what the mini program finds in the collection that RECEIPTS names:
+// one record for each sample. It shows the picture's.
+func showRecords(s screen, w *stack) error {
+	records := w.Cloud.Records(devstack.Env, devstack.Collection)
+	if len(records) != len(samples()) {
+		return fmt.Errorf("%d records of %d files are in the collection %s", len(records), len(samples()), devstack.Collection)
+	}
+	s.say("%s all %d are recorded in the mini program's collection %q; one of the records:", s.green("✓"), len(records), devstack.Collection)
+	for _, record := range records {
+		if record.Data["path"] != "in/picture.png" {
+			continue
+		}
+		document, err := json.MarshalIndent(record.Data, "  ", "  ")
+		if err != nil {
+			return err
+		}
+		s.say("\n  %s", document)
+	}
 	return nil
 }
 

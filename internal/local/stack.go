@@ -35,7 +35,7 @@ func newStack(ctx context.Context, addr string) (*stack, error) {
 		s.close()
 		return nil, err
 	}
-	s.lambda = platform.NewLambda(binary, devstack.With(s.Vars(), "MULTIPART_THRESHOLD", "64MiB"))
+	s.lambda = platform.NewLambda(binary, devstack.With(s.Vars(), "MULTIPART_THRESHOLD", "64MiB", "RECEIPTS", "db:"+devstack.Collection))
 	return s, nil
 }
 
