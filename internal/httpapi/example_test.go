@@ -14,7 +14,7 @@ func ExampleParseKeys() {
 	fmt.Println(err)
 	// Output:
 	// 1 keys <nil>
-	// entry 1 has a path prefix that does not end in / or begins with one; write path/prefix/, and options after path/prefix/: or after :
+	// entry 1 has a path prefix that does not end in / or begins with one; write name:SHA256HEX:path/prefix/:options, or name:SHA256HEX::options without a prefix
 }
 
 func ExampleSources_Allow() {

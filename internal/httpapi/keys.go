@@ -69,7 +69,7 @@ func parseKey(entry string) (key, error) {
 	case len(sum) != 2*sha256.Size:
 		return key{}, fmt.Errorf("has a hash of %d characters; the SHA-256 of the key has 64 hexadecimal digits (printf %%s KEY | sha256sum)", len(sum))
 	case scoped && (prefix != "" || !restricted) && (!strings.HasSuffix(prefix, "/") || strings.HasPrefix(prefix, "/")):
-		return key{}, errors.New("has a path prefix that does not end in / or begins with one; write path/prefix/, and options after path/prefix/: or after :")
+		return key{}, errors.New("has a path prefix that does not end in / or begins with one; write name:SHA256HEX:path/prefix/:options, or name:SHA256HEX::options without a prefix")
 	}
 	k := key{name: name, prefix: prefix}
 	if _, err := hex.Decode(k.sum[:], []byte(sum)); err != nil {

@@ -39,10 +39,10 @@ func newStack(ctx context.Context, addr string) (*stack, error) {
 	return s, nil
 }
 
-func (s *stack) close() {
-	if s.lambda != nil {
-		s.lambda.Close()
+func (w *stack) close() {
+	if w.lambda != nil {
+		w.lambda.Close()
 	}
-	s.World.Close()
-	os.RemoveAll(s.dir)
+	w.World.Close()
+	os.RemoveAll(w.dir)
 }
