@@ -67,13 +67,17 @@ func (e *Error) Label() string {
 }
 
 // AsError returns err as an *Error. The context comes first: once ctx is done,
-// every error is OutOfTime. Anything unknown becomes Unavailable, described by
+// every error is OutOfTime; one that is so already keeps what it says. Anything unknown becomes Unavailable, described by
 // Cause alone, for its own text may hold a URL with a token in it.
 func AsError(ctx context.Context, stage Stage, err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if ok && e.Kind == KindOutOfTime {
+		return e
+	}
 	if ctx.Err() != nil {
 		return &Error{Stage: stage, Kind: KindOutOfTime, What: "ran out of time; give the function a longer timeout or send smaller files"}
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if ok {
 		return e
 	}
 	return &Error{Stage: stage, Kind: KindUnavailable, What: "the connection failed (" + Cause(err) + "); try again later"}

@@ -138,6 +138,7 @@ func TestAsError(t *testing.T) {
 	}{
 		{"known", live, known, transfer.KindDenied, "upload: w"},
 		{"wrapped", live, fmt.Errorf("around: %w", known), transfer.KindDenied, "upload: w"},
+		{"out of time says how far", done, &transfer.Error{Kind: transfer.KindOutOfTime, What: "3 of 9 parts"}, transfer.KindOutOfTime, "3 of 9 parts"},
 		{"done outranks all", done, known, transfer.KindOutOfTime, "ran out of time"},
 		{"inner timeout", live, context.DeadlineExceeded, transfer.KindUnavailable, "timed out"},
 		{"network", live, leaky, transfer.KindUnavailable, "connection refused"},

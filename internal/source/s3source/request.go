@@ -31,6 +31,8 @@ type client struct {
 
 	mu        sync.Mutex
 	endpoints map[string]bucketEndpoint // by bucket
+	secret    transfer.Secret           // what signing goes by
+	signing   *v4.Signer
 }
 
 func newClient(c *s3.Client, transport http.RoundTripper, clock *clock) *client {
@@ -70,6 +72,18 @@ func (c *client) object(ctx context.Context, method, bucket, key string, headers
 	return resp, nil
 }
 
+// signer returns the signer for a secret key. It remembers a derived key by the access
+// key's ID alone, so a new secret gets a new signer.
+func (c *client) signer(secret string) *v4.Signer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.signing == nil || c.secret.Reveal() != secret {
+		c.secret = transfer.NewSecret(secret)
+		c.signing = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 signs a path as it is sent
+	}
+	return c.signing
+}
+
 func (c *client) send(ctx context.Context, e bucketEndpoint, method, _, key string, headers http.Header) (*http.Response, error) {
 	u := e.url
 	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/" + httpbinding.EscapePath(key, false)
@@ -83,10 +97,7 @@ func (c *client) send(ctx context.Context, e bucketEndpoint, method, _, key stri
 	if err != nil {
 		return nil, err
 	}
-	// One for each request, because a signer keeps the derived key by the access key's ID
-	// alone, and would go on with an old secret.
-	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 signs a path as it is sent
-	if err := signer.SignHTTP(ctx, credentials, req, emptySHA256, "s3", e.signingRegion, c.clock.now()); err != nil {
+	if err := c.signer(credentials.SecretAccessKey).SignHTTP(ctx, credentials, req, emptySHA256, "s3", e.signingRegion, c.clock.now()); err != nil {
 		return nil, transfer.Errorf(transfer.StageOpen, transfer.KindDenied, "the request cannot be signed; check the source's credentials")
 	}
 	// Not signed, because some proxies change them.
