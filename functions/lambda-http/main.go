@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	lambdahost.TuneRuntime()
+	app.TuneRuntime()
 	handler, err := app.HTTP(context.Background(), app.Lambda, os.Getenv, os.Stdout)
 	if err != nil {
 		lambdahost.Abort(err)

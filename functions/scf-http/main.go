@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	app.TuneRuntime()
 	handler, err := app.HTTP(context.Background(), app.SCF, os.Getenv, os.Stdout)
 	if err == nil {
 		err = webhost.Serve(handler, "0.0.0.0:"+cmp.Or(os.Getenv("PORT"), "9000"))

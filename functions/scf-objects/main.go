@@ -11,6 +11,7 @@ import (
 )
 
 func main() {
+	app.TuneRuntime()
 	scfhost.Abort(scfhost.Run(func(ctx context.Context) (scfhost.Handler, error) {
 		return app.Events(ctx, app.SCF, os.Getenv, os.Stdout)
 	}, "CLOUDBASE_ENV", "ROUTES"))

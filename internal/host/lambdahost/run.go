@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
-	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -31,20 +29,6 @@ func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 // Run serves invocations and never returns.
 func Run(h Handler) { lambda.Start(h) }
-
-// wholeCPU is the memory, in MB, with which a function has one CPU
-// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
-const wholeCPU = 1769
-
-// TuneRuntime fits the Go runtime to a function before anything is built. With less
-// than one CPU two threads do not run at the same time: they take turns, and each
-// turn costs CPU time (docs/benchmarks.md). The variable GOMAXPROCS overrules it.
-func TuneRuntime() {
-	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
-	if err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(1)
-	}
-}
 
 // Abort ends a start that cannot succeed with one clear message.
 func Abort(err error) {

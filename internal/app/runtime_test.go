@@ -1,16 +1,18 @@
-package lambdahost_test
+package app_test
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 
-	"github.com/tcbferry/tcbferry/internal/host/lambdahost"
+	"github.com/tcbferry/tcbferry/internal/app"
 )
 
 // Not parallel: what is set is the whole process's.
 func TestTuneRuntime(t *testing.T) {
 	procs := runtime.GOMAXPROCS(2)
 	defer runtime.GOMAXPROCS(procs)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	for _, tc := range []struct {
 		memory, gomaxprocs string
 		want               int
@@ -18,7 +20,7 @@ func TestTuneRuntime(t *testing.T) {
 		runtime.GOMAXPROCS(2)
 		t.Setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", tc.memory)
 		t.Setenv("GOMAXPROCS", tc.gomaxprocs)
-		lambdahost.TuneRuntime()
+		app.TuneRuntime()
 		if got := runtime.GOMAXPROCS(0); got != tc.want {
 			t.Errorf("%+v: GOMAXPROCS %d", tc, got)
 		}
