@@ -81,7 +81,7 @@ var exchanges = []exchange{
 	{name: "put if unmodified", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"If-Unmodified-Since", "Mon, 01 Jan 2024 00:00:00 GMT"}, status: 501, code: "NotImplemented"},
 	{name: "put if modified", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"If-Modified-Since", "Mon, 01 Jan 2024 00:00:00 GMT"}, status: 501, code: "NotImplemented"},
 	{name: "put with a digest in a trailer", method: "PUT", target: "/files/x", key: anyKey, body: "bytes", header: []string{"X-Amz-Trailer", "x-amz-checksum-crc32"}, status: 501, code: "NotImplemented"},
-	{name: "put, day's quota", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindDenied, "45009", 0), status: 429, code: "45009", answer: http.Header{"Retry-After": {"60"}}},
+	{name: "put, day's quota", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindDenied, "45009", 8*time.Hour), status: 429, code: "45009", answer: http.Header{"Retry-After": {"28800"}}},
 	{name: "put, minute's quota", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "45011", 0), status: 429, code: "45011", answer: http.Header{"Retry-After": {"60"}}},
 	{name: "put, too many at once", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "-501004", 0), status: 429, code: "-501004", answer: http.Header{"Retry-After": {"10"}}},
 	{name: "put, slow down", method: "PUT", target: "/files/x", key: anyKey, fail: newError(transfer.KindThrottled, "SlowDown", 1500*time.Millisecond), status: 429, code: "SlowDown", answer: http.Header{"Retry-After": {"2"}}},

@@ -143,8 +143,8 @@ func unreadable(err error) *problem {
 
 // overLimit is the problem of a file too large to be held in memory.
 func overLimit() *problem {
-	return newProblem(http.StatusRequestEntityTooLarge, tooLarge,
-		"A request may hold a file of 6 MiB (6291456 bytes) at most; on AWS Lambda, whose payloads hold it as base64, about 4.5 MB, and 1 MB behind an ALB. Put a larger one into a bucket and name it as source in POST /files, or get a ticket from POST /tickets and upload it directly.")
+	return newProblem(http.StatusRequestEntityTooLarge, tooLarge, fmt.Sprintf(
+		"A request may hold a file of %d MiB (%d bytes) at most; on AWS Lambda, whose payloads hold it as base64, about 4.5 MB, and 1 MB behind an ALB. Put a larger one into a bucket and name it as source in POST /files, or get a ticket from POST /tickets and upload it directly.", MaxBody>>20, MaxBody))
 }
 
 // readJSON reads one JSON object that has exactly the named members, each of

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,7 +25,7 @@ func (a *api) log(c *call, status int, p *problem, took time.Duration) {
 	}
 	if p != nil {
 		text("code", p.Code)
-		text("error", p.hidden)
+		text("error", cmp.Or(p.hidden, p.Detail))
 	}
 	if a.Caller != nil {
 		text("caller", c.key.name)

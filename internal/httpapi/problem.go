@@ -10,8 +10,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// WeChat's rate limits, per day and per minute (wire.md section E): a minute is
-// the shortest wait that can help.
+// WeChat's rate limits, per day and per minute (wire.md section E). Package wechat says
+// how long a day's is. A minute is the shortest wait that can help with the other.
 const (
 	dailyQuota  = "45009"
 	minuteQuota = "45011"
@@ -60,7 +60,7 @@ func unsupported(detail string) *problem {
 func fromError(e *transfer.Error) *problem {
 	p := newProblem(statusOf(e), e.Label(), e.What)
 	p.after = e.After
-	if p.after <= 0 && (e.Code == dailyQuota || e.Code == minuteQuota) {
+	if p.after <= 0 && e.Code == minuteQuota {
 		p.after = time.Minute
 	}
 	// The network and the settings of the function are no business of its callers: a

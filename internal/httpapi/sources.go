@@ -77,7 +77,7 @@ func (s Sources) Allow(raw string) (transfer.Ref, error) {
 			return ref, nil
 		}
 	}
-	return transfer.Ref{}, refused("The source is not one that HTTP_SOURCES allows; add its bucket or host and prefix there.")
+	return transfer.Ref{}, refused("The source is not one that this function's HTTP_SOURCES allow; its operator can add the bucket or host and prefix.")
 }
 
 func refused(what string) *transfer.Error {

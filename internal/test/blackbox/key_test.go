@@ -203,9 +203,9 @@ func TestRequestLog(t *testing.T) {
 			s.do(id(post("/tickets", jsonType, `{"path":"team/a/t"}`).as(teamKey), "id-ticket"))
 			s.do(id(putFile("/files/team/a/x", "text/plain", "x").as(teamKey), "id-file"))
 			type line struct {
-				Msg, Key, Path, FileID, ExpiresAt, Address, RequestID string
-				Status                                                any
-				Refusals                                              int
+				Msg, Key, Path, FileID, ExpiresAt, Address, RequestID, Error string
+				Status                                                       any
+				Refusals                                                     int
 			}
 			var requests, files []line
 			refusals := 0
@@ -235,7 +235,7 @@ func TestRequestLog(t *testing.T) {
 			for i, l := range requests {
 				stored := l.Status == 201.0
 				if l.Status != want[i].Status || l.Key != want[i].Key || l.Path != want[i].Path || l.Address != "203.0.113.7" || l.RequestID == "" ||
-					stored != strings.HasSuffix(l.FileID, "/"+l.Path) || (stored && l.Path == "team/a/t") != (l.ExpiresAt != "") {
+					stored != (l.Error == "") || stored != strings.HasSuffix(l.FileID, "/"+l.Path) || (stored && l.Path == "team/a/t") != (l.ExpiresAt != "") {
 					t.Errorf("%s: line %d is %+v", level, i, l)
 				}
 			}

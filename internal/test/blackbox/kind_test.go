@@ -1,8 +1,11 @@
 package blackbox_test
 
 import (
+	"math"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
@@ -209,6 +212,20 @@ func TestARequestWaitsFor20SecondsAtMost(t *testing.T) {
 		}
 		if n := w.Cloud.Requests()[tcb.OpTicket]; n != 1 {
 			t.Errorf("%d requests for a ticket, want 1", n)
+		}
+	})
+}
+
+// The day's quota is back at midnight in China, so that is when a caller may try again.
+func TestRetryAfterOfTheDaysQuota(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		w.Cloud.Inject(kit.Always(tcb.WeChatError(tcb.OpTicket, 45009, "no"), "f/x"))
+		a := f.start(t, w).do(putFile("/files/f/x", "image/png", "x"))
+		china := time.Now().Add(8 * time.Hour).UTC()
+		left := china.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(china).Seconds()
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if off := math.Abs(float64(wait) - left); a.status != 429 || err != nil || off > 60 && off < 86400-60 {
+			t.Errorf("%d, Retry-After %q, want about %.0f", a.status, a.header.Get("Retry-After"), left)
 		}
 	})
 }

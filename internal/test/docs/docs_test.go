@@ -4,10 +4,14 @@ package docs
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +20,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/httpapi"
+	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
@@ -238,6 +245,57 @@ func TestReadmeListsThePackages(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("rows    %v\nfolders %v", got, want)
+	}
+}
+
+// The texts that state the largest body of a request agree with the code, and name the
+// smaller limits of Lambda, whose payload holds it as base64, and of an ALB.
+func TestBodyLimits(t *testing.T) {
+	t.Parallel()
+	sum := sha256.Sum256([]byte("key"))
+	keys, err := httpapi.ParseKeys("me:" + hex.EncodeToString(sum[:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequest(http.MethodPut, "/files/x", nil)
+	request.ContentLength = httpapi.MaxBody + 1
+	request.Header.Set("Authorization", "Bearer key")
+	answer := httptest.NewRecorder()
+	httpapi.New(httpapi.Options{Keys: keys, Log: slog.New(slog.DiscardHandler), CheckPath: route.CheckPath}).ServeHTTP(answer, request)
+	texts := map[string]string{"the 413": answer.Body.String()}
+	for _, name := range []string{"README.md", "docs/security.md", "docs/openapi.yaml"} {
+		texts[name] = read(t, "../../../"+name)
+	}
+	for name, text := range texts {
+		for _, limit := range []string{
+			fmt.Sprintf("%d MiB", httpapi.MaxBody>>20),
+			fmt.Sprintf("%.1f MB", float64(platform.MaxPayload*3/4)/(1<<20)),
+			"1 MB behind an ALB", // https://docs.aws.amazon.com/lambda/latest/dg/services-alb.html
+		} {
+			if !strings.Contains(strings.Join(strings.Fields(text), " "), limit) {
+				t.Errorf("%s does not name the limit of %s", name, limit)
+			}
+		}
+	}
+	if !strings.Contains(texts["docs/openapi.yaml"], fmt.Sprintf("(%d bytes)", httpapi.MaxBody)) {
+		t.Error("docs/openapi.yaml states another number of bytes")
+	}
+}
+
+// Tencent's CLI reads .env with dotenv 8, which takes a comment behind a value for a part
+// of the value.
+func TestDotenvSample(t *testing.T) {
+	t.Parallel()
+	_, text, _ := strings.Cut(read(t, "../../../docs/deploy-tencent.md"), "\n## 4. Settings\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	sample := regexp.MustCompile(`(?m)^    ([A-Z_]+)=(.*)$`).FindAllStringSubmatch(text, -1)
+	if len(sample) < 8 {
+		t.Fatalf("the sample has %d lines", len(sample))
+	}
+	for _, m := range sample {
+		if strings.Contains(m[2], "#") {
+			t.Errorf("%s has a comment behind its value", m[1])
+		}
 	}
 }
 
