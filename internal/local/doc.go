@@ -2,5 +2,5 @@
 // emulator of the WeChat API and of COS, and the real lambda-objects binary
 // behind a Lambda Runtime API, all on loopback. Serve keeps that world running,
 // Demo sends sample files through it, Event invokes the function with one event,
-// and Doctor checks a real installation, without any emulator.
+// and package doctor checks a real installation, without any emulator.
 package local

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/local/doctor"
 )
 
 // Main is the command local: it reads the flags, runs until the work is done or
@@ -20,7 +21,7 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	flags.SetOutput(stderr)
 	demo := flags.Bool("demo", false, "deliver sample files and exit 0 only if every byte arrived")
 	event := flags.String("event", "", "invoke the function with the event in this `file`")
-	doctor := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
+	diagnose := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
 	addr := flags.String("addr", "127.0.0.1:9444", "where the staging bucket listens; loopback only")
 	version := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
@@ -36,10 +37,11 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	switch {
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
-	case flags.NArg() > 0 || *demo && *event != "" || *doctor && (*demo || *event != ""):
+	case flags.NArg() > 0 || *demo && *event != "" || *diagnose && (*demo || *event != ""):
 		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor | -version")
-	case *doctor:
-		err = Doctor(ctx, stdout, getenv)
+	case *diagnose:
+		s := newScreen(stdout)
+		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Pass: s.green("✓"), Fail: s.red("✗")})
 	case *demo:
 		err = Demo(ctx, stdout)
 	case *event != "":

@@ -1,4 +1,4 @@
-package local
+package doctor
 
 import (
 	"bytes"
@@ -16,103 +16,8 @@ import (
 	"github.com/tcbferry/tcbferry/internal/app"
 	"github.com/tcbferry/tcbferry/internal/meter"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
-
-// stepTimeout is how long one step of a check may take. A minute is a guess: a step
-// sends a few small requests, and some are repeated.
-const stepTimeout = time.Minute
-
-// Doctor tries a real installation step by step with one small file for each
-// destination of the configuration, and removes the file again. It prints a tick
-// or what to do for each step. The error is nil only if every step passed.
-func Doctor(ctx context.Context, out io.Writer, getenv func(string) string) error {
-	return diagnose(ctx, newScreen(out), getenv, "tcbferry-doctor/"+strings.ToLower(rand.Text())+".txt")
-}
-
-// diagnose is Doctor with the cloud path of the small file given.
-func diagnose(ctx context.Context, s screen, getenv func(string) string, path string) error {
-	d := &doctor{screen: s, skew: newClockSkew()}
-	client := transport.NewClient()
-	client.Transport = d.skew.wrap(client.Transport)
-	var probe *app.Probe
-	d.step(ctx, "configuration", func(ctx context.Context) (note string, err error) {
-		if probe, err = app.NewProbe(ctx, getenv, client); err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%d to try", len(probe.Destinations)), nil
-	})
-	if probe == nil {
-		return errors.New("the configuration cannot be used; a function with these variables does not start")
-	}
-	d.skew.track(probe.API)
-	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
-	d.reader = &http.Client{Transport: client.Transport}
-	for _, dest := range probe.Destinations {
-		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader, parts: probe.Parts}
-		v.Dest.Path = path
-		v.run(ctx)
-	}
-	if d.wrong > 0 {
-		return fmt.Errorf("%d of %d steps failed", d.wrong, d.steps)
-	}
-	s.say("\nAll %d steps passed from this machine. A deployed function calls WeChat from another address:\n"+
-		"if the app has an IP allow-list, that address must be on it too (docs/operations.md).", d.steps)
-	return nil
-}
-
-// A doctor prints steps and counts them.
-type doctor struct {
-	screen
-	skew         *clockSkew
-	reader       *http.Client
-	steps, wrong int
-	clockRead    bool
-}
-
-// step runs one step and prints how it went.
-func (d *doctor) step(ctx context.Context, name string, do func(context.Context) (note string, err error)) bool {
-	limited, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	note, err := do(limited)
-	d.steps++
-	if err == nil {
-		d.say("%s %-13s  %s", d.green("✓"), name, note)
-		return true
-	}
-	d.wrong++
-	what := err.Error()
-	switch e, ok := errors.AsType[*transfer.Error](err); {
-	case ctx.Err() != nil:
-		what = "interrupted"
-	case limited.Err() != nil:
-		what = "not done within a minute; check the network between here and WeChat, then try again"
-	case ok:
-		what = e.What
-	}
-	d.say("%s %-13s  %s", d.red("✗"), name, strings.ReplaceAll(what, "\n", "\n"+strings.Repeat(" ", 17)))
-	return false
-}
-
-// checkClock compares the clocks once, as soon as the API has answered anything.
-func (d *doctor) checkClock(ctx context.Context) {
-	ahead, known := d.skew.offset()
-	if !known || d.clockRead {
-		return
-	}
-	d.clockRead = true
-	d.step(ctx, "clock", func(context.Context) (string, error) {
-		off, side := ahead.Abs(), "ahead of"
-		if ahead < 0 {
-			side = "behind"
-		}
-		if off > time.Minute {
-			return "", fmt.Errorf("this machine's clock is about %v %s WeChat's; set it (NTP), for S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
-		}
-		return fmt.Sprintf("%v from WeChat's", off.Round(time.Second)), nil
-	})
-}
 
 // A destinationCheck checks one destination.
 type destinationCheck struct {
@@ -188,7 +93,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 		return "", err
 	}
 	verified, err := m.Check(receipt)
-	return size(obj.Size) + ", verified by " + strings.Join(verified, " "), err
+	return fmt.Sprintf("%d B, verified by ", obj.Size) + strings.Join(verified, " "), err
 }
 
 const unreadable = "COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
@@ -219,9 +124,9 @@ func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", errors.New("the download broke off (" + transfer.Cause(err) + "); try again")
 	case !bytes.Equal(got, v.content):
-		return "", fmt.Errorf("what came back (%s) is not what was sent (%s): a cache holds an older file, or something between here and the storage changes files; COS's own checksums at the upload were right", size(int64(len(got))), size(int64(len(v.content))))
+		return "", fmt.Errorf("what came back (%d B) is not what was sent (%d B): a cache holds an older file, or something between here and the storage changes files; COS's own checksums at the upload were right", len(got), len(v.content))
 	}
-	return "the same " + size(int64(len(got))), nil
+	return fmt.Sprintf("the same %d B", len(got)), nil
 }
 
 // remove deletes the file. After an upload that failed there may be none.

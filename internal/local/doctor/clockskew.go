@@ -1,4 +1,4 @@
-package local
+package doctor
 
 import (
 	"net/http"

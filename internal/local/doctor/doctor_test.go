@@ -1,4 +1,4 @@
-package local
+package doctor
 
 import (
 	"bytes"
@@ -9,25 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
-
-// asMain makes the test binary the command itself.
-const asMain = "TCBFERRY_TEST_AS_LOCAL"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
-		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
-	}
-	os.Exit(m.Run())
-}
 
 const (
 	appID, appSecret = "wx1", "emulated-app-secret-1"
@@ -59,11 +46,17 @@ func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) h
 	return c
 }
 
+func (c *installation) getenv(name string) string { return c.vars[name] }
+
+func (c *installation) doctor(out io.Writer) *doctor {
+	return &doctor{Options: Options{Pass: "✓", Fail: "✗"}, out: out, path: probePath}
+}
+
 // diagnose runs the doctor and makes sure that no secret is printed.
 func (c *installation) diagnose(t *testing.T) (printed string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	err = diagnose(t.Context(), newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	err = c.doctor(&out).run(t.Context(), c.getenv)
 	printed = out.String()
 	all := printed
 	if err != nil {
@@ -277,7 +270,7 @@ func TestDoctorInterrupted(t *testing.T) {
 		})
 	})
 	var out bytes.Buffer
-	err := diagnose(ctx, newScreen(&out), func(name string) string { return c.vars[name] }, probePath)
+	err := c.doctor(&out).run(ctx, c.getenv)
 	if err == nil || steps(out.String()) != strings.Replace(healthy, "+download", "-download", 1) || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
@@ -313,42 +306,6 @@ func TestDoctorVisitsEveryDestination(t *testing.T) {
 	}
 	if c.cloud.Commits() != 3 || len(c.cloud.Objects()) != 0 || c.cloud.Requests()[tcb.OpStableToken] != 2 {
 		t.Errorf("%d files stored, %d left, requests %v", c.cloud.Commits(), len(c.cloud.Objects()), c.cloud.Requests())
-	}
-}
-
-// The command itself: its environment, its exit status, what goes where.
-func TestDoctorCommand(t *testing.T) {
-	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newInstallation(t, tcb.DefaultRules(), nil)
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte(appSecret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run := func(more ...string) (stdout, stderr string, status int) {
-		cmd := exec.CommandContext(t.Context(), self, "-doctor")
-		cmd.Env = []string{asMain + "=1"}
-		for name, value := range c.vars {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-		cmd.Env = append(cmd.Env, more...)
-		var out, errs strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-			t.Fatal(err)
-		}
-		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-	}
-	stdout, stderr, status := run("WECHAT_APP_SECRET=file:" + secret)
-	if status != 0 || stderr != "" || steps(stdout) != healthy || strings.Contains(stdout, "\x1b") {
-		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
-	}
-	stdout, stderr, status = run("CLOUDBASE_ENV=elsewhere")
-	if status != 1 || stderr != "local: 1 of 4 steps failed\n" || !strings.Contains(stdout, "-501005") {
-		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
 	}
 }
 

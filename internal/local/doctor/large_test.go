@@ -1,4 +1,4 @@
-package local
+package doctor
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func TestDoctorOnLargeFiles(t *testing.T) {
 // leaveUpload leaves an unfinished upload.
 func (c *installation) leaveUpload(t *testing.T) {
 	t.Helper()
-	probe, err := app.NewProbe(t.Context(), func(name string) string { return c.vars[name] }, &http.Client{Transport: transport.New()})
+	probe, err := app.NewProbe(t.Context(), c.getenv, &http.Client{Transport: transport.New()})
 	if err != nil {
 		t.Fatal(err)
 	}

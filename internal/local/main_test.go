@@ -1,0 +1,65 @@
+package local
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+)
+
+// asMain makes the test binary the command itself.
+const asMain = "TCBFERRY_TEST_AS_LOCAL"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
+	}
+	os.Exit(m.Run())
+}
+
+// run runs the command with these variables and no others.
+func run(t *testing.T, vars map[string]string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = []string{asMain + "=1"}
+	for name, value := range vars {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// -doctor: its environment, its exit status, what goes where.
+func TestDoctorCommand(t *testing.T) {
+	t.Parallel()
+	cloud := tcb.New(tcb.DefaultRules(), tcb.App{ID: "wx1", Secret: "emulated-app-secret-1", Envs: []string{"prod-1"}})
+	t.Cleanup(cloud.Close)
+	server := httptest.NewServer(cloud.Handler())
+	t.Cleanup(server.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("emulated-app-secret-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{"CLOUDBASE_ENV": "prod-1", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "file:" + secret, "WECHAT_API_URL": server.URL}
+	stdout, stderr, status := run(t, vars, "-doctor")
+	if status != 0 || stderr != "" || strings.Count(stdout, "✓ ") != 7 || strings.Contains(stdout, "✗") || strings.Contains(stdout, "\x1b") {
+		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
+	}
+	vars["CLOUDBASE_ENV"] = "elsewhere"
+	stdout, stderr, status = run(t, vars, "-doctor")
+	if status != 1 || stderr != "local: 1 of 4 steps failed\n" || !strings.Contains(stdout, "-501005") {
+		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
+	}
+}
