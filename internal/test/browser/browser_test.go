@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -29,16 +30,23 @@ var functions kit.Functions
 
 func TestMain(m *testing.M) { os.Exit(functions.Run(m)) }
 
-// A page of a listed origin uploads a file that is too large for a request; the
-// same page elsewhere gets no ticket.
+// The page of docs/ticket-uploads.md, at a listed origin, uploads a file that is too
+// large for a request, with a ticket of either kind; the same page elsewhere gets no
+// ticket.
 func TestPageUploadsByTicket(t *testing.T) {
 	tools := need(t)
+	for method, vars := range map[string]func(*devstack.World) map[string]string{"POST": (*devstack.World).Vars, "PUT": (*devstack.World).KeyVars} {
+		t.Run(method, func(t *testing.T) { uploadsByTicket(t, tools, vars) })
+	}
+}
+
+func uploadsByTicket(t *testing.T, tools tools, vars func(*devstack.World) map[string]string) {
 	w := kit.NewWorld(t)
 	page, elsewhere := servePage(t), servePage(t)
 	storage := httptest.NewServer(allow(page, w.Cloud.Handler()))
 	t.Cleanup(storage.Close)
 	w.Cloud.COSOrigin = storage.URL
-	function := startFunction(t, w, page)
+	function := startFunction(t, vars(w), page)
 
 	file, sum := makeFile(t)
 	fragment := "#" + url.Values{"endpoint": {function.URL}, "key": {key}}.Encode()
@@ -46,7 +54,7 @@ func TestPageUploadsByTicket(t *testing.T) {
 		t.Errorf("a page of another origin says %q", said)
 	}
 	said := tools.upload(t, file, page+"/"+fragment)
-	o, ok := w.Cloud.Object(devstack.Env, "browser/long film 红.mp4")
+	o, ok := w.Cloud.Object(devstack.Env, "in/long film 红.mp4")
 	switch {
 	case !ok || said != "stored: "+o.FileID:
 		t.Errorf("the page says %q", said)
@@ -55,7 +63,7 @@ func TestPageUploadsByTicket(t *testing.T) {
 	case !o.Readable:
 		t.Error("the file is stored, but the mini program cannot read it")
 	}
-	kit.NoSecrets(t, function.Output(), w.Vars(), append(w.Cloud.Secrets(), key))
+	kit.NoSecrets(t, function.Output(), vars(w), append(w.Cloud.Secrets(), key))
 	if t.Failed() {
 		t.Logf("output of the function:\n%s", function.Output())
 	}
@@ -63,8 +71,10 @@ func TestPageUploadsByTicket(t *testing.T) {
 
 // servePage serves the page at the root of an origin.
 func servePage(t *testing.T) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, filepath.Join("testdata", "page.html"))
+	page := kit.Example(t, "../../../docs/ticket-uploads.md", "page")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, page)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -72,21 +82,26 @@ func servePage(t *testing.T) string {
 
 // allow lets pages of an origin read the storage's answers. The bucket of a real
 // environment has CORS rules of its own, which its owner sets in the console; the
-// emulator has none. A form needs no preflight.
+// emulator has none. A form needs no preflight, a PUT does.
 func allow(origin string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") == origin {
 			w.Header().Set("Access-Control-Allow-Origin", origin)
+			w.Header().Set("Access-Control-Allow-Methods", "PUT")
+			w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+		}
+		if r.Method == http.MethodOptions {
+			return
 		}
 		h.ServeHTTP(w, r)
 	})
 }
 
 // startFunction runs the built scf-http for pages of an origin.
-func startFunction(t *testing.T, w *devstack.World, origin string) *platform.Web {
+func startFunction(t *testing.T, vars map[string]string, origin string) *platform.Web {
 	t.Helper()
 	hash := sha256.Sum256([]byte(key))
-	vars := devstack.With(w.Vars(), "HTTP_KEYS", "page:"+hex.EncodeToString(hash[:])+":browser/", "HTTP_CORS_ORIGINS", origin)
+	vars = devstack.With(vars, "HTTP_KEYS", "page:"+hex.EncodeToString(hash[:])+":in/", "HTTP_CORS_ORIGINS", origin)
 	function, err := platform.StartWeb(t.Context(), functions.Path(t, "scf-http"), vars)
 	if err != nil {
 		t.Fatal(err)

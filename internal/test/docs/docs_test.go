@@ -303,7 +303,7 @@ func TestDotenvSample(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
-	for _, name := range []string{"operations.md", "scaling.md", "wire.md", "security.md", "deploy-aws.md", "deploy-tencent.md", "benchmarks.md", "reliability.md", "../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md"} {
+	for _, name := range []string{"operations.md", "scaling.md", "wire.md", "security.md", "deploy-aws.md", "deploy-tencent.md", "benchmarks.md", "reliability.md", "ticket-uploads.md", "../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md"} {
 		for _, m := range link.FindAllStringSubmatch(read(t, filepath.Join("../../../docs", name)), -1) {
 			target := filepath.Join("../../../docs", filepath.Dir(name), m[1])
 			if m[1] == "" {

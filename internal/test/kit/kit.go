@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,19 @@ func FreePort(t testing.TB) string {
 	}
 	t.Cleanup(func() { hold.Close() })
 	return port
+}
+
+// Example returns the code of a document's example: what is in the fence between
+// <!-- example NAME --> and <!-- end -->.
+func Example(t testing.TB, document, name string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(string(Read(t, document)), "<!-- example "+name+" -->\n```")
+	_, rest, fenced := strings.Cut(rest, "\n")
+	code, _, closed := strings.Cut(rest, "```\n<!-- end -->")
+	if !ok || !fenced || !closed {
+		t.Fatalf("%s has no example %q", document, name)
+	}
+	return code
 }
 
 // Read returns a file's content.
