@@ -17,6 +17,9 @@ import (
 // unset says why a variable that the code reads is in no deployment file.
 var unset = map[string]string{
 	"AWS_LAMBDA_FUNCTION_NAME":               "set by Lambda",
+	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE":        "set by Lambda",
+	"GOMAXPROCS":                             "the Go runtime's own, which the function fits to its memory",
+	"GOMEMLIMIT":                             "as above",
 	"TENCENTCLOUD_SESSIONTOKEN":              "set by SCF; elsewhere temporary credentials would run out",
 	"PORT":                                   "SCF asks for 9000, the default",
 	"AWS_ACCESS_KEY_ID":                      "set by Lambda; on SCF it would be a secret in the plain environment",
@@ -32,9 +35,7 @@ var unset = map[string]string{
 // onLambda and onSCF say the same of one platform, or of one function on it.
 var (
 	onLambda = map[string]string{
-		"COS_ENDPOINT_URL":                "on Lambda the keys of COS would be a secret in the plain environment",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "set by Lambda",
-		"GOMAXPROCS":                      "the Go runtime's own, which the function fits to its memory",
+		"COS_ENDPOINT_URL": "on Lambda the keys of COS would be a secret in the plain environment",
 	}
 	onSCF    = map[string]string{"TENCENTCLOUD_SECRETID": "set by SCF", "TENCENTCLOUD_SECRETKEY": "set by SCF", "SQS_PARTIAL_BATCH": "there is no SQS", "AWS_ENDPOINT_URL_S3": "AWS credentials would be secrets in the plain environment"}
 	overHTTP = map[string]string{"SQS_PARTIAL_BATCH": "there is no batch", "ON_DELIVERED": "a caller may name a source, not have it deleted"}

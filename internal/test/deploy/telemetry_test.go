@@ -90,7 +90,7 @@ func checkTelemetry(d template) (problems []string) {
 	for _, name := range []string{"Errors", "Throttles", "Duration"} {
 		c.want(alarmed[name+" <LambdaObjects>"] && alarmed[name+" <LambdaHttp>"], "%s raise no alarm", name)
 	}
-	for _, name := range []string{"ApproximateNumberOfMessagesVisible <DeadLetters.QueueName>", "ApproximateAgeOfOldestMessage <Queue.QueueName>", "ApproximateNumberOfMessagesVisible <Failures.QueueName>"} {
+	for _, name := range []string{"ApproximateNumberOfMessagesVisible <DeadLetters.QueueName>", "ApproximateAgeOfOldestMessage <Queue.QueueName>"} {
 		c.want(alarmed[name], "no alarm on %s", name)
 	}
 	slices.Sort(problems)
