@@ -83,6 +83,13 @@ func (a accounts) fetches() (n int64) {
 	return n
 }
 
+// newFetches counts the requests for access tokens that were not counted yet. Those of
+// the start are the first invocation's.
+func (a *app) newFetches() int64 {
+	n := a.accounts.fetches()
+	return n - a.counted.Swap(n)
+}
+
 // newTokens makes the token source that a specification describes.
 func newTokens(ctx context.Context, api *wechat.API, toTokenServer http.RoundTripper, spec config.Tokens) (wechat.Tokens, error) {
 	switch {

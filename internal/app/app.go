@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/delivery"
@@ -25,6 +26,7 @@ type app struct {
 	deliverer *delivery.Deliverer
 	logger    *telemetry.Logger
 	accounts  accounts
+	counted   atomic.Int64 // the requests for access tokens that the metrics have counted
 
 	toAPI, toCOS, toS3 *transport.Transport // for warm; toS3 is nil where S3 is not configured
 }

@@ -57,7 +57,7 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 // event is one invocation: Decode, Plan, deliver, Reply.
 func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply []byte, err error) {
 	defer a.recoverPanic(ctx, func(e *transfer.Error) { err = &EventNotUnderstood{e} })
-	start, fetched := time.Now(), a.accounts.fetches()
+	start := time.Now()
 	env, derr := event.Decode(payload, host)
 	if derr != nil {
 		e := transfer.AsError(ctx, transfer.StageDecode, derr)
@@ -78,7 +78,7 @@ func (a *app) event(ctx context.Context, host event.Host, payload []byte) (reply
 		defer mu.Unlock()
 		reported = append(reported, *o)
 	})
-	a.logger.Invocation(ctx, reported, a.accounts.fetches()-fetched, time.Since(start))
+	a.logger.Invocation(ctx, reported, a.newFetches(), time.Since(start))
 	return env.Reply(outs, event.ReplyOptions{PartialBatch: a.Partial})
 }
 

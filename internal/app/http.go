@@ -109,12 +109,12 @@ func caller(host event.Host, auth string) func(*http.Request) string {
 type httpDeliverer struct{ *app }
 
 func (d httpDeliverer) Deliver(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
-	start, fetched := time.Now(), d.accounts.fetches()
+	start := time.Now()
 	ctx, cancel := delivery.WithReserve(ctx, 1)
 	defer cancel()
 	o := d.deliverer.DeliverFrom(ctx, src, p)
 	d.logger.File(ctx, &o)
-	d.logger.Invocation(ctx, []transfer.Outcome{o}, d.accounts.fetches()-fetched, time.Since(start))
+	d.logger.Invocation(ctx, []transfer.Outcome{o}, d.newFetches(), time.Since(start))
 	return o
 }
 

@@ -23,10 +23,11 @@ const (
 	warmTimeout = 2 * time.Second
 )
 
-// warm reads the root certificates and opens the connections that the first file
-// will need, where it is known where they lead. It sends nothing over them. Lambda
-// lends a start a whole CPU; after that the smallest function has a fourteenth of
-// one. A connection that cannot be opened shows in the first request.
+// warm reads the root certificates, opens the connections that the first file will
+// need, where it is known where they lead, and fetches the access token, so that the
+// first file waits for one round trip less. Nothing else is sent. Lambda lends a start
+// a whole CPU; after that the smallest function has a fourteenth of one. What fails
+// here shows in the first file.
 func (a *app) warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
@@ -43,7 +44,12 @@ func (a *app) warm(ctx context.Context) {
 	if strings.HasPrefix(api, "https:") {
 		wg.Go(func() { _, _ = x509.SystemCertPool() }) // also when no handshake succeeds here
 	}
-	wg.Go(func() { a.toAPI.Preconnect(ctx, api) })
+	wg.Go(func() {
+		a.toAPI.Preconnect(ctx, api)
+		if tokens := a.accounts[first.App].tokens; tokens != nil {
+			_, _ = tokens.Get(ctx)
+		}
+	})
 	if api == wechat.DefaultURL || api == cloudbase.Address("", first.Env) {
 		wg.Go(func() { a.toCOS.Preconnect(ctx, defaultCOSHost) })
 	}
