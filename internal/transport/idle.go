@@ -73,12 +73,13 @@ const (
 	unread                    // the caller does not read the answer's body
 )
 
-// use notes the connection that the exchange goes through.
+// use notes the connection that the exchange goes through. What it has moved before is
+// not asked for, because the request itself is sure to have changed it at the first look.
 func (x *exchange) use(c net.Conn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.conn = below(c)
-	x.moved, x.since, x.whole = x.conn.progress(), time.Now(), false
+	x.since, x.whole = time.Now(), false
 }
 
 // wrote notes that all of the request is with the kernel.
