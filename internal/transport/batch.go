@@ -55,10 +55,12 @@ func (b *batch) release() (room []byte, err error) {
 // NetConn returns the connection below.
 func (b *batch) NetConn() net.Conn { return b.Conn }
 
-// A batchedTLS is a TLS connection that sends large bodies in batches.
+// A batchedTLS is a TLS connection that sends large bodies in batches. It keeps its
+// buffers from body to body: they were a third of the garbage of small files.
 type batchedTLS struct {
 	*tls.Conn
-	low *batch
+	low         *batch
+	plain, room []byte
 }
 
 // ReadFrom sends all of r in batches. net/http finds this method when it copies a
@@ -68,13 +70,15 @@ func (c *batchedTLS) ReadFrom(r io.Reader) (n int64, err error) {
 	if body, ok := r.(*io.LimitedReader); ok {
 		size = min(size, body.N+1) // a byte more than all of it, to see its end
 	}
-	plain, room := make([]byte, size), make([]byte, 0, size+size/32+512) // records take 2 % more when they are small
+	if int64(len(c.plain)) < size {
+		c.plain, c.room = make([]byte, size), make([]byte, 0, size+size/32+512) // records take 2 % more when they are small
+	}
 	for {
-		m, rerr := fill(r, plain)
-		c.low.hold(room)
-		_, err = c.Conn.Write(plain[:m]) // of nothing: nothing
+		m, rerr := fill(r, c.plain)
+		c.low.hold(c.room)
+		_, err = c.Conn.Write(c.plain[:m]) // of nothing: nothing
 		var flushErr error
-		if room, flushErr = c.low.release(); err == nil {
+		if c.room, flushErr = c.low.release(); err == nil {
 			err = flushErr
 		}
 		switch {
