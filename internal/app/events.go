@@ -50,6 +50,7 @@ func Events(ctx context.Context, host event.Host, getenv func(string) string, ou
 	a.logStart(ctx, host)
 	if host == Lambda {
 		a.warm(ctx)
+		a.fetchToken(ctx)
 	}
 	return func(ctx context.Context, payload []byte) ([]byte, error) { return a.event(ctx, host, payload) }, nil
 }

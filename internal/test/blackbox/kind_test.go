@@ -72,7 +72,8 @@ func TestNamedFaults(t *testing.T) {
 	}
 }
 
-// With wrong credentials every file fails, and none gets a ticket.
+// With wrong credentials every file fails, and none gets a ticket. The first refusal is
+// the start's, which fetches a token for the first event.
 func TestTokenRefusals(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]struct {
@@ -91,6 +92,7 @@ func TestTokenRefusals(t *testing.T) {
 			w := kit.NewWorld(t)
 			kit.Put(t, w, good, "content")
 			function := lambda(t, w)
+			w.Cloud.Inject(tcb.FaultNamed(name))
 			w.Cloud.Inject(tcb.FaultNamed(name))
 			e := function.one(s3Event(good))
 			matches(t, e, ending{code: f.code, retryable: f.retryable})
