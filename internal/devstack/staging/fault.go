@@ -18,9 +18,10 @@ import (
 // Without any of them the rest follows unchanged, as does an answer of no more than
 // After bytes.
 type Fault struct {
-	Status int    // answer with this status and an S3 error document instead
-	Code   string // its Code; by default S3's usual one for Status
-	Page   bool   // no document: answer as a gateway before the store does, in plain text and without a request ID
+	Status  int    // answer with this status and an S3 error document instead
+	Code    string // its Code; by default S3's usual one for Status
+	Message string // its Message; by default the status's text
+	Page    bool   // no document: answer as a gateway before the store does, in plain text and without a request ID
 
 	After int64  // bytes of the body that arrive first
 	Then  func() // called once, when After bytes are sent; it may replace the object
@@ -62,12 +63,12 @@ var usualCode = map[int]string{
 }
 
 // writeError answers with an S3 error document.
-func writeError(w http.ResponseWriter, status int, code string) {
+func writeError(w http.ResponseWriter, status int, code, message string) {
 	doc := struct {
 		XMLName struct{} `xml:"Error"`
 		Code    string
 		Message string
-	}{Code: code, Message: http.StatusText(status)}
+	}{Code: code, Message: message}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	_ = xml.NewEncoder(w).Encode(doc) // a client that went away needs no error
@@ -105,7 +106,11 @@ func (a *responseWriter) refused() bool {
 	if code == "" {
 		code = usualCode[a.fault.Status]
 	}
-	writeError(a.ResponseWriter, a.fault.Status, code)
+	message := a.fault.Message
+	if message == "" {
+		message = http.StatusText(a.fault.Status)
+	}
+	writeError(a.ResponseWriter, a.fault.Status, code, message)
 	return true
 }
 

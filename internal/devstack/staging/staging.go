@@ -169,7 +169,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("X-Amz-If-Match-Last-Modified-Time")
 	}
 	if err := wr.expectParts(r); err != nil {
-		writeError(w, http.StatusBadRequest, "MalformedXML")
+		writeError(w, http.StatusBadRequest, "MalformedXML", "the list of parts cannot be read")
 		return
 	}
 	if found, err := s.store.HeadObject(r.Context(), bucket, key); err == nil {

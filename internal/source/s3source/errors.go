@@ -90,6 +90,9 @@ func (s *Store) translate(ctx context.Context, permissionHint string, err error)
 	status, code, h := resp.HTTPStatusCode(), "", header(resp.Response)
 	if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorCode() != "UnknownError" && isCode(e.ErrorCode()) {
 		code = e.ErrorCode()
+		if named := namedPermission(e.ErrorMessage()); named != "" {
+			permissionHint = named
+		}
 	}
 	meaning := classify(status, code, permissionHint)
 	if meaning.Kind == transfer.KindNotFound && code != noSuchKey && requestID(h) == "" {
@@ -100,6 +103,33 @@ func (s *Store) translate(ctx context.Context, permissionHint string, err error)
 	e := transfer.Errorf(transfer.StageOpen, meaning.Kind, "%s answered %s: %s", s.name(), describe(status, code, h), meaning)
 	e.Code, e.After = code, transfer.RetryAfter(h, time.Now())
 	return e
+}
+
+// namedPermission is the advice for a refusal whose message names the permission that is
+// missing, "" where it names none. S3 writes "User: … is not authorized to perform:
+// kms:Decrypt on resource: …" (https://docs.aws.amazon.com/AmazonS3/latest/userguide/
+// troubleshoot-403-errors.html), and of an unusable key "The ciphertext refers to a customer
+// master key that …". Nothing else of the message is repeated.
+func namedPermission(message string) string {
+	_, rest, found := strings.Cut(message, "not authorized to perform: ")
+	action, _, _ := strings.Cut(rest, " ")
+	service, name, ok := strings.Cut(action, ":")
+	switch {
+	case strings.Contains(message, "ciphertext refers to a customer master key"):
+		action = "kms:Decrypt"
+	case !found || !ok || service == "" || len(action) > maxToken || name == "" || strings.Trim(service+name, letters+digits) != "":
+		return ""
+	}
+	on := "the object"
+	switch {
+	case strings.Contains(message, "explicit deny"):
+		return "a policy denies " + action + " explicitly; change that policy"
+	case strings.HasPrefix(action, "kms:"):
+		on = "the key that encrypts the object, in the role's policy and in the key's"
+	case action == "s3:ListBucket":
+		on = "the bucket"
+	}
+	return action + " is missing; grant it on " + on
 }
 
 // notTheStore is the error for an answer of something else: an ingress, a load balancer

@@ -1,6 +1,7 @@
 package s3source_test
 
 import (
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,32 @@ func wantError(t *testing.T, err error, kind transfer.Kind, part string) *transf
 		}
 	}
 	return e
+}
+
+// A refusal that names the permission that is missing is passed on by that name alone.
+func TestNamedPermission(t *testing.T) {
+	t.Parallel()
+	const user = "User: arn:aws:sts::111122223333:assumed-role/f/f is not authorized to perform: "
+	for message, want := range map[string]string{
+		user + `s3:GetObject on resource: "arn:aws:s3:::b/k" because no identity-based policy allows the s3:GetObject action`:                  "access refused; s3:GetObject is missing; grant it on the object",
+		user + `s3:ListBucket on resource: "arn:aws:s3:::b" because no identity-based policy allows the action`:                                "access refused; s3:ListBucket is missing; grant it on the bucket",
+		user + `s3:GetObject on resource: "arn:aws:s3:::b/k" with an explicit deny in a resource-based policy`:                                 "access refused; a policy denies s3:GetObject explicitly; change that policy",
+		user + `kms:Decrypt on resource: arn:aws:kms:us-east-1:111122223333:key/1 because no resource-based policy allows`:                     "access refused; kms:Decrypt is missing; grant it on the key that encrypts the object, in the role's policy and in the key's",
+		"The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.": "access refused; kms:Decrypt is missing; grant it on the key that encrypts the object, in the role's policy and in the key's",
+		user + secret + ":<Get> on resource": "access refused; grant s3:GetObject on the object, and s3:ListBucket",
+		user:                                 "access refused; grant s3:GetObject on the object, and s3:ListBucket",
+	} {
+		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>")
+			xml.EscapeText(w, []byte(message))
+			fmt.Fprint(w, "</Message></Error>")
+		}))
+		_, err := newS3(t, dialTo(srv)).Open(t.Context(), inS3)
+		if e := wantError(t, err, transfer.KindDenied, want); strings.Contains(e.What, "arn:") || strings.Contains(e.What, "111122223333") {
+			t.Errorf("%q repeats the store's message", e.What)
+		}
+	}
 }
 
 func TestAnswersOfTheStore(t *testing.T) {
