@@ -61,9 +61,9 @@ func file(path string) (string, error) {
 }
 
 func parameter(ctx context.Context, name string) (string, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := credentials(ctx, "ssm")
 	if err != nil {
-		return "", fmt.Errorf("needs AWS credentials and a region: %s", reason(err))
+		return "", err
 	}
 	out, err := ssm.NewFromConfig(cfg).GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 	if err != nil {
@@ -74,9 +74,9 @@ func parameter(ctx context.Context, name string) (string, error) {
 
 func managed(ctx context.Context, name string) (string, error) {
 	id, key, keyed := strings.Cut(name, "#")
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := credentials(ctx, "secretsmanager")
 	if err != nil {
-		return "", fmt.Errorf("needs AWS credentials and a region: %s", reason(err))
+		return "", err
 	}
 	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
@@ -95,6 +95,22 @@ func managed(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("refers to the key %s of the secret %s, which has no such text", key, id)
 	}
 	return value, nil
+}
+
+// credentials reads the AWS_* settings. Without this look for credentials the first request
+// would fail, with an error of the machine's metadata service.
+func credentials(ctx context.Context, kind string) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	switch {
+	case err != nil:
+		return cfg, fmt.Errorf("is a reference of %s:, and the AWS_* settings cannot be used: %s", kind, reason(err))
+	case cfg.Region == "":
+		return cfg, fmt.Errorf("is a reference of %s:, which needs a region; set AWS_REGION", kind)
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, fmt.Errorf("is a reference of %s:, which needs AWS credentials, and there are none that can be used; give the function a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", kind)
+	}
+	return cfg, nil
 }
 
 // reason is an SDK error's code, or what became of the connection.

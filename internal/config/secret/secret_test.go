@@ -32,3 +32,30 @@ func TestFile(t *testing.T) {
 		}
 	}
 }
+
+// A reference to AWS says what it lacks before it asks anything.
+func TestWithoutAWS(t *testing.T) {
+	none := map[string]string{"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CA_BUNDLE": "",
+		"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"}
+	for name, value := range none {
+		t.Setenv(name, value)
+	}
+	os.Unsetenv("AWS_CA_BUNDLE")
+	for _, kind := range []string{"ssm", "secretsmanager"} {
+		value := transfer.NewSecret(kind + ":/tcbferry/app-secret")
+		t.Setenv("AWS_REGION", "")
+		if _, err := secret.Resolve(t.Context(), value); err == nil || err.Error() != "is a reference of "+kind+":, which needs a region; set AWS_REGION" {
+			t.Errorf("without a region: %v", err)
+		}
+		t.Setenv("AWS_REGION", "us-east-1")
+		want := "is a reference of " + kind + ":, which needs AWS credentials, and there are none that can be used; give the function a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		if _, err := secret.Resolve(t.Context(), value); err == nil || err.Error() != want {
+			t.Errorf("without credentials: %v", err)
+		}
+		t.Setenv("AWS_PROFILE", "nobody")
+		if _, err := secret.Resolve(t.Context(), value); err == nil || !strings.HasPrefix(err.Error(), "is a reference of "+kind+":, and the AWS_* settings cannot be used") {
+			t.Errorf("with a profile that is not there: %v", err)
+		}
+		t.Setenv("AWS_PROFILE", "")
+	}
+}
