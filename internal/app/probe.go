@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/config"
-	"github.com/tcbferry/tcbferry/internal/source/s3source"
 	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
 	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -17,13 +16,15 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
-// A Probe holds an installation's stages after the source one by one, so that a
-// caller can try each alone.
+// A Probe holds an installation's stages one by one, so that a caller can try each alone.
 type Probe struct {
-	Destinations []Destination // each app and environment once, in the order of the configuration
-	API          []string      // base URLs of the APIs that are configured
+	config.Config
+	Sources      map[string]transfer.Source // by scheme; s3 only with AWS credentials
+	Destinations []Destination              // each app and environment once, in the order of the configuration
+	APIs         []string                   // base URLs of the APIs that are configured
 	Uploader     transfer.Uploader
 	Parts        *multipart.Uploader // nil where every file goes in one piece
+	Receivers    []string            // the names of Config.Receipts as answers list them
 }
 
 // A Destination is an environment and the app or API key whose tickets lead there.
@@ -36,7 +37,7 @@ type Destination struct {
 
 // NewProbe reads the configuration of the event functions and, if a variable
 // that begins with HTTP_ is set, of the HTTP functions, and reports what is wrong
-// with either, line by line. All connections are client's.
+// with either, line by line. All connections but those of the sources are client's.
 func NewProbe(ctx context.Context, getenv func(string) string, client *http.Client) (*Probe, error) {
 	c, err := config.Load(getenv)
 	routes := c.Table.Routes
@@ -53,20 +54,30 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{API: c.API, Uploader: cospost.New(client.Transport)}
+	notifier, err := newNotifier(ctx, c, all)
+	if err != nil {
+		return nil, err
+	}
+	stores, err := newStores(ctx, c, tuned)
+	if err != nil {
+		return nil, err
+	}
+	p := &Probe{Config: c, Sources: map[string]transfer.Source{}, APIs: slices.Clone(c.API), Uploader: cospost.New(client.Transport)}
+	for scheme, store := range stores {
+		p.Sources[scheme] = store
+	}
+	if notifier != nil {
+		p.Receivers = notifier.Receivers()
+	}
 	if c.Multipart.Threshold > 0 {
-		store, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned, Resolve: new(resolver).resolve})
-		if err != nil {
-			return nil, err
-		}
-		p.Parts = newPartUploader(c.Multipart, store, client.Transport, client.Transport)
+		p.Parts = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], client.Transport, client.Transport)
 	}
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}
 		if !slices.ContainsFunc(p.Destinations, func(have Destination) bool { return have.Dest == d }) {
 			acc := all[r.App]
 			if acc.tokens == nil {
-				p.API = append(p.API, cloudbase.Address(c.CloudBase, r.Env))
+				p.APIs = append(p.APIs, cloudbase.Address(c.CloudBase, r.Env))
 			}
 			p.Destinations = append(p.Destinations, Destination{c.Apps[r.App].AppID, d, acc.tokens, acc.Storage})
 		}

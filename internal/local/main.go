@@ -37,11 +37,11 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	switch {
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
-	case flags.NArg() > 0 || *demo && *event != "" || *diagnose && (*demo || *event != ""):
-		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor | -version")
+	case flags.NArg() > 1 || flags.NArg() > 0 && !*diagnose || *demo && *event != "" || *diagnose && (*demo || *event != ""):
+		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor [s3://BUCKET/KEY] | -version")
 	case *diagnose:
 		s := newScreen(stdout)
-		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Pass: s.green("✓"), Fail: s.red("✗")})
+		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Source: flags.Arg(0), Pass: s.green("✓"), Fail: s.red("✗")})
 	case *demo:
 		err = Demo(ctx, stdout)
 	case *event != "":

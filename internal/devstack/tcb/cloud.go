@@ -151,8 +151,9 @@ const (
 	OpKeyFunction // POST /v1/functions/<name>
 	OpRecord      // POST /tcb/databaseupdate
 	OpFunction    // POST /tcb/invokecloudfunction
+	OpRecords     // POST /tcb/databasecount
 
-	opCount = 21
+	opCount = 22
 )
 
 // OpMultipart are all calls of COS's multipart upload.
@@ -160,7 +161,7 @@ const OpMultipart = OpInitiate | OpPart | OpListUploads | OpListParts | OpComple
 
 var opNames = [opCount]string{"stable_token", "uploadfile", "batchdownloadfile", "batchdeletefile", "upload", "download", "stray",
 	"initiate", "part", "list uploads", "list parts", "complete", "abort", "head",
-	"key ticket", "key links", "key delete", "key record", "key function", "databaseupdate", "invokecloudfunction"}
+	"key ticket", "key links", "key delete", "key record", "key function", "databaseupdate", "invokecloudfunction", "databasecount"}
 
 // String names the endpoints of the set.
 func (o Op) String() string {
@@ -207,6 +208,8 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 		c.serveAPI(w, r, OpDelete, c.batchDelete)
 	case path == "/tcb/databaseupdate":
 		c.serveAPI(w, r, OpRecord, c.databaseUpdate)
+	case path == "/tcb/databasecount":
+		c.serveAPI(w, r, OpRecords, c.databaseCount)
 	case path == "/tcb/invokecloudfunction":
 		c.serveAPI(w, r, OpFunction, c.invokeFunction)
 	case strings.HasPrefix(path, KeyPrefix+"/"):

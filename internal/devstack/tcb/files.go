@@ -34,7 +34,7 @@ func (c *Cloud) batchDownload(in *call) (any, error) {
 	return batch(c, in, "file_list", "file_list", func(env string, want wantedLink) linkItem {
 		name, owner := c.nameOf(want.FileID)
 		v, ok := c.store.get(name)
-		if !ok || owner != env || !v.current.Readable {
+		if !ok || owner != env || !v.current.Readable || !c.known(v) {
 			return linkItem{FileID: want.FileID, Status: 1, ErrMsg: "STORAGE_FILE_NONEXIST"}
 		}
 		age := want.MaxAge
@@ -56,7 +56,7 @@ type deleteItem struct {
 // batchDelete is POST /tcb/batchdeletefile.
 func (c *Cloud) batchDelete(in *call) (any, error) {
 	return batch(c, in, "fileid_list", "delete_list", func(env, id string) deleteItem {
-		if name, owner := c.nameOf(id); owner == env && c.store.remove(name) {
+		if name, owner := c.nameOf(id); owner == env && c.remove(name) {
 			return deleteItem{id, 0, "ok"}
 		}
 		return deleteItem{id, 1, "STORAGE_FILE_NONEXIST"}

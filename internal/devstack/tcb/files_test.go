@@ -56,6 +56,23 @@ func (w *world) fetch(method, url string) answer {
 	return answer{resp.StatusCode, resp.Header, string(body), err}
 }
 
+// CloudBase may know of a file only some time after COS.
+func TestReadableAfter(t *testing.T) {
+	t.Parallel()
+	rules := tcb.DefaultRules()
+	rules.ReadableAfter = 3 * time.Second
+	w := newWorld(t, rules)
+	id := w.put("a.txt", objectContent, nil)
+	w.clock.advance(2999 * time.Millisecond)
+	if links, gone := w.links(id), w.remove(id); links.FileList[0].ErrMsg != "STORAGE_FILE_NONEXIST" || gone.DeleteList[0].ErrMsg != "STORAGE_FILE_NONEXIST" {
+		t.Errorf("too early: %+v, %+v", links, gone)
+	}
+	w.clock.advance(time.Millisecond)
+	if links, gone := w.links(id), w.remove(id); links.FileList[0].Status != 0 || gone.DeleteList[0].Status != 0 {
+		t.Errorf("later: %+v, %+v", links, gone)
+	}
+}
+
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tcb.DefaultRules())

@@ -183,7 +183,7 @@ func (c *Cloud) keyLinks(env, _ string, in *call) (any, error) {
 	for i, a := range asked {
 		items[i].CloudObjectID = &a.CloudObjectID
 		name, owner := c.nameOf(a.CloudObjectID)
-		if v, ok := c.store.get(name); !ok || owner != env || !v.current.Readable {
+		if v, ok := c.store.get(name); !ok || owner != env || !v.current.Readable || !c.known(v) {
 			items[i].Code, items[i].Message = "OBJECT_NOT_EXIST", "the object does not exist"
 			continue
 		}
@@ -204,7 +204,7 @@ func (c *Cloud) keyDelete(env, _ string, in *call) (any, error) {
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
 		items[i].CloudObjectID = &a.CloudObjectID
-		if name, owner := c.nameOf(a.CloudObjectID); owner != env || !c.store.remove(name) {
+		if name, owner := c.nameOf(a.CloudObjectID); owner != env || !c.remove(name) {
 			items[i].Code, items[i].Message = "OBJECT_NOT_EXIST", "the object does not exist"
 		}
 	}

@@ -19,6 +19,9 @@ type Rules struct {
 	// StaleDownloads: a download URL of an overwritten path serves the content
 	// before the last overwrite, as a CDN cache may (wire.md D.3).
 	StaleDownloads bool
+	// ReadableAfter is how long CloudBase does not know a file yet that COS has taken: links
+	// and removals of it say STORAGE_FILE_NONEXIST, or OBJECT_NOT_EXIST (beyond.md 0).
+	ReadableAfter time.Duration
 	// PageSize is the greatest number of entries in a page of COS's lists; 0 is 1,000.
 	PageSize int
 	// ReadTimeout is how long the form endpoint waits for the next byte before

@@ -67,6 +67,17 @@ func (s *store) remove(name string) bool {
 	return ok
 }
 
+// known reports whether CloudBase has noticed a file (Rules.ReadableAfter).
+func (c *Cloud) known(v version) bool {
+	return c.Now().Sub(v.current.Time) >= c.rules.ReadableAfter
+}
+
+// remove deletes a file that CloudBase knows.
+func (c *Cloud) remove(name string) bool {
+	v, ok := c.store.get(name)
+	return ok && c.known(v) && c.store.remove(name)
+}
+
 // Object returns the file at a cloud path.
 func (c *Cloud) Object(env, path string) (Object, bool) {
 	v, ok := c.store.get(c.buckets[env] + "/" + path)

@@ -104,18 +104,46 @@ func toldPath(body []byte, fallback string) string {
 	return fallback
 }
 
+// statement is the environment and the statement of a call of the database.
+func (c *Cloud) statement(in *call) (env, query string, err error) {
+	a, err := c.caller(in)
+	if err != nil {
+		return "", "", err
+	}
+	if env, err = c.environment(in, a); err != nil {
+		return "", "", err
+	}
+	query, err = in.text("query")
+	return env, query, err
+}
+
+// databaseCount is POST /tcb/databasecount, with db.collection("NAME").count()
+// (https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/database/databaseCount.html).
+func (c *Cloud) databaseCount(in *call) (any, error) {
+	env, query, err := c.statement(in)
+	if err != nil {
+		return nil, err
+	}
+	name, begun := strings.CutPrefix(query, `db.collection("`)
+	name, ended := strings.CutSuffix(name, `").count()`)
+	if !begun || !ended || strings.ContainsAny(name, `"\`) {
+		return nil, &apiError{-502002, "illegal statement"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all, ok := c.told.records[env+"/"+name]
+	if !ok {
+		return nil, errCollection
+	}
+	return map[string]any{"errcode": 0, "errmsg": "ok", "count": len(all)}, nil
+}
+
+var errCollection = &apiError{-502005, "[ResourceNotFound] Db or Table not exist"}
+
 // databaseUpdate is POST /tcb/databaseupdate, with one statement of the SDK's syntax:
 // db.collection("NAME").doc("ID").set({data: {…}}).
 func (c *Cloud) databaseUpdate(in *call) (any, error) {
-	a, err := c.caller(in)
-	if err != nil {
-		return nil, err
-	}
-	env, err := c.environment(in, a)
-	if err != nil {
-		return nil, err
-	}
-	query, err := in.text("query")
+	env, query, err := c.statement(in)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +154,7 @@ func (c *Cloud) databaseUpdate(in *call) (any, error) {
 	inserted, err := c.setRecord(env, set.Collection, set.ID, set.Data)
 	switch {
 	case errors.Is(err, errNoCollection):
-		return nil, &apiError{-502005, "[ResourceNotFound] Db or Table not exist"}
+		return nil, errCollection
 	case err != nil:
 		return nil, &apiError{-502002, err.Error()}
 	}

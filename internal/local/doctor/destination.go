@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/meter"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
@@ -25,6 +27,7 @@ type destinationCheck struct {
 	app.Destination
 	uploader transfer.Uploader
 	parts    *multipart.Uploader // nil where no file goes in parts
+	receipts []config.Receipt
 	content  []byte
 	ticket   transfer.Ticket
 }
@@ -56,6 +59,9 @@ func (v *destinationCheck) run(ctx context.Context) {
 		v.step(ctx, "download", v.download)
 	}
 	v.step(context.WithoutCancel(ctx), "removal", func(ctx context.Context) (string, error) { return v.remove(ctx, uploaded) })
+	if slices.ContainsFunc(v.receipts, func(r config.Receipt) bool { return r.Kind != config.ReceiptWebhook }) {
+		v.step(ctx, "receivers", v.receivers)
+	}
 }
 
 func (v *destinationCheck) token(ctx context.Context) (string, error) {
@@ -99,11 +105,15 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 const unreadable = "COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *destinationCheck) download(ctx context.Context) (string, error) {
-	address, err := v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute) // a guess: ample for one small file
-	if err != nil {
-		if e, ok := errors.AsType[*transfer.Error](err); ok && e.Kind == transfer.KindNotFound {
-			return "", errors.New(unreadable)
-		}
+	var address string
+	waited, err := v.untilKnown(ctx, func() (err error) {
+		address, err = v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute) // a guess: ample for one small file
+		return err
+	})
+	switch {
+	case isNotFound(err):
+		return "", fmt.Errorf("%s (asked for %v)", unreadable, waited)
+	case err != nil:
 		return "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -126,19 +136,50 @@ func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	case !bytes.Equal(got, v.content):
 		return "", fmt.Errorf("what came back (%d B) is not what was sent (%d B): a cache holds an older file, or something between here and the storage changes files; COS's own checksums at the upload were right", len(got), len(v.content))
 	}
+	if waited > 0 {
+		return fmt.Sprintf("the same %d B; CloudBase knew the file %v after its upload", len(got), waited), nil
+	}
 	return fmt.Sprintf("the same %d B", len(got)), nil
+}
+
+// pauses are those between two questions for a file that CloudBase does not know: it may
+// learn of a file only after COS has answered (beyond.md 0). How long that takes is not
+// known; 31.5 s in all are a guess.
+var pauses = []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
+
+// untilKnown asks until CloudBase knows the file, and returns how long it waited.
+func (v *destinationCheck) untilKnown(ctx context.Context, ask func() error) (waited time.Duration, err error) {
+	for _, pause := range pauses {
+		if err = ask(); !isNotFound(err) {
+			return waited, err
+		}
+		if err := v.wait(ctx, pause); err != nil {
+			return waited, err
+		}
+		waited += pause
+	}
+	return waited, ask()
+}
+
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*transfer.Error](err)
+	return ok && e.Kind == transfer.KindNotFound
 }
 
 // remove deletes the file. After an upload that failed there may be none.
 func (v *destinationCheck) remove(ctx context.Context, uploaded bool) (string, error) {
-	err := v.Tickets.Delete(ctx, v.Dest.Env, v.ticket.FileID)
-	if err == nil {
-		return "nothing is left", nil
+	remove := func() error { return v.Tickets.Delete(ctx, v.Dest.Env, v.ticket.FileID) }
+	err := remove()
+	if uploaded && isNotFound(err) {
+		_, err = v.untilKnown(ctx, remove)
 	}
-	e := transfer.AsError(ctx, transfer.StageTicket, err)
-	if e.Kind == transfer.KindNotFound && !uploaded {
+	switch {
+	case err == nil:
+		return "nothing is left", nil
+	case isNotFound(err) && !uploaded:
 		return "nothing was stored", nil
 	}
+	e := transfer.AsError(ctx, transfer.StageTicket, err)
 	return "", errors.New(e.What + "; remove " + v.Dest.Path + " from the environment's storage by hand")
 }
 

@@ -8,6 +8,7 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ const folder = "tcbferry-doctor/"
 
 // Options are what Run checks besides the destinations, and how it prints.
 type Options struct {
+	// Source is a reference of an object that is read as well; "" for none.
+	Source string
 	// Pass and Fail begin the line of a step.
 	Pass, Fail string
 }
@@ -36,7 +39,7 @@ type Options struct {
 // Run tries the installation step by step with one small file for each destination of
 // the configuration. Its error is nil only if every step passed.
 func Run(ctx context.Context, out io.Writer, getenv func(string) string, o Options) error {
-	d := &doctor{Options: o, out: out, path: folder + strings.ToLower(rand.Text()) + ".txt"}
+	d := &doctor{Options: o, out: out, path: folder + strings.ToLower(rand.Text()) + ".txt", wait: wait}
 	return d.run(ctx, getenv)
 }
 
@@ -47,6 +50,8 @@ type doctor struct {
 	path         string // the cloud path of the small file
 	skew         *clockSkew
 	reader       *http.Client
+	roots        *x509.CertPool // for webhooks; nil: the system's
+	wait         func(context.Context, time.Duration) error
 	steps, wrong int
 	clockRead    bool
 }
@@ -65,11 +70,15 @@ func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
 	if probe == nil {
 		return errors.New("the configuration cannot be used; a function with these variables does not start")
 	}
-	d.skew.track(probe.API)
+	d.skew.track(probe.APIs)
 	// The download URL leads through a CDN, which may redirect; tickets and the API may not.
 	d.reader = &http.Client{Transport: client.Transport}
+	if d.Source != "" {
+		d.checkSource(ctx, probe, d.Source)
+	}
+	d.checkWebhooks(ctx, probe)
 	for _, dest := range probe.Destinations {
-		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader, parts: probe.Parts}
+		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader, parts: probe.Parts, receipts: probe.Receipts}
 		v.Dest.Path = d.path
 		v.run(ctx)
 	}
@@ -79,6 +88,16 @@ func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
 	d.say("\nAll %d steps passed from this machine. A deployed function calls WeChat from another address:\n"+
 		"if the app has an IP allow-list, that address must be on it too (docs/operations.md).", d.steps)
 	return nil
+}
+
+// wait returns after a pause, or with the context's error before.
+func wait(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (d *doctor) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,8 +27,9 @@ const (
 // An installation is an emulated cloud with something before it that may corrupt what
 // passes, and the environment of an installation that uses it.
 type installation struct {
-	cloud *tcb.Cloud
-	vars  map[string]string
+	cloud  *tcb.Cloud
+	vars   map[string]string
+	waited atomic.Int64 // how far the pauses have moved the cloud's clock, in nanoseconds
 }
 
 func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) http.Handler, apps ...tcb.App) *installation {
@@ -35,6 +38,7 @@ func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) h
 		apps = []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}}}
 	}
 	c := &installation{cloud: tcb.New(rules, apps...)}
+	c.cloud.Now = func() time.Time { return time.Now().Add(time.Duration(c.waited.Load())) }
 	t.Cleanup(c.cloud.Close)
 	h := c.cloud.Handler()
 	if corrupt != nil {
@@ -46,10 +50,16 @@ func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) h
 	return c
 }
 
+// pass lets a pause go by at once.
+func (c *installation) pass(ctx context.Context, pause time.Duration) error {
+	c.waited.Add(int64(pause))
+	return ctx.Err()
+}
+
 func (c *installation) getenv(name string) string { return c.vars[name] }
 
 func (c *installation) doctor(out io.Writer) *doctor {
-	return &doctor{Options: Options{Pass: "✓", Fail: "✗"}, out: out, path: probePath}
+	return &doctor{Options: Options{Pass: "✓", Fail: "✗"}, out: out, path: probePath, wait: c.pass}
 }
 
 // diagnose runs the doctor and makes sure that no secret is printed.
@@ -167,6 +177,10 @@ func TestDoctorFindings(t *testing.T) {
 		{name: "HTTP syntax", change: set("HTTP_KEYS", "nothing"), steps: "-configuration", advice: []string{"HTTP_KEYS "}},
 		{name: "secret that cannot be read", change: set("WECHAT_APP_SECRET", "file:/nowhere/secret"),
 			steps: "-configuration", advice: []string{"WECHAT_APP_SECRET refers to a file that cannot be read"}},
+		{name: "impossible path", change: set("CLOUDBASE_PATH", "/{key}"),
+			steps: "-configuration", advice: []string{"✗ configuration  CLOUDBASE_PATH \"/{key}\" makes no valid cloud path of any key: it begins with /; leave it out\n"}},
+		{name: "impossible path of a route", change: set("ROUTES", `[{"from":"s3://b/","path":"a//{key}"}]`),
+			steps: "-configuration", advice: []string{"✗ configuration  ROUTES \"a//{key}\" "}},
 		{name: "wrong secret", change: set("WECHAT_APP_SECRET", "wrong-app-secret"),
 			steps: "+configuration -access token +clock", advice: []string{"40125: the app secret is not valid", "put the current secret of the app into WECHAT_APP_SECRET"}},
 		{name: "address not allowed", apps: []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}, AllowIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}},
@@ -276,6 +290,55 @@ func TestDoctorInterrupted(t *testing.T) {
 	}
 	if c.cloud.Commits() != 1 || len(c.cloud.Objects()) != 0 {
 		t.Errorf("%d files stored, %d left", c.cloud.Commits(), len(c.cloud.Objects()))
+	}
+}
+
+// CloudBase may learn of a file only after COS has taken it.
+func TestDoctorWaitsForTheFile(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		after  time.Duration
+		steps  string
+		advice []string
+		left   int
+	}{
+		{0, healthy, []string{"the same 67 B\n"}, 0},
+		{5 * time.Second, healthy, []string{"the same 67 B; CloudBase knew the file 7.5s after its upload"}, 0},
+		{31 * time.Second, healthy, []string{"CloudBase knew the file 31.5s after its upload"}, 0},
+		{time.Hour, strings.NewReplacer("+download", "-download", "+removal", "-removal").Replace(healthy), []string{
+			"COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields (asked for 31.5s)",
+			"remove " + probePath + " from the environment's storage by hand"}, 1},
+	} {
+		rules := tcb.DefaultRules()
+		rules.ReadableAfter = tc.after
+		c := newInstallation(t, rules, nil)
+		printed, err := c.diagnose(t)
+		if (err == nil) != (tc.left == 0) || steps(printed) != tc.steps || len(c.cloud.Objects()) != tc.left {
+			t.Errorf("after %v: steps %q, %d files left, error %v:\n%s", tc.after, steps(printed), len(c.cloud.Objects()), err, printed)
+		}
+		for _, want := range tc.advice {
+			if !strings.Contains(printed, want) {
+				t.Errorf("after %v, %q is not printed:\n%s", tc.after, want, printed)
+			}
+		}
+	}
+}
+
+// A reference to AWS says that there are no credentials for it. Not parallel: the SDK reads
+// the process's environment.
+func TestDoctorWithoutAWS(t *testing.T) {
+	for name, value := range map[string]string{"AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_CA_BUNDLE": "", "AWS_REGION": "us-east-1",
+		"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"} {
+		t.Setenv(name, value)
+	}
+	os.Unsetenv("AWS_CA_BUNDLE")
+	c := newInstallation(t, tcb.DefaultRules(), nil)
+	c.vars["WECHAT_APP_SECRET"] = "ssm:/tcbferry/app-secret"
+	printed, err := c.diagnose(t)
+	const want = "✗ configuration  WECHAT_APP_SECRET is a reference of ssm:, which needs AWS credentials, and there are none that can be used; " +
+		"give the function a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n"
+	if err == nil || printed != want {
+		t.Errorf("%v\n%s", err, printed)
 	}
 }
 

@@ -24,6 +24,8 @@ var mistakes = []struct {
 	{"route's secret", []string{"ROUTES", `[{"from":"s3://b/","appId":"wx1","appSecret":"file:/no/such/file"}]`}, []string{"ROUTES"}},
 	{"include", []string{"INCLUDE", "a,\xff,b"}, []string{"INCLUDE"}},
 	{"exclude", []string{"EXCLUDE", "a/\xff"}, []string{"EXCLUDE"}},
+	{"path that no key makes valid", []string{"CLOUDBASE_PATH", "/{key}"}, []string{"CLOUDBASE_PATH", "begins with /"}},
+	{"path of a route", []string{"ROUTES", `[{"from":"s3://b/","path":"a//{key}"}]`}, []string{"ROUTES", "holds //"}},
 	{"S3", []string{"AWS_ENDPOINT_URL_S3", "nonsense"}, []string{"AWS_ENDPOINT_URL_S3"}},
 	{"all at once", []string{"ON_DELIVERED", "x", "LOG_LEVEL", "y", "CLOUDBASE_PATH", "{z}", "CLOUDBASE_ENV", ""}, []string{"ON_DELIVERED", "LOG_LEVEL", "CLOUDBASE_PATH", "CLOUDBASE_ENV"}},
 }

@@ -22,6 +22,28 @@ func (d *TicketIssuer) SetRecord(ctx context.Context, env, collection, id string
 	return err
 }
 
+// CountRecords returns how many records a collection holds, by tcb/databasecount
+// (https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/database/databaseCount.html).
+// It reads only.
+func (d *TicketIssuer) CountRecords(ctx context.Context, env, collection string) (int64, error) {
+	name, err := json.Marshal(collection)
+	if err != nil {
+		return 0, failed(transfer.KindMalformed, "the collection's name cannot be written as JSON")
+	}
+	r, err := d.call(ctx, "/tcb/databasecount", nil, struct {
+		Env   string `json:"env"`
+		Query string `json:"query"`
+	}{env, "db.collection(" + string(name) + ").count()"})
+	if err != nil {
+		return 0, err
+	}
+	n, ok := r.fields.number("count")
+	if !ok {
+		return 0, failed(transfer.KindUnavailable, "WeChat answered no count; try again later")
+	}
+	return int64(n), nil
+}
+
 // SetQuery is the statement that replaces a record. It is JavaScript, so each text in it
 // is written by the JSON encoder. That escapes all line separators of JavaScript too:
 // line feed, carriage return, U+2028 and U+2029.
