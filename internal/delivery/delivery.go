@@ -305,6 +305,7 @@ func (j *job) settle(ctx context.Context) {
 		return
 	}
 	if err := j.Settler.Settle(ctx, j.out.Plan.Item.Ref, j.etag, &j.out); err != nil {
+		j.out.Unsettled = true
 		j.warn(err.Error())
 	}
 }

@@ -115,7 +115,7 @@ func code(err *transfer.Error) string {
 }
 
 // Invocation writes the metrics of one invocation: one line for its outcomes, and
-// one for each failure. An outcome that several items share is in outs once.
+// one for each failure of a file, a receiver or ON_DELIVERED. An outcome that several items share is in outs once.
 // tokens is how many access tokens were fetched.
 func (l *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens int64, took time.Duration) {
 	m := metrics{"TokenFetches": tokens, "Duration": took.Milliseconds()}
@@ -130,6 +130,9 @@ func (l *Logger) Invocation(ctx context.Context, outs []transfer.Outcome, tokens
 		for _, name := range outs[i].Untold {
 			kind, _, _ := strings.Cut(name, ":")
 			l.write(ctx, metrics{"ReceiptFailures": int64(1), "Receiver": kind}, "Function", "Receiver")
+		}
+		if outs[i].Unsettled {
+			l.write(ctx, metrics{"SettleFailures": int64(1)}, "Function")
 		}
 		if err := outs[i].Err; err != nil {
 			l.write(ctx, metrics{"Failures": int64(1), "Kind": string(err.Kind), "Code": code(err)}, "Function", "Kind", "Code")

@@ -30,7 +30,7 @@ func outcomes() []transfer.Outcome {
 		{Plan: plan, FileID: "cloud://e.b/p", Size: 10, Verified: []string{"size"}, Attempts: 2, Resumes: 1, Tickets: 2, Took: time.Second},
 		{Plan: plan, Reason: transfer.ReasonFolder},
 		{Plan: plan, Err: &transfer.Error{Stage: transfer.StageTicket, Kind: transfer.KindDenied, Code: "40164", What: "not allowed"}, Tickets: 1},
-		{Plan: plan, FileID: "f", Size: 5, Attempts: 1, Tickets: 1, Warning: "not tagged"},
+		{Plan: plan, FileID: "f", Size: 5, Attempts: 1, Tickets: 1, Warning: "not tagged", Unsettled: true},
 	}
 }
 
@@ -103,8 +103,8 @@ func TestLevel(t *testing.T) {
 		}
 		out.Reset()
 		l.Invocation(t.Context(), outs, 1, time.Second)
-		if n := len(lines(t, &out)); n != 2 {
-			t.Errorf("function %q: %d lines of metrics, want 2 whatever the level", function, n)
+		if n := len(lines(t, &out)); n != 3 {
+			t.Errorf("function %q: %d lines of metrics, want 3 whatever the level", function, n)
 		}
 		out.Reset()
 		l.Audit().Warn("request")
@@ -121,13 +121,14 @@ func TestMetrics(t *testing.T) {
 		l := telemetry.New(&out, slog.LevelInfo, function)
 		l.Invocation(telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r-1"}), outcomes(), 1, 1500*time.Millisecond)
 		got := lines(t, &out)
-		if len(got) != 2 {
+		if len(got) != 3 {
 			t.Fatalf("%d lines", len(got))
 		}
 		for i, want := range []map[string]any{
 			{"FilesDelivered": 2.0, "FilesSkipped": 1.0, "FilesFailed": 1.0, "BytesDelivered": 15.0, "Attempts": 3.0, "Resumes": 1.0,
 				"TicketFetches": 4.0, "TokenFetches": 1.0, "Duration": 1500.0},
 			{"Failures": 1.0, "Kind": "Denied", "Code": "40164"},
+			{"SettleFailures": 1.0},
 		} {
 			want["requestId"] = "r-1"
 			for k, v := range want {

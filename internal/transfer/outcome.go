@@ -42,6 +42,7 @@ type Outcome struct {
 	DeliveredAt time.Time // when it was verified
 	Receipts    []string  // receivers that were told
 	Untold      []string  // receivers that could not be told
+	Unsettled   bool      // what ON_DELIVERED asks for could not be done; Warning says why
 
 	Attempts int // uploads to COS
 	Resumes  int // reopenings of a source that broke off

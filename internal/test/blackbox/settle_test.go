@@ -98,8 +98,12 @@ func TestSettlingRefused(t *testing.T) {
 			return true
 		})
 		for _, mode := range []string{"tag", "delete"} {
-			e := b.start(t, w, append(refuse, "ON_DELIVERED", mode)...).one(b.event(good))
+			f := b.start(t, w, append(refuse, "ON_DELIVERED", mode)...)
+			e := f.one(b.event(good))
 			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
+			if !strings.Contains(f.program.Output(), `"SettleFailures":1`) {
+				t.Errorf("%s: no metric counts it", mode)
+			}
 			if _, there := w.Staging.Stat(b.in, good); !there || !strings.Contains(e.Warning, "AccessDenied") {
 				t.Errorf("%s: the source is there: %v, the warning is %q", mode, there, e.Warning)
 			}

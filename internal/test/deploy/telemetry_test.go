@@ -24,7 +24,7 @@ func emitted() (map[string]bool, error) {
 	var out bytes.Buffer
 	j := telemetry.New(&out, slog.LevelError, "tcbferry-objects")
 	ctx := telemetry.WithIDs(context.Background(), telemetry.IDs{Request: "r"})
-	j.Invocation(ctx, []transfer.Outcome{{Err: &transfer.Error{Kind: transfer.KindDenied}, Untold: []string{"db:files"}}}, 0, 0)
+	j.Invocation(ctx, []transfer.Outcome{{Err: &transfer.Error{Kind: transfer.KindDenied}, Untold: []string{"db:files"}, Unsettled: true}}, 0, 0)
 	j.Refusal(ctx, 401)
 	found := map[string]bool{}
 	for line := range strings.Lines(out.String()) {
@@ -86,6 +86,7 @@ func checkTelemetry(d template) (problems []string) {
 		c.want(alarmed["Failures <LambdaObjects> "+string(kind)], "failures of the kind %s raise no alarm", kind)
 	}
 	c.want(alarmed["ReceiptFailures <LambdaObjects>"] && alarmed["ReceiptFailures <LambdaHttp>"], "receivers that are not told raise no alarm")
+	c.want(alarmed["SettleFailures <LambdaObjects>"], "sources that ON_DELIVERED cannot settle raise no alarm")
 	c.want(alarmed["Refusals <LambdaHttp>"], "refused requests raise no alarm")
 	for _, name := range []string{"Errors", "Throttles", "Duration"} {
 		c.want(alarmed[name+" <LambdaObjects>"] && alarmed[name+" <LambdaHttp>"], "%s raise no alarm", name)

@@ -128,7 +128,7 @@ func TestOperationsDescribesTheLog(t *testing.T) {
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r", Trace: "t"})
 	plan := transfer.Plan{Item: transfer.Item{ID: "m", Ref: transfer.Ref{Scheme: "s3", Bucket: "b", Key: "k"}}, Dest: transfer.Dest{Env: "e", Path: "k"}}
 	outs := []transfer.Outcome{
-		{Plan: plan, FileID: "f", Size: 1, Verified: []string{"size"}, Warning: "w", Receipts: []string{"db:files"}, Untold: []string{"function:notify"}, Attempts: 1, Parts: 2, ResumedParts: 1, Took: time.Second},
+		{Plan: plan, FileID: "f", Size: 1, Verified: []string{"size"}, Warning: "w", Unsettled: true, Receipts: []string{"db:files"}, Untold: []string{"function:notify"}, Attempts: 1, Parts: 2, ResumedParts: 1, Took: time.Second},
 		{Plan: plan, Reason: transfer.ReasonGone},
 		{Plan: plan, Err: &transfer.Error{Stage: transfer.StageUpload, Kind: transfer.KindDenied, Code: "AccessDenied", What: "no"}},
 	}
