@@ -96,9 +96,9 @@ func (a *app) plan(ctx context.Context, item transfer.Item) (o transfer.Outcome)
 }
 
 // deliver is Deliverer.Deliver without its panics.
-func (a *app) deliver(ctx context.Context, p transfer.Plan) (o transfer.Outcome) {
+func (a *app) deliver(ctx context.Context, p transfer.Plan, sent func()) (o transfer.Outcome) {
 	defer a.recoverPanic(ctx, func(e *transfer.Error) { o = transfer.Outcome{Plan: p, Err: e} })
-	return a.deliverer.Deliver(ctx, p)
+	return a.deliverer.Deliver(ctx, p, sent)
 }
 
 // recoverPanic turns a panic into an error, so that the process and the other

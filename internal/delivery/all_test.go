@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +46,7 @@ func TestGroupsGoInOrder(t *testing.T) {
 	var mu sync.Mutex
 	var order []string
 	var l ledger
-	outs := delivery.DeliverAll(t.Context(), plans("a b a b a -"), func(_ context.Context, p transfer.Plan) transfer.Outcome {
+	outs := delivery.DeliverAll(t.Context(), plans("a b a b a -"), func(_ context.Context, p transfer.Plan, _ func()) transfer.Outcome {
 		mu.Lock()
 		defer mu.Unlock()
 		order = append(order, p.Item.Ref.Key)
@@ -76,7 +77,7 @@ func TestDecidedPlans(t *testing.T) {
 	all[0].Reason = transfer.ReasonFolder
 	all[2].Err = newError(transfer.KindMalformed, transfer.StageDecode)
 	var l ledger
-	outs := delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan) transfer.Outcome { return transfer.Outcome{Plan: p} }, l.report)
+	outs := delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan, _ func()) transfer.Outcome { return transfer.Outcome{Plan: p} }, l.report)
 	for i, want := range []string{"skipped folder", "delivered", "failed Malformed", "failed Unavailable"} {
 		if state(outs[i]) != want || l.reports[fmt.Sprint(i)] != 1 {
 			t.Errorf("plan %d: %s, %d reports; want %s and one", i, state(outs[i]), l.reports[fmt.Sprint(i)], want)
@@ -124,7 +125,7 @@ func TestShared(t *testing.T) {
 		}
 		reports := 0
 		var mu sync.Mutex
-		outs := delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan) transfer.Outcome { return transfer.Outcome{Plan: p} },
+		outs := delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan, _ func()) transfer.Outcome { return transfer.Outcome{Plan: p} },
 			func(*transfer.Outcome) { mu.Lock(); reports++; mu.Unlock() })
 		by := map[string]bool{}
 		for i, o := range outs {
@@ -162,7 +163,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 			var mu sync.Mutex
 			now, large, most := 0, 0, 0
 			start := time.Now()
-			delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan) transfer.Outcome {
+			delivery.DeliverAll(t.Context(), all, func(_ context.Context, p transfer.Plan, _ func()) transfer.Outcome {
 				count := func(by int) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -186,12 +187,35 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		delivery.DeliverAll(t.Context(), plans(strings.Repeat("- ", 96)), func(context.Context, transfer.Plan) transfer.Outcome {
+		delivery.DeliverAll(t.Context(), plans(strings.Repeat("- ", 96)), func(context.Context, transfer.Plan, func()) transfer.Outcome {
 			time.Sleep(time.Second)
 			return transfer.Outcome{}
 		}, func(*transfer.Outcome) {})
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("96 small files took %v, want 3s", took)
+		}
+	})
+}
+
+// While receivers are told, the next files are sent; no more are sent at once for that.
+func TestFilesAreSentWhileReceiversAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := plans(strings.Repeat("- ", 64))
+		for i := range all {
+			all[i].Plan.Item.Size = -1
+		}
+		var sending, most atomic.Int64
+		start := time.Now()
+		delivery.DeliverAll(t.Context(), all, func(_ context.Context, _ transfer.Plan, sent func()) transfer.Outcome {
+			most.Store(max(most.Load(), sending.Add(1)))
+			time.Sleep(time.Second)
+			sending.Add(-1)
+			sent()
+			time.Sleep(4 * time.Second) // receivers are told
+			return transfer.Outcome{}
+		}, func(*transfer.Outcome) {})
+		if took := time.Since(start); took != 12*time.Second || most.Load() != delivery.Concurrency {
+			t.Errorf("64 files took %v, %d were sent at once; want 12s and %d", took, most.Load(), delivery.Concurrency)
 		}
 	})
 }

@@ -19,7 +19,7 @@ func TestTicketAndSourceAreAskedAtOnce(t *testing.T) {
 			onTicket: func(context.Context, int) error { time.Sleep(time.Second); return nil },
 		}
 		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-		return c.Deliver(ctx, plan(key))
+		return c.Deliver(ctx, plan(key), func() {})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -29,7 +29,7 @@ func TestTicketAndSourceAreAskedAtOnce(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		outs := delivery.DeliverAll(t.Context(), plans("a a a b b b"), func(ctx context.Context, p transfer.Plan) transfer.Outcome {
+		outs := delivery.DeliverAll(t.Context(), plans("a a a b b b"), func(ctx context.Context, p transfer.Plan, _ func()) transfer.Outcome {
 			if p.Item.Ref.Key == "5" {
 				return slow(ctx, "missing")
 			}

@@ -62,21 +62,25 @@ type Deliverer struct {
 }
 
 // Deliver delivers one file within the deadline of ctx (see WithReserve), with
-// retries, and says how it ended.
-func (d *Deliverer) Deliver(ctx context.Context, p transfer.Plan) transfer.Outcome {
+// retries, and says how it ended. It is a DeliverFunc.
+func (d *Deliverer) Deliver(ctx context.Context, p transfer.Plan, sent func()) transfer.Outcome {
 	src, ok := d.Sources[p.Item.Ref.Scheme]
 	if !ok {
 		err := transfer.Errorf(transfer.StageOpen, transfer.KindDenied, "this function has no credentials for %s:// sources; configure them", p.Item.Ref.Scheme)
 		err.Code = "NoCredentials"
 		return transfer.Outcome{Plan: p, Err: err}
 	}
-	return d.DeliverFrom(ctx, src, p)
+	return d.deliver(ctx, src, p, sent)
 }
 
 // DeliverFrom is Deliver with a source that the caller provides.
 func (d *Deliverer) DeliverFrom(ctx context.Context, src transfer.Source, p transfer.Plan) transfer.Outcome {
+	return d.deliver(ctx, src, p, func() {})
+}
+
+func (d *Deliverer) deliver(ctx context.Context, src transfer.Source, p transfer.Plan, sent func()) transfer.Outcome {
 	start := time.Now()
-	j := &job{Deliverer: d, src: src, out: transfer.Outcome{Plan: p}, retries: retries{maxWait: d.MaxRetryWait}}
+	j := &job{Deliverer: d, src: src, sent: sent, out: transfer.Outcome{Plan: p}, retries: retries{maxWait: d.MaxRetryWait}}
 	err := j.run(ctx)
 	switch {
 	case err == nil:
@@ -109,6 +113,7 @@ func (d *Deliverer) Ticket(ctx context.Context, dest transfer.Dest) (ticket tran
 type job struct {
 	*Deliverer
 	src     transfer.Source
+	sent    func() // called when the bytes are where they belong
 	retries retries
 	out     transfer.Outcome
 	etag    string // the source's content that was uploaded last; "" cannot be told

@@ -120,7 +120,7 @@ func newError(k transfer.Kind, s transfer.Stage) *transfer.Error {
 
 func deliver(ctx context.Context, w *world) transfer.Outcome {
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-	return c.Deliver(ctx, plan("k"))
+	return c.Deliver(ctx, plan("k"), func() {})
 }
 
 func plan(key string) transfer.Plan {
@@ -240,7 +240,7 @@ func TestOtherSpelling(t *testing.T) {
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 	p, alt := plan("missing"), plan("decoded")
 	p.Alt = &alt
-	o := c.Deliver(t.Context(), p)
+	o := c.Deliver(t.Context(), p, func() {})
 	if state(o) != "delivered" || o.Plan.Item.Ref.Key != "decoded" || o.FileID != "cloud://e.b/decoded" {
 		t.Errorf("%s as %s, which is %s; the ticket must be for the path of the second spelling", state(o), o.Plan.Item.Ref, o.FileID)
 	}
@@ -251,7 +251,7 @@ func TestNoCredentials(t *testing.T) {
 	p.Item.Ref.Scheme = "cos"
 	w := &world{}
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
-	if o := c.Deliver(t.Context(), p); state(o) != "failed Denied" || !strings.Contains(o.Err.What, "cos://") {
+	if o := c.Deliver(t.Context(), p, func() {}); state(o) != "failed Denied" || !strings.Contains(o.Err.What, "cos://") {
 		t.Errorf("%s: %v", state(o), o.Err)
 	}
 }
@@ -269,7 +269,7 @@ func TestShorterThanItsEvent(t *testing.T) {
 			c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 			p := plan("k")
 			p.Item.ETag, p.Item.Size = tc.etag, tc.size
-			if o := c.Deliver(t.Context(), p); state(o) != tc.want {
+			if o := c.Deliver(t.Context(), p, func() {}); state(o) != tc.want {
 				t.Errorf("ETag %q, size %d: %s, want %s", tc.etag, tc.size, state(o), tc.want)
 			}
 		}
@@ -362,7 +362,7 @@ func TestSettle(t *testing.T) {
 	}{{nil, ""}, {errors.New("kept"), "kept"}} {
 		w := &world{content: "x"}
 		c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settler{tc.err}}
-		if o := c.Deliver(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != tc.want {
+		if o := c.Deliver(t.Context(), plan("k"), func() {}); state(o) != "delivered" || o.Warning != tc.want {
 			t.Errorf("%s with warning %q, want %q", state(o), o.Warning, tc.want)
 		}
 	}
@@ -380,7 +380,7 @@ func TestPageInPlaceOfTheObject(t *testing.T) {
 			d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 			p := plan("k")
 			p.Item.ETag, p.Item.Size = tc.etag, tc.size
-			if o := d.Deliver(t.Context(), p); state(o) != tc.want {
+			if o := d.Deliver(t.Context(), p, func() {}); state(o) != tc.want {
 				t.Errorf("ETag %q, size %d: %s, want %s", tc.etag, tc.size, state(o), tc.want)
 			}
 		}
@@ -420,7 +420,7 @@ func TestHeadWithoutETag(t *testing.T) {
 	w := &world{content: "x", onStat: func(int) error { return nil }, headNoETag: true}
 	var etags []string
 	d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settleFunc(func(etag string) { etags = append(etags, etag) })}
-	if o := d.Deliver(t.Context(), plan("k")); state(o) != "delivered" || w.posts != 1 || !slices.Equal(etags, []string{""}) {
+	if o := d.Deliver(t.Context(), plan("k"), func() {}); state(o) != "delivered" || w.posts != 1 || !slices.Equal(etags, []string{""}) {
 		t.Errorf("%s after %d uploads, settled with %q", state(o), w.posts, etags)
 	}
 }
@@ -437,7 +437,7 @@ func TestGoneIsNotSettled(t *testing.T) {
 	w := &world{content: "x"}
 	w.onStat = func(int) error { w.gone = true; return nil }
 	d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Settler: settleFunc(func(string) { t.Error("it was settled") })}
-	if o := d.Deliver(t.Context(), plan("k")); state(o) != "delivered" || o.Warning != "" {
+	if o := d.Deliver(t.Context(), plan("k"), func() {}); state(o) != "delivered" || o.Warning != "" {
 		t.Errorf("%s, warning %q", state(o), o.Warning)
 	}
 }
@@ -449,7 +449,7 @@ func TestOtherSpellingOnlyOfWhatIsNotFound(t *testing.T) {
 		d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w}
 		p, alt := plan("k"), plan("missing")
 		p.Alt = &alt
-		if o := d.Deliver(t.Context(), p); state(o) != "failed Unavailable" || o.Plan.Item.Ref.Key != "k" {
+		if o := d.Deliver(t.Context(), p, func() {}); state(o) != "failed Unavailable" || o.Plan.Item.Ref.Key != "k" {
 			t.Errorf("%s as %s", state(o), o.Plan.Item.Ref)
 		}
 	})
@@ -475,7 +475,7 @@ func TestSourceInTheDestinationBucket(t *testing.T) {
 		d := &delivery.Deliverer{Sources: map[string]transfer.Source{scheme: w}, Tickets: w, Uploader: w}
 		p := plan("k")
 		p.Item.Ref.Scheme, p.Item.Ref.Bucket = scheme, "b" // as in the file ID
-		if o := d.Deliver(t.Context(), p); state(o) != want || o.Err != nil && (o.Err.Code != "SameBucket" || w.posts > 0) {
+		if o := d.Deliver(t.Context(), p, func() {}); state(o) != want || o.Err != nil && (o.Err.Code != "SameBucket" || w.posts > 0) {
 			t.Errorf("%s: %s %v after %d uploads, want %s", scheme, state(o), o.Err, w.posts, want)
 		}
 	}
@@ -487,7 +487,9 @@ func TestMaxRetryWait(t *testing.T) {
 	busy := &transfer.Error{Kind: transfer.KindThrottled, Stage: transfer.StageTicket, What: "busy", After: 9 * time.Second}
 	for limit, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, 0: 6 * (9 + 30) * time.Second} {
 		for name, call := range map[string]func(ctx context.Context, d *delivery.Deliverer) error{
-			"file": func(ctx context.Context, d *delivery.Deliverer) error { return d.Deliver(ctx, plan("k")).Err },
+			"file": func(ctx context.Context, d *delivery.Deliverer) error {
+				return d.Deliver(ctx, plan("k"), func() {}).Err
+			},
 			"ticket": func(ctx context.Context, d *delivery.Deliverer) error {
 				_, err := d.Ticket(ctx, transfer.Dest{})
 				return err
@@ -517,7 +519,7 @@ func TestSourceFirst(t *testing.T) {
 			}
 			return nil
 		}
-		if o := d.Deliver(t.Context(), plan(content)); w.tickets != want || o.Tickets != want {
+		if o := d.Deliver(t.Context(), plan(content), func() {}); w.tickets != want || o.Tickets != want {
 			t.Errorf("%s: %s with %d tickets, %d counted; want %d", content, state(o), w.tickets, o.Tickets, want)
 		}
 	}

@@ -17,6 +17,7 @@ func (j *job) notify(ctx context.Context) *transfer.Error {
 	if j.Notifier == nil {
 		return nil
 	}
+	j.sent()
 	for n, name := range j.Notifier.Receivers() {
 		j.retries.budget.Reserve(receiverTries)
 		err := j.retries.do(ctx, func(ctx context.Context) *transfer.Error {

@@ -109,7 +109,7 @@ func TestNotify(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(tc.limit, time.Hour))
 				defer cancel()
 				d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Notifier: r, Settler: s, NotifyWarns: tc.warns}
-				o := d.Deliver(ctx, plan("k"))
+				o := d.Deliver(ctx, plan("k"), func() {})
 				if state(o) != tc.state || fmt.Sprint(r.tries) != tc.tries || fmt.Sprint(o.Receipts) != tc.told || s.after != tc.settled || w.posts != tc.posts {
 					t.Errorf("%s (%v), tries %v, told %v, settled after %d, %d posts", state(o), o.Err, r.tries, o.Receipts, s.after, w.posts)
 				}

@@ -95,7 +95,7 @@ func TestWhatGoesInParts(t *testing.T) {
 		b := &big{size: c.size, ranges: c.ranges, parts: func() (transfer.Receipt, error) {
 			return transfer.Receipt{Status: 200, ETag: "x-9", CRC64: "7", Parts: 9, ResumedParts: 4}, nil
 		}}
-		o := b.deliverer(c.threshold).Deliver(t.Context(), plan("k"))
+		o := b.deliverer(c.threshold).Deliver(t.Context(), plan("k"), func() {})
 		switch {
 		case c.want == "post":
 			if o.Err != nil || o.Parts != 0 || b.posts != 1 {
@@ -122,7 +122,7 @@ func TestFailureOfParts(t *testing.T) {
 			}
 			return transfer.Receipt{Status: 200, Parts: 2, ResumedParts: 1}, nil
 		}}
-		o := b.deliverer(1).Deliver(t.Context(), plan("k"))
+		o := b.deliverer(1).Deliver(t.Context(), plan("k"), func() {})
 		if o.Err != nil || o.Attempts != 3 || o.ResumedParts != 1 || o.Proved() {
 			t.Errorf("%+v", o)
 		}
@@ -131,7 +131,7 @@ func TestFailureOfParts(t *testing.T) {
 			tries++
 			return transfer.Receipt{}, newError(transfer.KindDenied, transfer.StageUpload)
 		}
-		if o := b.deliverer(1).Deliver(t.Context(), plan("k")); o.Err == nil || tries != 1 || b.posts != 0 {
+		if o := b.deliverer(1).Deliver(t.Context(), plan("k"), func() {}); o.Err == nil || tries != 1 || b.posts != 0 {
 			t.Errorf("%v after %d tries and %d posts", o.Err, tries, b.posts)
 		}
 	})
@@ -159,7 +159,7 @@ func TestHopelessUploadEndsEarly(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			b := &big{size: c.size, rate: c.rate, ranges: c.ranges}
-			o := b.deliverer(0).Deliver(ctx, plan("k"))
+			o := b.deliverer(0).Deliver(ctx, plan("k"), func() {})
 			took := time.Since(start)
 			switch {
 			case c.within == 0:

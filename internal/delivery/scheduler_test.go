@@ -74,7 +74,7 @@ func (s *scheduler) start(ctx context.Context, key string) *invocation {
 	s.note("%d starts with %s", v.n, key)
 	ctx, v.cut = context.WithCancel(ctx)
 	c := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": v}, Tickets: v, Uploader: v}
-	go func() { v.end <- c.Deliver(ctx, plan(key)) }()
+	go func() { v.end <- c.Deliver(ctx, plan(key), func() {}) }()
 	synctest.Wait()
 	return v
 }
