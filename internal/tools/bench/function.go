@@ -48,8 +48,8 @@ func (w *world) functionVars(memory, atOnce int) map[string]string {
 	return vars
 }
 
-func (b *bench) startFunction(ctx context.Context, w *world, memory, atOnce int) (*function, error) {
-	f := &function{lambda: platform.NewLambda(b.function, w.functionVars(memory, atOnce)), atOnce: atOnce}
+func (b *bench) startFunction(ctx context.Context, vars map[string]string, atOnce int) (*function, error) {
+	f := &function{lambda: platform.NewLambda(b.function, vars), atOnce: atOnce}
 	_, err := f.lambda.Init(ctx)
 	f.process = process(f.lambda.PID())
 	return f, err

@@ -24,15 +24,18 @@ var rowBounds = []struct {
 	bound
 	value func(b *bench, r *row) float64
 }{
-	{large, bound{what: "CPU per GB", unit: " × reference", limit: 1.05}, func(b *bench, r *row) float64 { return b.ratio(r, cpuPerGB) }},
+	{large, bound{what: "CPU per GB", unit: " × reference", limit: 1.05}, func(b *bench, r *row) float64 { return b.ratio(r, reference, cpuPerGB) }},
 	{large, bound{what: "peak memory", unit: " MiB", limit: 20}, peakMiB},
 	{large16, bound{what: "peak memory", unit: " MiB", limit: 28}, peakMiB},
 	{small1, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
 	{small16, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
 }
 
+// receiptBound is what a receipt may cost.
+var receiptBound = bound{what: "files/s with a receipt, " + small16, unit: " × tcbferry without", limit: 0.7, least: true}
+
 func peakMiB(_ *bench, r *row) float64    { return float64(r.peak) / mib }
-func filesRatio(b *bench, r *row) float64 { return b.ratio(r, filesPerS) }
+func filesRatio(b *bench, r *row) float64 { return b.ratio(r, reference, filesPerS) }
 
 // bounds are the promises of which something was measured.
 func (b *bench) bounds() []bound {
@@ -43,15 +46,20 @@ func (b *bench) bounds() []bound {
 			all = append(all, x.bound)
 		}
 	}
+	if r := b.row(small16, telling); r != nil {
+		x := receiptBound
+		x.value = b.ratio(r, tcbferry, filesPerS)
+		all = append(all, x)
+	}
 	if len(b.cold.first) > 0 {
 		all = append(all, bound{what: fmt.Sprintf("first file after a cold start, in %g of a CPU", smallestShare), unit: " ms", limit: 40, value: ms(median(b.cold.first))})
 	}
 	return all
 }
 
-// ratio is the median, over the rounds, of a figure divided by the reference's.
-func (b *bench) ratio(r *row, of func(load, sample) float64) float64 {
-	ref := b.row(r.load.name, reference)
+// ratio is the median, over the rounds, of a figure divided by another contestant's.
+func (b *bench) ratio(r *row, to string, of func(load, sample) float64) float64 {
+	ref := b.row(r.load.name, to)
 	if ref == nil {
 		return 0
 	}
@@ -93,7 +101,7 @@ func (b *bench) report() string {
 			if b.row(r.load.name, reference) == nil {
 				ratios[i] = ""
 			} else if r.who != reference {
-				ratios[i] = fmt.Sprintf("%.2f", b.ratio(r, of))
+				ratios[i] = fmt.Sprintf("%.2f", b.ratio(r, reference, of))
 			}
 		}
 		fmt.Fprintf(&s, "| %s | %d × %.4g MB | %d MB | %d | %s | %.4g | %s | %.2f | %s | %.1f |\n", r.load.name, r.load.files, float64(r.load.size)/1e6,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/meter/crc64"
 )
@@ -26,6 +27,7 @@ func sink(cert, key, apiAddr, cosAddr, cosHost string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/cgi-bin/stable_token", c.token)
 	mux.HandleFunc("/tcb/uploadfile", c.ticket)
+	mux.HandleFunc("/tcb/databaseupdate", c.record)
 	mux.HandleFunc("/stats", c.stats)
 	var err error
 	if c.cos, err = serve(cosAddr, cert, key, http.HandlerFunc(c.store)); err != nil {
@@ -61,6 +63,13 @@ func (c *cloud) ticket(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	fmt.Fprintf(w, `{"errcode":0,"errmsg":"ok","url":"%s/bench-1250000000/%s","token":"%s","authorization":"%s","file_id":"cloud://%s.bench-1250000000/%s","cos_file_id":"%s"}`,
 		c.cos, in.Path, securityToken, authorization, in.Env, in.Path, metaFileID)
+}
+
+// record is WeChat's tcb/databaseupdate, as far away as a receiver in the same country.
+func (c *cloud) record(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(40 * time.Millisecond)
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = io.WriteString(w, `{"errcode":0,"errmsg":"ok","matched":1,"modified":1,"id":""}`)
 }
 
 func (c *cloud) stats(w http.ResponseWriter, r *http.Request) {
