@@ -6,7 +6,7 @@ import (
 )
 
 // The time that is kept for the answer. The answer is due 500 ms before the
-// deadline of the platform (README, Limits).
+// deadline of the platform (docs/reference/answers.md, Limits).
 const (
 	// minReserve leaves 250 ms to write the answer: the smallest function has a
 	// fourteenth of a CPU. shortReserve is for limits of about a second, where

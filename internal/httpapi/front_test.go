@@ -220,14 +220,14 @@ func bearer(key string, more ...string) http.Header {
 
 // problem reads an RFC 9457 answer, in which nothing else may be.
 type problem struct {
-	Status              int
-	Title, Detail, Code string
+	Status                    int
+	Type, Title, Detail, Code string
 }
 
 func readProblem(data []byte) (p problem, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err = dec.Decode(&p); err == nil && (p.Status == 0 || p.Title == "" || p.Detail == "" || p.Code == "") {
+	if err = dec.Decode(&p); err == nil && (p.Status == 0 || p.Title == "" || p.Detail == "" || p.Code == "" || p.Type != transfer.Help(p.Code)) {
 		err = errors.New("a member is missing")
 	}
 	return p, err

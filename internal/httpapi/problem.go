@@ -31,6 +31,7 @@ const tooLarge = "EntityTooLarge"
 
 // A problem is an RFC 9457 answer with the headers that go with its status.
 type problem struct {
+	Type   string `json:"type"` // the code's entry in docs/reference/errors.md
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
@@ -43,7 +44,7 @@ type problem struct {
 }
 
 func newProblem(status int, code, detail string) *problem {
-	return &problem{Status: status, Title: http.StatusText(status), Detail: detail, Code: code}
+	return &problem{Type: transfer.Help(code), Status: status, Title: http.StatusText(status), Detail: detail, Code: code}
 }
 
 // malformed is the problem of a body that cannot be understood.

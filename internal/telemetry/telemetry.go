@@ -1,6 +1,6 @@
 // Package telemetry says what happened: one JSON line per file, and for each
 // invocation one line of metrics (CloudWatch Embedded Metric Format on Lambda,
-// plain fields elsewhere). docs/operations.md has the schema. Nothing that is
+// plain fields elsewhere). docs/reference/log.md has the schema. Nothing that is
 // written holds a secret, because outcomes and errors hold none.
 package telemetry
 
@@ -51,7 +51,7 @@ func (l *Logger) Refusal(ctx context.Context, status int) {
 
 // File writes the line of one file.
 func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
-	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 18) // room for every field of a line
+	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 19) // room for every field of a line
 	add := func(a slog.Attr) { attrs = append(attrs, a) }
 	if ref := o.Plan.Item.Ref; ref != (transfer.Ref{}) {
 		add(slog.String("source", ref.String()))
@@ -76,6 +76,7 @@ func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
 		add(slog.String("stage", string(o.Err.Stage)))
 		add(slog.String("kind", string(o.Err.Kind)))
 		add(slog.String("code", code(o.Err)))
+		add(slog.String("help", transfer.Help(code(o.Err))))
 		add(slog.String("error", o.Err.What))
 		add(slog.Bool("retryable", o.Err.Kind.Retryable()))
 	}

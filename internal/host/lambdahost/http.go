@@ -280,5 +280,5 @@ func (w *response) badRequest(err error) {
 	w.header.Set("X-Content-Type-Options", "nosniff")
 	w.header.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(http.StatusBadRequest)
-	json.NewEncoder(w).Encode(map[string]any{"status": 400, "title": "Bad Request", "detail": err.Error(), "code": "Malformed"})
+	json.NewEncoder(w).Encode(map[string]any{"type": transfer.Help("Malformed"), "status": 400, "title": "Bad Request", "detail": err.Error(), "code": "Malformed"})
 }

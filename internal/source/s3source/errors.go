@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,9 @@ const (
 	requestTimeout = "RequestTimeout"
 	slowDown       = "SlowDown"
 )
+
+// Codes returns every error code that has its own explanation.
+func Codes() []transfer.Code { return slices.Clone(codes) }
 
 // lookUp returns the row of a code, nil when there is none.
 func lookUp(code string) *transfer.Code {

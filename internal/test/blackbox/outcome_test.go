@@ -13,7 +13,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
-// A row of the outcome table in docs/architecture.md, and a file that ends there.
+// A row of the table of kinds in docs/reference/errors.md, and a file that ends there.
 type row struct {
 	key     string
 	arrange func(w *devstack.World, key string)

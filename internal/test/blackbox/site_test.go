@@ -173,8 +173,8 @@ func (a answer) wellFormed(t testing.TB, r request) {
 
 // A problem is an RFC 9457 answer.
 type problem struct {
-	Status              int
-	Title, Detail, Code string
+	Status                    int
+	Type, Title, Detail, Code string
 }
 
 // problem reads the problem of an answer; every member must be there, and no other.
@@ -183,7 +183,8 @@ func (a answer) problem(t testing.TB) (p problem) {
 	dec := json.NewDecoder(bytes.NewReader(a.body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil || a.header.Get("Content-Type") != "application/problem+json" ||
-		p.Status != a.status || p.Title != http.StatusText(a.status) || len(p.Detail) < 15 || p.Code == "" {
+		p.Status != a.status || p.Title != http.StatusText(a.status) || len(p.Detail) < 15 || p.Code == "" ||
+		!strings.HasSuffix(p.Type, "errors.md#"+strings.ToLower(p.Code)) {
 		t.Errorf("the answer %d is no problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
 	}
 	return p

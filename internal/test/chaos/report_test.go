@@ -94,10 +94,10 @@ func (g *figures) byPlace(at string) (kinds, applied int, list string) {
 func (g *figures) markdown() string {
 	var b strings.Builder
 	b.WriteString(table(g.rows()))
-	b.WriteString("\n| Where | Kinds | Times | Faults |\n|---|---:|---:|---|\n")
+	b.WriteByte('\n')
 	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
 		kinds, applied, list := g.byPlace(at)
-		fmt.Fprintf(&b, "| %s | %d | %d | %s |\n", at, kinds, applied, list)
+		fmt.Fprintf(&b, "- **%s**, %d kinds of fault, applied %d times: %s\n", at, kinds, applied, list)
 	}
 	return b.String()
 }

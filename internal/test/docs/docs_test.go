@@ -1,5 +1,5 @@
-// Package docs compares the documentation with the code: tables of codes, fields of
-// the log, alarms, packages and links.
+// Package docs compares the documentation with the code: codes, settings, fields of the
+// log, alarms, packages and numbers. It also checks links, lengths and translations.
 package docs
 
 import (
@@ -24,16 +24,19 @@ import (
 	"github.com/tcbferry/tcbferry/internal/httpapi"
 	"github.com/tcbferry/tcbferry/internal/route"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
-	"github.com/tcbferry/tcbferry/internal/ticket/cloudbase"
-	"github.com/tcbferry/tcbferry/internal/ticket/wechat"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// update: rewrite the tables of codes in docs/operations.md.
+// update: rewrite the lists of codes in docs/reference.
 var update = os.Getenv("UPDATE_GOLDEN") != ""
 
-const operations = "../../../docs/operations.md"
+const (
+	root       = "../../../"
+	operations = root + "docs/operations.md"
+	logPage    = root + "docs/reference/log.md"
+	errorPage  = root + "docs/reference/errors.md"
+	numberPage = root + "docs/reference/wechat-errors.md"
+)
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -57,53 +60,6 @@ func block(t *testing.T, text, name string) (before, inside, after string) {
 	return before + begin, inside, "<!-- end -->" + after
 }
 
-// Every code that the product explains is in the tables of docs/operations.md, as
-// the product explains it.
-func TestOperationsListsEveryCode(t *testing.T) {
-	for name, table := range map[string]string{"wechat codes": wechatTable(), "cos codes": codeTable(cospost.Codes()), "cloudbase codes": codeTable(cloudbase.Codes())} {
-		text := read(t, operations)
-		before, inside, after := block(t, text, name)
-		if strings.Count(table, "\n") < 25 {
-			t.Errorf("the table of %s is too short to be true:\n%s", name, table)
-		}
-		if update {
-			if err := os.WriteFile(operations, []byte(before+table+after), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		} else if inside != table {
-			t.Errorf("the table of %s is out of date; run UPDATE_GOLDEN=1 go test ./internal/test/docs", name)
-		}
-	}
-}
-
-func wechatTable() string {
-	b := new(strings.Builder)
-	b.WriteString("| Code | Kind | Meaning | What to do |\n|---|---|---|---|\n")
-	for _, c := range wechat.Codes() {
-		where := ""
-		switch c.At {
-		case wechat.AtToken:
-			where = " where a token is fetched"
-		case wechat.AtAPI:
-			where = " where a token is used"
-		}
-		if c.Name != "" {
-			where += " " + c.Name
-		}
-		fmt.Fprintf(b, "| %s%s | %s | %s | %s |\n", c.Code, where, c.Kind, c.Meaning, c.Advice)
-	}
-	return b.String()
-}
-
-func codeTable(codes []transfer.Code) string {
-	var rows []string
-	for _, c := range codes {
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", c.Code, c.Kind, c))
-	}
-	slices.Sort(rows)
-	return "| Code | Kind | Meaning, what to do |\n|---|---|---|\n" + strings.Join(rows, "")
-}
-
 var quoted = regexp.MustCompile("`([^`]+)`")
 
 // firstColumn is what stands between backquotes in the first column of a table.
@@ -120,9 +76,9 @@ func firstColumn(table string) []string {
 	return names
 }
 
-// The schema in docs/operations.md has exactly the fields that package telemetry
+// The schema in docs/reference/log.md has exactly the fields that package telemetry
 // writes.
-func TestOperationsDescribesTheLog(t *testing.T) {
+func TestReferenceDescribesTheLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	ctx := telemetry.WithIDs(t.Context(), telemetry.IDs{Request: "r", Trace: "t"})
@@ -168,7 +124,7 @@ func TestOperationsDescribesTheLog(t *testing.T) {
 			}
 		}
 	}
-	text := read(t, operations)
+	text := read(t, logPage)
 	_, table, _ := block(t, text, "file line")
 	if got, want := firstColumn(table), slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("documented fields %v\nwritten fields    %v", got, want)
@@ -198,7 +154,7 @@ func decoded[T any](t *testing.T, line string) (v T) {
 func TestOperationsExplainsEveryAlarm(t *testing.T) {
 	t.Parallel()
 	var alarms []string
-	for _, m := range regexp.MustCompile(`AlarmName: !Sub "\$\{AWS::StackName\}-([a-z-]+)"`).FindAllStringSubmatch(read(t, "../../../template.yaml"), -1) {
+	for _, m := range regexp.MustCompile(`AlarmName: !Sub "\$\{AWS::StackName\}-([a-z-]+)"`).FindAllStringSubmatch(read(t, root+"template.yaml"), -1) {
 		alarms = append(alarms, "tcbferry-"+m[1])
 	}
 	slices.Sort(alarms)
@@ -207,16 +163,16 @@ func TestOperationsExplainsEveryAlarm(t *testing.T) {
 	if explained := firstColumn(section); len(alarms) < 20 || !slices.Equal(explained, alarms) {
 		t.Errorf("explained %v\nthere are %v", explained, alarms)
 	}
-	for _, m := range regexp.MustCompile(`\bout ([A-Z][A-Za-z]+)`).FindAllStringSubmatch(read(t, operations), -1) {
-		if !strings.Contains(read(t, "../../../template.yaml"), "\n  "+m[1]+":\n") {
+	for _, m := range regexp.MustCompile(`\bout ([A-Z][A-Za-z]+)`).FindAllStringSubmatch(read(t, operations)+read(t, root+"docs/replay.md"), -1) {
+		if !strings.Contains(read(t, root+"template.yaml"), "\n  "+m[1]+":\n") {
 			t.Errorf("the stack has no output %s", m[1])
 		}
 	}
 }
 
-// The README has a row for each folder of internal/, and names no package that is not
-// there.
-func TestReadmeListsThePackages(t *testing.T) {
+// docs/architecture.md has a row for each folder of internal/, and names no package that
+// is not there.
+func TestArchitectureListsThePackages(t *testing.T) {
 	t.Parallel()
 	entries, err := os.ReadDir("../..")
 	if err != nil {
@@ -228,8 +184,8 @@ func TestReadmeListsThePackages(t *testing.T) {
 			want = append(want, "internal/"+e.Name())
 		}
 	}
-	readme := read(t, "../../../README.md")
-	for _, m := range regexp.MustCompile("(?m)^\\| `(internal/[a-z0-9]+)` \\| (.*) \\|$").FindAllStringSubmatch(readme, -1) {
+	page := read(t, root+"docs/architecture.md")
+	for _, m := range regexp.MustCompile("(?m)^\\| `(internal/[a-z0-9]+)` \\| (.*) \\|$").FindAllStringSubmatch(page, -1) {
 		got = append(got, m[1])
 		// Folders below it are named in backquotes.
 		below, err := os.ReadDir(filepath.Join("../../..", m[1]))
@@ -263,8 +219,8 @@ func TestBodyLimits(t *testing.T) {
 	answer := httptest.NewRecorder()
 	httpapi.New(httpapi.Options{Keys: keys, Log: slog.New(slog.DiscardHandler), CheckPath: route.CheckPath}).ServeHTTP(answer, request)
 	texts := map[string]string{"the 413": answer.Body.String()}
-	for _, name := range []string{"README.md", "docs/security.md", "docs/openapi.yaml"} {
-		texts[name] = read(t, "../../../"+name)
+	for _, name := range []string{"docs/reference/http.md", "docs/security.md", "docs/openapi.yaml"} {
+		texts[name] = read(t, root+name)
 	}
 	for name, text := range texts {
 		for _, limit := range []string{
@@ -286,7 +242,7 @@ func TestBodyLimits(t *testing.T) {
 // of the value.
 func TestDotenvSample(t *testing.T) {
 	t.Parallel()
-	_, text, _ := strings.Cut(read(t, "../../../docs/deploy-tencent.md"), "\n## 4. Settings\n")
+	_, text, _ := strings.Cut(read(t, root+"docs/deploy-tencent.md"), "\n## 4. Settings\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	sample := regexp.MustCompile(`(?m)^    ([A-Z_]+)=(.*)$`).FindAllStringSubmatch(text, -1)
 	if len(sample) < 8 {
@@ -297,35 +253,4 @@ func TestDotenvSample(t *testing.T) {
 			t.Errorf("%s has a comment behind its value", m[1])
 		}
 	}
-}
-
-// Links between the documents lead to files and headings that are there.
-func TestLinks(t *testing.T) {
-	t.Parallel()
-	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
-	for _, name := range []string{"operations.md", "scaling.md", "wire.md", "security.md", "deploy-aws.md", "deploy-tencent.md", "benchmarks.md", "reliability.md", "ticket-uploads.md", "../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "../CHANGELOG.md"} {
-		for _, m := range link.FindAllStringSubmatch(read(t, filepath.Join("../../../docs", name)), -1) {
-			target := filepath.Join("../../../docs", filepath.Dir(name), m[1])
-			if m[1] == "" {
-				target = filepath.Join("../../../docs", name)
-			}
-			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s: %v", name, err)
-			} else if m[2] != "" && !slices.Contains(anchors(read(t, target)), m[2]) {
-				t.Errorf("%s: %s has no heading %s", name, target, m[2])
-			}
-		}
-	}
-}
-
-// anchors are the links to a document's headings, as they are made from their text.
-func anchors(text string) []string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && line[0] == '#' {
-			title = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "-")
-			all = append(all, "#"+regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(title, ""))
-		}
-	}
-	return all
 }

@@ -2,6 +2,7 @@ package multipart
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
@@ -45,6 +46,9 @@ var codes = []transfer.Code{
 	{Code: "MissingContentLength", Kind: transfer.KindDenied, Meaning: badRequest, Advice: reportRequest},
 	{Code: "NotImplemented", Kind: transfer.KindDenied, Meaning: badRequest, Advice: reportRequest},
 }
+
+// Codes returns the error codes that POST Object does not have or explains otherwise.
+func Codes() []transfer.Code { return slices.Clone(codes) }
 
 // classify says what a refusal of action means. The code decides; the status does only
 // where the code is unknown, as it is of an answer to HEAD, which has no body. Every 403

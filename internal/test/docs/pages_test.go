@@ -1,0 +1,117 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// pages are all documents, by their path from the root of the repository.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		names, err := filepath.Glob(root + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			all[strings.TrimPrefix(name, root)] = read(t, name)
+		}
+	}
+	if len(all) < 20 {
+		t.Fatalf("only %d documents were found", len(all))
+	}
+	return all
+}
+
+// Links between documents lead to files and to anchors that are there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	link := regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)|(?:src|srcset)="([^":{]+)"`)
+	for name, text := range all {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target := name
+			if file := m[1] + m[3]; file != "" {
+				target = filepath.Join(filepath.Dir(name), file)
+			}
+			if _, err := os.Stat(root + target); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, target)
+				continue
+			}
+			found := m[2] == "" || ids(all[target])[m[2][1:]] > 0
+			for _, a := range anchors(all[target]) {
+				found = found || "#"+a == m[2]
+			}
+			if !found {
+				t.Errorf("%s: %s has no heading or anchor %s", name, target, m[2])
+			}
+		}
+	}
+}
+
+// anchors are those of a document's headings, as GitHub makes them from their text.
+func anchors(text string) []string {
+	var all []string
+	seen := map[string]int{}
+	for _, title := range headings(text) {
+		slug := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimLeft(title, "# "))
+		if n := seen[slug]; n > 0 {
+			all = append(all, slug+"-"+strconv.Itoa(n))
+		} else {
+			all = append(all, slug)
+		}
+		seen[slug]++
+	}
+	return all
+}
+
+// headings are the lines of a document that are headings, with their marks.
+func headings(text string) []string {
+	var all []string
+	fenced := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n ")
+		if strings.HasPrefix(strings.TrimLeft(line, " "), "```") {
+			fenced = !fenced
+		} else if title := strings.TrimLeft(line, "#"); !fenced && title != line && strings.HasPrefix(title, " ") {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// Pages are short enough to read, and tables narrow enough to show.
+func TestLengths(t *testing.T) {
+	t.Parallel()
+	for name, text := range pages(t) {
+		if n := len(strings.Fields(text)); n >= 3000 {
+			t.Errorf("%s has %d words; a page has under 3,000", name, n)
+		}
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			if n := len([]rune(strings.TrimSpace(line))); strings.HasPrefix(strings.TrimSpace(line), "|") && n > 200 {
+				t.Errorf("%s:%d: this line of a table has %d characters; 200 is the most", name, number, n)
+			}
+		}
+	}
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		if text, err := os.ReadFile(root + name); err == nil && strings.Count(string(text), "\n") > 150 {
+			t.Errorf("%s has over 150 lines", name)
+		}
+	}
+}
