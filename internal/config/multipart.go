@@ -7,9 +7,12 @@ import (
 )
 
 const (
-	minThreshold       = 1 << 20 // COS takes no smaller parts
+	minThreshold = 1 << 20 // COS takes no smaller parts
+	// defaultConcurrency: on an emulated line of 200 ms and 0.5 % loss 8 parts at once
+	// carried 8 times what one connection did (docs/large-files.md).
 	defaultConcurrency = 8
-	maxConcurrency     = 64
+	// maxConcurrency is how many connections to one host are kept (package transport).
+	maxConcurrency = 64
 )
 
 // multipart reads what decides about parts.

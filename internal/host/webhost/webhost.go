@@ -61,8 +61,11 @@ func onPlatform(h http.Handler) http.Handler {
 	})
 }
 
+// shutdownTime is within the 30 s that Kubernetes allows by default. SCF names no time.
+const shutdownTime = 25 * time.Second
+
 // Serve serves the handler at addr until SIGTERM or SIGINT. Then it lets the
-// requests under way finish, for at most 25 s. A request ends in time for the
+// requests under way finish, for at most shutdownTime. A request ends in time for the
 // limit that the platform names.
 func Serve(h http.Handler, addr string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -75,7 +78,7 @@ func Serve(h http.Handler, addr string) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	grace, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -17,8 +17,6 @@ const (
 	maxAnswer = 64 << 10
 	// maxList is for a page of 1,000 parts or uploads, of some 300 to 1,500 bytes each.
 	maxList = 4 << 20
-	// bodyTime is how long the body of an answer may take.
-	bodyTime = 15 * time.Second
 )
 
 // An answer is a success of COS's own.
@@ -33,10 +31,9 @@ func (a answer) crc64() string { return a.header.Get("x-cos-hash-crc64ecma") }
 func (a answer) id() string    { return printable(a.header.Get("x-cos-request-id")) }
 
 // read turns what COS answered to action into an answer or an error, and reads it to
-// its end so that the connection can be used again. cancel must end the request. An
-// answer without x-cos-request-id is not COS's.
-func read(ctx context.Context, action string, resp *http.Response, limit int64, cancel context.CancelFunc) (answer, *transfer.Error) {
-	defer time.AfterFunc(bodyTime, cancel).Stop()
+// its end so that the connection can be used again. However slowly it comes, it is read:
+// COS sends blanks while it joins parts. An answer without x-cos-request-id is not COS's.
+func read(ctx context.Context, action string, resp *http.Response, limit int64) (answer, *transfer.Error) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	a := answer{resp.StatusCode, resp.Header, text}

@@ -41,8 +41,6 @@ type call struct {
 
 // ask sends in and reads the answer.
 func (c *client) ask(ctx context.Context, in call) (answer, *transfer.Error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	req := c.request(ctx, in)
 	if len(in.body) > 0 {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(in.body)), int64(len(in.body))
@@ -59,7 +57,7 @@ func (c *client) ask(ctx context.Context, in call) (answer, *transfer.Error) {
 	if limit == 0 {
 		limit = maxAnswer
 	}
-	return read(ctx, in.action, resp, limit, cancel)
+	return read(ctx, in.action, resp, limit)
 }
 
 // request makes the signed request of in, without its body.
@@ -191,7 +189,7 @@ func (c *client) put(ctx context.Context, id string, number int, b *partBody, le
 	var a answer
 	var refused *transfer.Error
 	if err == nil {
-		a, refused = read(ctx, "UploadPart", resp, maxAnswer, cancel)
+		a, refused = read(ctx, "UploadPart", resp, maxAnswer)
 	}
 	cancel() // ends a write that is still under way, so that stop does not wait for it
 	left, broken := b.stop()

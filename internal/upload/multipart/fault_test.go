@@ -1,6 +1,9 @@
 package multipart_test
 
 import (
+	"context"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport"
+	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
 // What a fault of one request comes to: most are overcome within the upload.
@@ -106,6 +110,51 @@ func TestLostCompletion(t *testing.T) {
 		if receipt.CRC64 == "" || w.cloud.Commits() != 1 {
 			t.Errorf("%q: %+v after %d commits", after, receipt, w.cloud.Commits())
 		}
+	}
+}
+
+// COS sends blanks while it joins the parts of a large object. However long that takes,
+// the answer moves and is not cut off.
+func TestSlowCompletion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newTimelessWorld(t), &file{content: content(22, 2*mib+1)}
+		d := w.client.Transport
+		w.uploader = multipart.New(multipart.Options{Requests: d, Completions: trickling{d}, URL: w.url, Concurrency: 4, Credentials: credentials})
+		start := time.Now()
+		_, err := w.upload(t.Context(), f)
+		if took := time.Since(start); err != nil || took < time.Minute {
+			t.Errorf("%v after %v", err, took)
+		}
+		w.stored(f.content)
+		if n := w.cloud.Requests()[tcb.OpHead]; n != 0 {
+			t.Errorf("%d HEADs, although the answer came", n)
+		}
+	})
+}
+
+// A trickling sends answers of which a byte comes each second.
+type trickling struct{ http.RoundTripper }
+
+func (t trickling) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err == nil {
+		resp.Body = io.NopCloser(&trickle{req.Context(), resp.Body})
+	}
+	return resp, err
+}
+
+type trickle struct {
+	ctx  context.Context
+	body io.Reader
+}
+
+func (t *trickle) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		return t.body.Read(p[:1])
+	case <-t.ctx.Done():
+		return 0, t.ctx.Err()
 	}
 }
 
