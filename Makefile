@@ -7,7 +7,7 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: help demo test stress check cross arm64 integration package chaos soak fuzz bench browser
+.PHONY: help demo test stress check cross arm64 integration package release chaos soak fuzz bench browser
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -77,6 +77,9 @@ browser: ## upload from a page in headless Chromium; installs Chromium and playw
 
 package: ## build reproducible zips for Lambda and SCF into dist/
 	@$(GO) run ./internal/tools/pack
+
+release: ## build everything that a release has into dist/; VERSION=v1.2.3
+	@$(GO) run ./internal/tools/pack -release -version "$(VERSION)"
 
 # sam build calls these. SAM does not say for which architecture: pass GOARCH=amd64 for x86_64.
 # SAM builds in a copy without .git: pass VERSION to name what is deployed. The other

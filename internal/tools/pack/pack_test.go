@@ -3,48 +3,99 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"debug/buildinfo"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// The web function has everything that can differ: a binary, a script, two files.
-func TestSameBytesTwice(t *testing.T) {
-	t.Parallel()
+// packTwice packs the same twice and returns the two packers.
+func packTwice(t *testing.T, make func(packer) error) (p [2]packer) {
+	t.Helper()
 	if underRace {
 		t.Skip("the race detector makes compression ten times slower; make check packs without it")
 	}
-	a := artifacts[len(artifacts)-1]
+	for i := range p {
+		var err error
+		if p[i], err = newPacker(t.TempDir(), "v0.0.0-test", io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if err := make(p[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// The web function has everything that can differ: a binary, a script, two files.
+func TestSameBytesTwice(t *testing.T) {
+	t.Parallel()
+	web := artifacts[slices.IndexFunc(artifacts, func(a artifact) bool { return a.name == "scf-http" })]
+	var done []packed
+	p := packTwice(t, func(p packer) error {
+		d, err := p.pack(web)
+		done = append(done, d)
+		return err
+	})
 	var zips [2][]byte
 	for i := range zips {
-		dir := t.TempDir()
-		size, err := a.pack(dir, "v0.0.0-test")
-		if err != nil {
+		var err error
+		if zips[i], err = os.ReadFile(filepath.Join(p[i].dir, done[i].name)); err != nil {
 			t.Fatal(err)
-		}
-		if zips[i], err = os.ReadFile(filepath.Join(dir, a.name+".zip")); err != nil {
-			t.Fatal(err)
-		}
-		if size.zip != int64(len(zips[i])) || size.exceeds(a.limits) {
-			t.Errorf("sizes %+v, the zip has %d bytes", size, len(zips[i]))
-		}
-		for _, name := range []string{"scf-http", "scf_bootstrap"} {
-			if info, err := os.Stat(filepath.Join(dir, a.name, name)); err != nil || info.Mode().Perm() != 0o755 {
-				t.Errorf("%s: %v, %v", name, info, err)
-			}
-		}
-		if !bytes.Contains(content(t, zips[i], "scf-http"), []byte("v0.0.0-test")) {
-			t.Errorf("the binary does not hold its version: is there no %s?", versionVariable)
-		}
-		// The binary names no directory of this machine.
-		if wd, _ := os.Getwd(); bytes.Contains(content(t, zips[i], "scf-http"), []byte(filepath.Dir(filepath.Dir(wd)))) {
-			t.Error("the binary holds the path of its source")
 		}
 	}
 	if !bytes.Equal(zips[0], zips[1]) {
 		t.Error("packing twice gave different bytes")
+	}
+	sizes, sum := done[0].sizes, sha256.Sum256(zips[0])
+	if sizes.zip != int64(len(zips[0])) || sizes.exceeds(web.limits) || sum != done[0].sum {
+		t.Errorf("sizes %+v, the zip has %d bytes", sizes, len(zips[0]))
+	}
+	for name, mode := range map[string]os.FileMode{"scf-http": 0o755, "scf_bootstrap": 0o755, "LICENSE": 0o644, "LICENSES.txt": 0o644} {
+		if info, err := os.Stat(filepath.Join(p[0].dir, "scf-http", name)); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	binary := content(t, zips[0], "scf-http")
+	if !bytes.Contains(binary, []byte("v0.0.0-test")) {
+		t.Errorf("the binary does not hold its version: is there no %s?", versionVariable)
+	}
+	if bytes.Contains(binary, []byte(p[0].root)) {
+		t.Error("the binary holds the path of its source")
+	}
+	linked(t, binary, done[0].modules)
+	for _, m := range done[0].modules {
+		for _, text := range m.texts {
+			if !bytes.Contains(content(t, zips[0], "LICENSES.txt"), []byte(strings.TrimSpace(text))) {
+				t.Errorf("LICENSES.txt lacks a text of %s", m.path)
+			}
+		}
+	}
+}
+
+// linked compares modules with those that the linker wrote into the binary.
+func linked(t *testing.T, binary []byte, modules []module) {
+	t.Helper()
+	info, err := buildinfo.Read(bytes.NewReader(binary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"stdlib " + strings.TrimPrefix(info.GoVersion, "go")}
+	for _, d := range info.Deps {
+		want = append(want, d.Path+" "+d.Version)
+	}
+	var got []string
+	for _, m := range modules {
+		got = append(got, m.path+" "+m.version)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("modules found  %v\nmodules linked %v", got, want)
 	}
 }
 
@@ -72,7 +123,7 @@ func content(t *testing.T, data []byte, name string) []byte {
 }
 
 func TestArchive(t *testing.T) {
-	data, err := archive([]entry{{"b", []byte("two")}, bootstrap, {"a", bytes.Repeat([]byte("one "), 100)}})
+	data, err := archive([]entry{{"b", 0o755, []byte("two")}, bootstrap, {"a", 0o755, bytes.Repeat([]byte("one "), 100)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +151,8 @@ func TestArtifacts(t *testing.T) {
 		}
 		names[a.name] = true
 		onLambda := strings.HasPrefix(a.function, "lambda-")
-		if onLambda != (a.binary == "bootstrap") || onLambda != (a.tags == "lambda.norpc") {
-			t.Errorf("%s: Lambda starts bootstrap and must be built without net/rpc: %+v", a.name, a)
+		if onLambda != (a.binary == "bootstrap") || onLambda != (a.tags == "lambda.norpc") || a.os != "linux" && a.function != "local" {
+			t.Errorf("%s: both platforms are Linux; Lambda starts bootstrap and must be built without net/rpc: %+v", a.name, a)
 		}
 		if _, err := os.Stat(filepath.Join("..", "..", "..", "functions", a.function, "main.go")); err != nil {
 			t.Error(err)

@@ -5,15 +5,16 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
 )
 
-// An entry is a file of a zip. All of them are executable: there are only
-// binaries and scripts.
+// An entry is a file of a zip.
 type entry struct {
 	name string
+	mode os.FileMode
 	data []byte
 }
 
@@ -30,7 +31,7 @@ func archive(entries []entry) ([]byte, error) {
 	})
 	for _, e := range entries {
 		h := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: epoch}
-		h.SetMode(0o755)
+		h.SetMode(e.mode)
 		f, err := w.CreateHeader(h)
 		if err != nil {
 			return nil, err
