@@ -22,6 +22,8 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	demo := flags.Bool("demo", false, "deliver sample files and exit 0 only if every byte arrived")
 	event := flags.String("event", "", "invoke the function with the event in this `file`")
 	diagnose := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
+	probe := flags.Bool("probe", false, "with -doctor: ask the live service the open questions of docs/wire.md H")
+	slow := flags.Bool("slow", false, "with -doctor -probe: ask also what takes 15 minutes")
 	addr := flags.String("addr", "127.0.0.1:9444", "where the staging bucket listens; loopback only")
 	version := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
@@ -37,11 +39,11 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	switch {
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
-	case flags.NArg() > 1 || flags.NArg() > 0 && !*diagnose || *demo && *event != "" || *diagnose && (*demo || *event != ""):
-		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor [s3://BUCKET/KEY] | -version")
+	case flags.NArg() > 1 || (flags.NArg() > 0 || *probe) && !*diagnose || *slow && !*probe || *demo && *event != "" || *diagnose && (*demo || *event != ""):
+		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor [-probe [-slow]] [s3://BUCKET/KEY] | -version")
 	case *diagnose:
 		s := newScreen(stdout)
-		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Source: flags.Arg(0), Pass: s.green("✓"), Fail: s.red("✗")})
+		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Source: flags.Arg(0), Probe: *probe, Slow: *slow, Pass: s.green("✓"), Fail: s.red("✗")})
 	case *demo:
 		err = Demo(ctx, stdout)
 	case *event != "":

@@ -63,3 +63,13 @@ func TestDoctorCommand(t *testing.T) {
 		t.Errorf("exit status %d, stderr %q\n%s", status, stderr, stdout)
 	}
 }
+
+// Flags that mean nothing by themselves are refused, and so are words that no flag takes.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-probe"}, {"-doctor", "-slow"}, {"s3://bucket/key"}, {"-doctor", "s3://bucket/a", "s3://bucket/b"}, {"-doctor", "-demo"}} {
+		if stdout, stderr, status := run(t, nil, args...); status == 0 || stdout != "" || !strings.HasPrefix(stderr, "local: usage: local ") {
+			t.Errorf("%v: exit status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+		}
+	}
+}

@@ -51,13 +51,18 @@ func (c *Cloud) multipartCall(r *http.Request) (*multipartCall, bool) {
 	default:
 		return nil, false
 	}
-	host, _, _ := strings.Cut(r.Host, ".")
-	if c.envs[host] != "" {
-		in.bucket, in.key = host, strings.TrimPrefix(r.URL.Path, "/")
-	} else {
-		in.bucket, in.key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	}
+	in.bucket, in.key = c.addressed(r)
 	return in, true
+}
+
+// addressed is the bucket and key of a request, in either style of addresses.
+func (c *Cloud) addressed(r *http.Request) (bucket, key string) {
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if host, _, _ := strings.Cut(r.Host, "."); c.envs[host] != "" {
+		return host, path
+	}
+	bucket, key, _ = strings.Cut(path, "/")
+	return bucket, key
 }
 
 // serveMultipart runs one call: faults in its place, the signature, the call itself.

@@ -13,9 +13,9 @@ import (
 // errSilent ends a request whose connection a fault has already taken.
 var errSilent = errors.New("tcb: no answer")
 
-// serveForm takes a file by a form in a POST (wire.md B), or by PUT, path style.
+// serveForm takes a file by a form in a POST (wire.md B), or by PUT.
 func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	bucket, key := c.addressed(r)
 	if c.envs[bucket] == "" {
 		c.count(OpStray)
 		c.fail(w, r, refuse("NoSuchBucket", ""))

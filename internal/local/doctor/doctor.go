@@ -32,6 +32,9 @@ const folder = "tcbferry-doctor/"
 type Options struct {
 	// Source is a reference of an object that is read as well; "" for none.
 	Source string
+	// Probe asks the live service the open questions of docs/wire.md H as well, with Slow also
+	// the one that takes 15 minutes.
+	Probe, Slow bool
 	// Pass and Fail begin the line of a step.
 	Pass, Fail string
 }
@@ -50,7 +53,8 @@ type doctor struct {
 	path         string // the cloud path of the small file
 	skew         *clockSkew
 	reader       *http.Client
-	roots        *x509.CertPool // for webhooks; nil: the system's
+	roots        *x509.CertPool    // for webhooks; nil: the system's
+	network      http.RoundTripper // nil: the network
 	wait         func(context.Context, time.Duration) error
 	steps, wrong int
 	clockRead    bool
@@ -59,6 +63,9 @@ type doctor struct {
 func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
 	d.skew = newClockSkew()
 	client := transport.NewClient()
+	if d.network != nil {
+		client.Transport = d.network
+	}
 	client.Transport = d.skew.wrap(client.Transport)
 	var probe *app.Probe
 	d.step(ctx, "configuration", func(ctx context.Context) (note string, err error) {
@@ -81,6 +88,9 @@ func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
 		v := &destinationCheck{doctor: d, Destination: dest, uploader: probe.Uploader, parts: probe.Parts, receipts: probe.Receipts}
 		v.Dest.Path = d.path
 		v.run(ctx)
+	}
+	if d.Probe && d.wrong == 0 {
+		d.probe(ctx, probe, probe.Destinations[0], client.Transport)
 	}
 	if d.wrong > 0 {
 		return fmt.Errorf("%d of %d steps failed", d.wrong, d.steps)
@@ -107,7 +117,12 @@ const column = 17
 
 // step runs one step and prints how it went.
 func (d *doctor) step(ctx context.Context, name string, do func(context.Context) (note string, err error)) bool {
-	limited, cancel := context.WithTimeout(ctx, stepTimeout)
+	return d.stepWithin(ctx, stepTimeout, name, do)
+}
+
+// stepWithin is step with another limit.
+func (d *doctor) stepWithin(ctx context.Context, limit time.Duration, name string, do func(context.Context) (note string, err error)) bool {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	note, err := do(limited)
 	d.steps++
@@ -121,7 +136,7 @@ func (d *doctor) step(ctx context.Context, name string, do func(context.Context)
 	case ctx.Err() != nil:
 		what = "interrupted"
 	case limited.Err() != nil:
-		what = "not done within a minute; check the network between here and WeChat, then try again"
+		what = fmt.Sprintf("not done within %v; check the network between here and WeChat, then try again", limit)
 	case ok:
 		what = e.What
 	}
