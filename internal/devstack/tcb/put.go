@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// receivePut is PUT Object with a ticket's headers (beyond.md 6.2). Like receive it
-// stores nothing before every check has passed.
+// receivePut is PUT Object with a ticket's headers (beyond.md 6.2).
 func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key string, f *Fault) (*Object, int, error) {
 	if r.ContentLength < 0 || r.Header.Get("Content-Length") == "" {
 		return nil, 0, refuse("MissingContentLength", "")
@@ -16,30 +15,36 @@ func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key s
 		return nil, 0, refuse("EntityTooLarge", "")
 	}
 	form := headerForm(r.Header)
+	object, err := c.accept(w, r, form, bucket, key, f, func(sink func([]byte)) (int64, error) {
+		return c.drain(c.faultyBody(c.timed(w, r), w, r, f), sink)
+	})
+	return object, http.StatusOK, err
+}
+
+// accept is what both kinds of upload do with an authorization and a file: content
+// writes the file to its sink. Nothing is stored before every check has passed.
+func (c *Cloud) accept(w http.ResponseWriter, r *http.Request, form *form, bucket, key string, f *Fault, content func(sink func([]byte)) (int64, error)) (*Object, error) {
 	t, auth, err := c.authenticate(r, form)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if bucket != t.bucket || key != t.key {
-		return nil, 0, refuse("AccessDenied", "")
+		return nil, refuse("AccessDenied", "")
 	}
 	object, err := c.describe(form, t, bucket, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	digest := newDigest(c.CRC64Only, c.KeepContent, r.ContentLength)
-	size, err := c.drain(c.faultyBody(c.timed(w, r), w, r, f), digest.sink(f))
+	size, err := content(digest.sink(f))
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	digest.fill(object)
 	if err := checkMD5(form, object, size); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	if err := c.commit(w, object, auth, f); err != nil {
-		return nil, 0, err
-	}
-	return object, http.StatusOK, nil
+	return object, c.commit(w, object, auth, f)
 }
 
 // drain reads a body to its end.

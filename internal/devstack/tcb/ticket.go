@@ -30,15 +30,7 @@ type ticketReply struct {
 
 // uploadFile is POST /tcb/uploadfile.
 func (c *Cloud) uploadFile(in *call) (any, error) {
-	a, err := c.caller(in)
-	if err != nil {
-		return nil, err
-	}
-	env, err := c.environment(in, a)
-	if err != nil {
-		return nil, err
-	}
-	path, err := in.text("path")
+	env, path, err := c.textIn(in, "path")
 	if err != nil {
 		return nil, err
 	}

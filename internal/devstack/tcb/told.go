@@ -104,8 +104,8 @@ func toldPath(body []byte, fallback string) string {
 	return fallback
 }
 
-// statement is the environment and the statement of a call of the database.
-func (c *Cloud) statement(in *call) (env, query string, err error) {
+// textIn is the environment of a call, which its caller must own, and a text beside it.
+func (c *Cloud) textIn(in *call, field string) (env, text string, err error) {
 	a, err := c.caller(in)
 	if err != nil {
 		return "", "", err
@@ -113,14 +113,14 @@ func (c *Cloud) statement(in *call) (env, query string, err error) {
 	if env, err = c.environment(in, a); err != nil {
 		return "", "", err
 	}
-	query, err = in.text("query")
-	return env, query, err
+	text, err = in.text(field)
+	return env, text, err
 }
 
 // databaseCount is POST /tcb/databasecount, with db.collection("NAME").count()
 // (https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/database/databaseCount.html).
 func (c *Cloud) databaseCount(in *call) (any, error) {
-	env, query, err := c.statement(in)
+	env, query, err := c.textIn(in, "query")
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ var errCollection = &apiError{-502005, "[ResourceNotFound] Db or Table not exist
 // databaseUpdate is POST /tcb/databaseupdate, with one statement of the SDK's syntax:
 // db.collection("NAME").doc("ID").set({data: {…}}).
 func (c *Cloud) databaseUpdate(in *call) (any, error) {
-	env, query, err := c.statement(in)
+	env, query, err := c.textIn(in, "query")
 	if err != nil {
 		return nil, err
 	}

@@ -43,8 +43,7 @@ func (c *Cloud) serveForm(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// receive checks the whole request and stores the file; nothing is visible
-// before every check has passed.
+// receive is POST Object with a form.
 func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key string, f *Fault) (*Object, int, error) {
 	boundary, err := c.admitForm(r)
 	if err != nil {
@@ -62,30 +61,8 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err != nil {
 		return nil, 0, err
 	}
-	t, auth, err := c.authenticate(r, form)
-	if err != nil {
-		return nil, 0, err
-	}
-	if path != t.key || bucket != t.bucket {
-		return nil, 0, refuse("AccessDenied", "")
-	}
-	object, err := c.describe(form, t, bucket, path)
-	if err != nil {
-		return nil, 0, err
-	}
-	digest := newDigest(c.CRC64Only, c.KeepContent, r.ContentLength)
-	size, err := parser.file(digest.sink(f), maxSize)
-	if err != nil {
-		return nil, 0, err
-	}
-	digest.fill(object)
-	if err := checkMD5(form, object, size); err != nil {
-		return nil, 0, err
-	}
-	if err := c.commit(w, object, auth, f); err != nil {
-		return nil, 0, err
-	}
-	return object, successStatus(form.fields), nil
+	object, err := c.accept(w, r, form, bucket, path, f, func(sink func([]byte)) (int64, error) { return parser.file(sink, maxSize) })
+	return object, successStatus(form.fields), err
 }
 
 // commit makes an object visible whose content has passed every check.
