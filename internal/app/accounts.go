@@ -23,6 +23,8 @@ import (
 type Storage interface {
 	transfer.TicketIssuer
 	notify.Cloud
+	// Links returns URLs to read stored files from, or why there is none.
+	Links(ctx context.Context, env string, fileIDs []string, maxAge time.Duration) ([]transfer.Link, error)
 	// Download returns a URL to read a stored file from.
 	Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error)
 	// Delete removes a stored file.

@@ -195,3 +195,28 @@ func TestProved(t *testing.T) {
 		t.Error("a failure proves nothing")
 	}
 }
+
+// Links are read as CloudBase writes them: some characters unescaped (wire.md D.3).
+func TestLink(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://h/a.png":                "https://h/a.png",
+		"https://h/中 文.png?sign=a+b&t=1": "https://h/%E4%B8%AD%20%E6%96%87.png?sign=a+b&t=1",
+		"https://h/%E4%B8%AD.png":        "https://h/%E4%B8%AD.png",
+		"https://h/100%.png?t=1":         "https://h/100%25.png?t=1",
+		"https://h/a#b%2.png":            "https://h/a%23b%252.png",
+	} {
+		u, err := transfer.Link{URL: raw}.Parse()
+		if err != nil || u.String() != want {
+			t.Errorf("%q is read as %v, %v", raw, u, err)
+		}
+	}
+	if u, err := (transfer.Link{URL: "https://h/a\x00\x1b"}).Parse(); err != nil || u.String() != "https://h/a%00%1B" {
+		t.Errorf("%v %v", u, err)
+	}
+	for _, raw := range []string{"", "/a", "ftp://h/a", "https://", "https://h:x/secret"} {
+		if u, err := (transfer.Link{URL: raw}).Parse(); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q is read as %v, %v", raw, u, err)
+		}
+	}
+}

@@ -26,8 +26,9 @@ const DefaultURL = "https://{env}.api.tcloudbasegateway.com"
 // vendorDomain is where CloudBase itself answers.
 const vendorDomain = ".tcloudbasegateway.com"
 
-// maxAnswer is far above every answer of the API; a ticket is about 3 KB.
-const maxAnswer = 64 << 10
+// maxAnswer is above every answer of the API. A ticket is about 3 KB; 50 download links
+// with the longest paths are about 350 KB.
+const maxAnswer = 512 << 10
 
 // An API sends requests to CloudBase's HTTP API with one key. It is a
 // transfer.TicketIssuer.
@@ -99,7 +100,7 @@ func (a *API) call(ctx context.Context, stage transfer.Stage, env, method, path 
 		return nil, a.refusal(stage, resp, text, asked)
 	}
 	if len(text) > maxAnswer && stage == transfer.StageTicket {
-		return nil, transfer.Errorf(stage, transfer.KindUnavailable, "CloudBase answered more than 64 KiB: a gateway answered, not CloudBase; check the network and CLOUDBASE_API_URL")
+		return nil, transfer.Errorf(stage, transfer.KindUnavailable, "CloudBase answered more than 512 KiB: a gateway answered, not CloudBase; check the network and CLOUDBASE_API_URL")
 	}
 	return &answer{text, resp.Header, req.URL, asked}, nil
 }

@@ -83,6 +83,48 @@ func TestAFilesWay(t *testing.T) {
 	}
 }
 
+// One call for several files. A storage that takes fewer refuses it.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	cloud, api := newCloud(t)
+	ids := make([]string, 50)
+	for i := range ids {
+		ticket, err := api.Ticket(t.Context(), transfer.Dest{Env: env, Path: fmt.Sprintf("%d %%红.txt", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids[i] = ticket.FileID; i == 7 {
+			continue
+		}
+		obj := &transfer.Object{Body: io.NopCloser(strings.NewReader("x")), Size: 1}
+		if _, err := cospost.New(http.DefaultTransport).Upload(t.Context(), ticket, obj); err != nil {
+			t.Fatal(err)
+		}
+	}
+	links, err := api.Links(t.Context(), env, ids, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, link := range links {
+		if i == 7 {
+			if link.Err == nil || link.Err.Kind != transfer.KindNotFound {
+				t.Errorf("a file that is not there: %+v", link)
+			}
+			continue
+		}
+		if u, err := link.Parse(); link.Err != nil || err != nil || !strings.HasSuffix(u.Path, fmt.Sprintf("/%d %%红.txt", i)) {
+			t.Errorf("%d: %+v %v", i, link, err)
+		}
+	}
+	_, err = api.Links(t.Context(), env, append(ids, ids[0]), time.Minute)
+	if e := asError(t, err); e.Kind != transfer.KindRefused || e.Code != "OBJECT_BATCH_TOO_LARGE" {
+		t.Errorf("51 files: %v", e)
+	}
+	if n := cloud.Requests()[tcb.OpKeyLinks]; n != 2 {
+		t.Errorf("%d calls", n)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestReceipts(t *testing.T) {
@@ -113,9 +155,9 @@ func TestReceipts(t *testing.T) {
 // kinds are the codes once more, by what is to be done.
 var kinds = map[transfer.Kind]string{
 	transfer.KindDenied: `INVALID_CREDENTIALS MISSING_CREDENTIALS ACTION_FORBIDDEN STORAGE_EXCEED_AUTHORITY INVALID_ENV OBJECT_ALREADY_EXIST
-		OBJECT_BATCH_TOO_LARGE STORAGE_BUCKET_NOT_FOUND FUNCTION_NOT_FOUND FUNCTION_PARAM_INVALID EXCEED_REQUEST_LIMIT INVALID_COMMON_PARAM ACCESS_TOKEN_EXPIRED`,
+		STORAGE_BUCKET_NOT_FOUND FUNCTION_NOT_FOUND FUNCTION_PARAM_INVALID EXCEED_REQUEST_LIMIT INVALID_COMMON_PARAM ACCESS_TOKEN_EXPIRED`,
 	transfer.KindNotFound:  `OBJECT_NOT_EXIST`,
-	transfer.KindRefused:   `EXCEED_UPLOAD_MAXFILESIZE INVALID_PARAM EXCEED_REQUEST_SIZE_LIMIT`,
+	transfer.KindRefused:   `EXCEED_UPLOAD_MAXFILESIZE OBJECT_BATCH_TOO_LARGE INVALID_PARAM EXCEED_REQUEST_SIZE_LIMIT`,
 	transfer.KindThrottled: `EXCEED_RATELIMIT FUNCTION_EXCEED_RESOURCE_LIMIT`,
 	transfer.KindUnavailable: `COS_ACTION_FAILED SYS_ERR SERVER_TIMEOUT FUNCTION_INVOCATION_FAILED FUNCTION_STATUS_ABNORMAL
 		FUNCTION_TIME_LIMIT_EXCEEDED FUNCTION_MEMORY_LIMIT_EXCEEDED`,

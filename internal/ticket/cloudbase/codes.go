@@ -51,7 +51,7 @@ var codes = []transfer.Code{
 	{Code: "COS_ACTION_FAILED", Kind: transfer.KindUnavailable, Meaning: "COS did not do what CloudBase asked it for", Advice: wait},
 	{Code: "OBJECT_NOT_EXIST", Kind: transfer.KindNotFound, Meaning: "the file does not exist in the storage", Advice: "check the file ID"},
 	{Code: "OBJECT_ALREADY_EXIST", Kind: transfer.KindDenied, Meaning: "a file is stored under this path and may not be replaced", Advice: "delete it or change the cloud path"},
-	{Code: "OBJECT_BATCH_TOO_LARGE", Kind: transfer.KindDenied, Meaning: "one call names too many files", Advice: report},
+	{Code: "OBJECT_BATCH_TOO_LARGE", Kind: transfer.KindRefused, Meaning: "one call names too many files", Advice: report},
 	{Code: "EXCEED_UPLOAD_MAXFILESIZE", Kind: transfer.KindRefused, Meaning: "the file is larger than CloudBase accepts", Advice: "send a smaller file"},
 	{Code: "STORAGE_BUCKET_NOT_FOUND", Kind: transfer.KindDenied, Meaning: "the environment has no classic storage: it is one in PostgreSQL mode, whose files a mini program cannot open by cloud:// file IDs", Advice: "use an environment with classic storage"},
 

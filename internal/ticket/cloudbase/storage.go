@@ -20,6 +20,7 @@ type item struct {
 	CloudObjectMeta string `json:"cloudObjectMeta"`
 	CloudObjectID   string `json:"cloudObjectId"`
 	DownloadURL     string `json:"downloadUrl"`
+	DownloadEncoded string `json:"downloadUrlEncoded"`
 }
 
 // Ticket asks get-objects-upload-info for a ticket: one for a PUT. An answer that lacks a
@@ -27,7 +28,7 @@ type item struct {
 // one whose URL is no URL or leads to another bucket. One that leads to a host where no
 // file may go is Denied. Expires is on this machine's clock.
 func (a *API) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, error) {
-	it, ans, err := a.storage(ctx, dest.Env, "get-objects-upload-info", map[string]any{"objectId": dest.Path})
+	it, ans, err := a.object(ctx, dest.Env, "get-objects-upload-info", map[string]any{"objectId": dest.Path})
 	if err != nil {
 		return transfer.Ticket{}, err
 	}
@@ -57,29 +58,69 @@ func (a *API) Ticket(ctx context.Context, dest transfer.Dest) (transfer.Ticket, 
 	return t, nil
 }
 
-// Download returns a URL, good for maxAge (a day at most), to read a stored file from. A
-// file that is not there is NotFound.
-func (a *API) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
-	it, _, err := a.storage(ctx, env, "get-objects-download-info", map[string]any{"cloudObjectId": fileID, "maxAge": int64(maxAge / time.Second)})
+// Links returns for each file a URL, good for maxAge (a day at most), to read it from, or
+// why there is none. How many files one call takes is not documented: too many are Refused
+// with OBJECT_BATCH_TOO_LARGE. The error is of the whole call.
+func (a *API) Links(ctx context.Context, env string, fileIDs []string, maxAge time.Duration) ([]transfer.Link, error) {
+	objects := make([]any, len(fileIDs))
+	for i, id := range fileIDs {
+		objects[i] = map[string]any{"cloudObjectId": id, "maxAge": int64(maxAge / time.Second)}
+	}
+	items, _, err := a.storage(ctx, env, "get-objects-download-info", objects)
 	if err != nil {
+		return nil, err
+	}
+	links := make([]transfer.Link, len(items))
+	for i, it := range items {
+		links[i] = transfer.Link{URL: it.DownloadEncoded, Err: a.failure(it)}
+		if links[i].URL == "" {
+			links[i].URL = it.DownloadURL
+		}
+		switch {
+		case it.CloudObjectID != "" && it.CloudObjectID != fileIDs[i]: // one that failed need not say whose it is
+			return nil, failed(transfer.KindUnavailable, notAsked)
+		case links[i].Err == nil && links[i].URL == "":
+			links[i].Err = failed(transfer.KindUnavailable, "CloudBase answered no downloadUrl; try again later")
+		}
+	}
+	return links, nil
+}
+
+// Download returns the URL of one file. One that is not there is NotFound.
+func (a *API) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
+	links, err := a.Links(ctx, env, []string{fileID}, maxAge)
+	switch {
+	case err != nil:
 		return "", err
+	case links[0].Err != nil:
+		return "", links[0].Err
 	}
-	if it.DownloadURL == "" {
-		return "", failed(transfer.KindUnavailable, "CloudBase answered no downloadUrl; try again later")
-	}
-	return it.DownloadURL, nil
+	return links[0].URL, nil
 }
 
 // Delete removes a stored file. One that is not there is NotFound.
 func (a *API) Delete(ctx context.Context, env, fileID string) error {
-	_, _, err := a.storage(ctx, env, "delete-objects", map[string]any{"cloudObjectId": fileID})
+	_, _, err := a.object(ctx, env, "delete-objects", map[string]any{"cloudObjectId": fileID})
 	return err
 }
 
-// storage makes a batch call about one object and returns its item. An item has a code of
-// its own: HTTP says 200 even when the object does not exist.
-func (a *API) storage(ctx context.Context, env, name string, object map[string]any) (*item, *answer, error) {
-	ans, err := a.call(ctx, transfer.StageTicket, env, http.MethodPost, "/v1/storages/"+name, []any{object})
+// object makes a batch call about one object and returns its item.
+func (a *API) object(ctx context.Context, env, name string, object map[string]any) (*item, *answer, error) {
+	items, ans, err := a.storage(ctx, env, name, []any{object})
+	if err != nil {
+		return nil, nil, err
+	}
+	if e := a.failure(items[0]); e != nil {
+		return nil, nil, e
+	}
+	return &items[0], ans, nil
+}
+
+const notAsked = "CloudBase answered something that is not about the objects asked for; try again later"
+
+// storage makes a batch call and returns the objects' items in their order.
+func (a *API) storage(ctx context.Context, env, name string, objects []any) ([]item, *answer, error) {
+	ans, err := a.call(ctx, transfer.StageTicket, env, http.MethodPost, "/v1/storages/"+name, objects)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,14 +133,20 @@ func (a *API) storage(ctx context.Context, env, name string, object map[string]a
 	default:
 		return nil, nil, failed(transfer.KindUnavailable, "CloudBase answered no JSON array: a gateway answered, not CloudBase; check the network and CLOUDBASE_API_URL")
 	}
-	if len(items) != 1 {
-		return nil, nil, failed(transfer.KindUnavailable, "CloudBase answered something that is not about the one object asked for; try again later")
+	if len(items) != len(objects) {
+		return nil, nil, failed(transfer.KindUnavailable, notAsked)
 	}
+	return items, ans, nil
+}
+
+// failure is why an item failed, nil if it did not. It has a code of its own: HTTP says
+// 200 even when the object does not exist.
+func (a *API) failure(it item) *transfer.Error {
 	// delete-objects may say SUCCESS for an object that it removed.
-	if code := items[0].Code; code != "" && code != "SUCCESS" {
-		return nil, nil, a.explained(transfer.StageTicket, items[0].problem, http.StatusOK)
+	if it.Code == "" || it.Code == "SUCCESS" {
+		return nil
 	}
-	return &items[0], ans, nil
+	return a.explained(transfer.StageTicket, it.problem, http.StatusOK)
 }
 
 func failed(kind transfer.Kind, what string) *transfer.Error {

@@ -179,7 +179,7 @@ func TestWhatIsNotWeChat(t *testing.T) {
 		"more after it":     {200, goodTicket + goodTicket, "a gateway answered, not WeChat", transfer.KindUnavailable},
 		"array":             {200, `[]`, "a gateway answered, not WeChat", transfer.KindUnavailable},
 		"null":              {200, `null`, "a gateway answered, not WeChat", transfer.KindUnavailable},
-		"too large":         {200, `{"errcode":0,"x":"` + strings.Repeat("x", 64<<10) + `"}`, "more than 64 KiB", transfer.KindUnavailable},
+		"too large":         {200, `{"errcode":0,"x":"` + strings.Repeat("x", 512<<10) + `"}`, "more than 512 KiB", transfer.KindUnavailable},
 		"empty object":      {200, `{}`, "without url", transfer.KindUnavailable},
 		"500 with errcode":  {500, `{"errcode":40013}`, "out of order (HTTP 500)", transfer.KindUnavailable},
 		"502 HTML":          {502, "<html>", "out of order (HTTP 502)", transfer.KindUnavailable},
@@ -202,7 +202,7 @@ func TestWhatIsNotWeChat(t *testing.T) {
 
 func TestAnswerOfFullSizeIsRead(t *testing.T) {
 	t.Parallel()
-	body := strings.Replace(goodTicket, "{", "{"+strings.Repeat(" ", 64<<10-len(goodTicket)), 1)
+	body := strings.Replace(goodTicket, "{", "{"+strings.Repeat(" ", 512<<10-len(goodTicket)), 1)
 	if _, err := ask(answering(t, 200, body)); err != nil {
 		t.Error(err)
 	}

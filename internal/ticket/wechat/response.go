@@ -48,7 +48,7 @@ func (r *reply) parse(from upstream, asked *url.URL, secrets []transfer.Secret) 
 	case r.status == http.StatusTooManyRequests:
 		return nil, r.failed(transfer.KindThrottled, from.name+" asks to slow down ("+status+"); try again later")
 	case len(r.body) > maxAnswer:
-		return nil, r.failed(transfer.KindUnavailable, from.name+" answered more than 64 KiB ("+status+")"+gateway)
+		return nil, r.failed(transfer.KindUnavailable, from.name+" answered more than 512 KiB ("+status+")"+gateway)
 	case json.Unmarshal(r.body, &f) != nil || f == nil:
 		return nil, r.failed(transfer.KindUnavailable, from.name+" answered no JSON object ("+status+")"+gateway)
 	}

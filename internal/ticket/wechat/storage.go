@@ -10,30 +10,48 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Download returns a URL, good for maxAge (a day at most), to read a stored file
-// from, as WeChat wrote it: it may hold unescaped characters. A file that is not
-// there is NotFound (wire.md D.3).
-func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
+// Links returns for each file a URL, good for maxAge (a day at most), to read it from, or
+// why there is none (wire.md D.3). One call takes 50 files. The error is of the whole call.
+func (d *TicketIssuer) Links(ctx context.Context, env string, fileIDs []string, maxAge time.Duration) ([]transfer.Link, error) {
 	type file struct {
 		FileID string `json:"fileid"`
 		MaxAge int64  `json:"max_age"`
 	}
+	files := make([]file, len(fileIDs))
+	for i, id := range fileIDs {
+		files[i] = file{id, int64(maxAge / time.Second)}
+	}
 	r, err := d.call(ctx, "/tcb/batchdownloadfile", nil, struct {
 		Env      string `json:"env"`
 		FileList []file `json:"file_list"`
-	}{env, []file{{fileID, int64(maxAge / time.Second)}}})
+	}{env, files})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	item, err := r.item("file_list", fileID)
+	items, err := r.items("file_list", fileIDs)
 	if err != nil {
+		return nil, err
+	}
+	links := make([]transfer.Link, len(items))
+	for i, item := range items {
+		links[i] = transfer.Link{URL: item.text("download_url"), Err: r.failure(item)}
+		if links[i].Err == nil && links[i].URL == "" {
+			links[i].Err = failed(transfer.KindUnavailable, "WeChat answered no download_url; try again later")
+		}
+	}
+	return links, nil
+}
+
+// Download returns the URL of one file. One that is not there is NotFound.
+func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
+	links, err := d.Links(ctx, env, []string{fileID}, maxAge)
+	switch {
+	case err != nil:
 		return "", err
+	case links[0].Err != nil:
+		return "", links[0].Err
 	}
-	link := item.text("download_url")
-	if link == "" {
-		return "", failed(transfer.KindUnavailable, "WeChat answered no download_url; try again later")
-	}
-	return link, nil
+	return links[0].URL, nil
 }
 
 // Delete removes a stored file. One that is not there is NotFound (wire.md D.3).
@@ -45,25 +63,47 @@ func (d *TicketIssuer) Delete(ctx context.Context, env, fileID string) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.item("delete_list", fileID)
-	return err
+	items, err := r.items("delete_list", []string{fileID})
+	if err != nil {
+		return err
+	}
+	if failure := r.failure(items[0]); failure != nil {
+		return failure
+	}
+	return nil
 }
 
-// item returns the one item of a batch answer. Its own status tells how it went:
-// the errcode above it is 0 even when the file does not exist.
-func (r *response) item(list, fileID string) (fields, error) {
-	var items []fields
-	if json.Unmarshal(r.fields[list], &items) != nil || len(items) != 1 || items[0].text("fileid") != fileID {
-		return nil, failed(transfer.KindUnavailable, "WeChat answered a "+list+" that is not about the one file asked for; try again later")
+// items returns the items of a batch answer in the order of the files that were asked for.
+func (r *response) items(list string, fileIDs []string) ([]fields, error) {
+	other := failed(transfer.KindUnavailable, "WeChat answered a "+list+" that is not about the files asked for; try again later")
+	var answered []fields
+	if json.Unmarshal(r.fields[list], &answered) != nil || len(answered) != len(fileIDs) {
+		return nil, other
 	}
-	status, ok := items[0].number("status")
+	byID := make(map[string]fields, len(answered))
+	for _, item := range answered {
+		byID[item.text("fileid")] = item
+	}
+	items := make([]fields, len(fileIDs))
+	for i, id := range fileIDs {
+		if items[i] = byID[id]; items[i] == nil {
+			return nil, other
+		}
+	}
+	return items, nil
+}
+
+// failure is why an item of a batch answer failed, nil if it did not. Its own status
+// tells: the errcode above it is 0 even when the file does not exist.
+func (r *response) failure(item fields) *transfer.Error {
+	status, ok := item.number("status")
 	if ok && status == 0 {
-		return items[0], nil
+		return nil
 	}
-	errmsg := items[0].text("errmsg")
+	errmsg := item.text("errmsg")
 	if strings.Contains(errmsg, "STORAGE_FILE_NONEXIST") {
-		return nil, failed(transfer.KindNotFound, "the file does not exist in the storage; check the file ID"+r.from.quote(errmsg, r.secrets))
+		return failed(transfer.KindNotFound, "the file does not exist in the storage; check the file ID"+r.from.quote(errmsg, r.secrets))
 	}
-	return nil, failed(transfer.KindUnavailable, "WeChat could not do this for the file (status "+
+	return failed(transfer.KindUnavailable, "WeChat could not do this for the file (status "+
 		strconv.FormatFloat(status, 'f', -1, 64)+"); try again later"+r.from.quote(errmsg, r.secrets))
 }

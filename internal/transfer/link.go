@@ -1,0 +1,39 @@
+package transfer
+
+import (
+	"net/url"
+	"strings"
+)
+
+// A Link says where a stored file can be read for a while, or why it cannot: Err is
+// NotFound when the file is not in the storage. URL is as the storage wrote it. It holds
+// a signature, so no text shows it.
+type Link struct {
+	URL string
+	Err *Error
+}
+
+// Parse reads the URL. It may hold characters that a URL may not, because CloudBase
+// leaves them as they are (wire.md D.3). They are escaped here, and nothing else changes.
+func (l Link) Parse() (*url.URL, error) {
+	var b strings.Builder
+	for i := range len(l.URL) {
+		c := l.URL[i]
+		escape := c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", c) >= 0 || c == '%' && !isEscape(l.URL[i:])
+		if !escape {
+			b.WriteByte(c)
+			continue
+		}
+		const hex = "0123456789ABCDEF"
+		b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+	}
+	u, err := url.Parse(b.String())
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, Errorf(StageCheck, KindUnavailable, "CloudBase answered a download URL that cannot be used; try again later")
+	}
+	return u, nil
+}
+
+func isEscape(s string) bool {
+	return len(s) >= 3 && strings.Trim(s[1:3], "0123456789ABCDEFabcdef") == ""
+}
