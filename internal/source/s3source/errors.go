@@ -159,18 +159,20 @@ func describe(status int, code string, h http.Header) string {
 func (s *Store) name() string { return strings.ToUpper(s.scheme) }
 
 // permissionHints are the advice for an access that was refused, by what was tried.
-type permissionHints struct{ read, tag, remove string }
+type permissionHints struct{ read, tag, remove, list string }
 
 var permissions = map[string]permissionHints{
 	transfer.SchemeS3: {
 		read:   "grant s3:GetObject on the object, and s3:ListBucket on the bucket, without which a missing key reads as 403 too; a bucket whose requester pays cannot be read",
 		tag:    "grant s3:GetObjectTagging and s3:PutObjectTagging on the object",
 		remove: "grant s3:GetObject and s3:DeleteObject on the object",
+		list:   "grant s3:ListBucket on the bucket",
 	},
 	transfer.SchemeCOS: {
 		read:   "grant name/cos:GetObject and name/cos:HeadObject on the object",
 		tag:    "grant name/cos:GetObjectTagging and name/cos:PutObjectTagging on the object",
 		remove: "grant name/cos:HeadObject and name/cos:DeleteObject on the object",
+		list:   "grant name/cos:GetBucket on the bucket",
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -31,39 +32,59 @@ func (s *Store) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, e
 		return nil, transfer.Errorf(transfer.StageOpen, transfer.KindDenied,
 			"%s does not say how long the object is, and COS wants to know beforehand; have it send Content-Length", s.name())
 	}
-	obj := &transfer.Object{
-		Size:               resp.ContentLength,
-		ETag:               etagOf(resp.Header),
-		ContentType:        contentType(resp.Header.Get("Content-Type")),
-		ContentEncoding:    contentEncoding(resp.Header),
-		CacheControl:       resp.Header.Get("Cache-Control"),
-		ContentDisposition: resp.Header.Get("Content-Disposition"),
-	}
-	switch s.scheme {
-	case transfer.SchemeS3:
-		obj.MD5 = md5(ref.Bucket, obj.ETag, resp.Header)
-		obj.CRC64NVME = crc64nvme(resp.Header)
-	case transfer.SchemeCOS:
-		obj.CRC64 = crc64(resp.Header)
-	}
+	obj := s.object(ref, resp.ContentLength, resp.Header)
 	body := resume.New(ctx, resp.Body, obj.Size, s.reopener(ref, obj.ETag, obj.Size))
 	obj.Body, obj.Resumes, obj.OpenRange = body, body.Resumes, s.ranges(ref, obj.ETag, obj.Size)
 	return obj, nil
 }
 
+// object is what the headers of an answer say of an object, without its Body.
+func (s *Store) object(ref transfer.Ref, size int64, h http.Header) *transfer.Object {
+	obj := &transfer.Object{
+		Size:               size,
+		ETag:               etagOf(h),
+		ContentType:        contentType(h.Get("Content-Type")),
+		ContentEncoding:    contentEncoding(h),
+		CacheControl:       h.Get("Cache-Control"),
+		ContentDisposition: h.Get("Content-Disposition"),
+	}
+	switch s.scheme {
+	case transfer.SchemeS3:
+		obj.MD5 = md5(ref.Bucket, obj.ETag, h)
+		obj.CRC64NVME = crc64nvme(h)
+	case transfer.SchemeCOS:
+		obj.CRC64 = crc64(h)
+	}
+	return obj
+}
+
+// Head describes the newest content of ref, as Open does, but without a Body. Size is -1
+// where the store does not say it.
+func (s *Store) Head(ctx context.Context, ref transfer.Ref) (*transfer.Object, error) {
+	h, failed := s.head(ctx, ref, s.permissions().read)
+	if failed != nil {
+		return nil, failed
+	}
+	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err != nil || size < 0 {
+		size = -1
+	}
+	return s.object(ref, size, h), nil
+}
+
 // Stat returns the ETag of the newest content of ref, "" where the store has none or
 // a weak one.
 func (s *Store) Stat(ctx context.Context, ref transfer.Ref) (string, error) {
-	etag, failed := s.head(ctx, ref, s.permissions().read)
+	h, failed := s.head(ctx, ref, s.permissions().read)
 	if failed != nil {
 		return "", failed
 	}
-	return etag, nil
+	return etagOf(h), nil
 }
 
-// head asks for the ETag. A 404 to HEAD has no document that says whose it is, and some
+// head asks for the headers of an object. A 404 to HEAD has no document that says whose it is, and some
 // stores send no request ID either (Ceph's gateway, moto): there a GET tells.
-func (s *Store) head(ctx context.Context, ref transfer.Ref, permissionHint string) (etag string, failed *transfer.Error) {
+func (s *Store) head(ctx context.Context, ref transfer.Ref, permissionHint string) (h http.Header, failed *transfer.Error) {
 	failed = s.call(ctx, ref, permissionHint, func(c *client) error {
 		resp, err := c.object(ctx, http.MethodHead, ref.Bucket, ref.Key, nil)
 		if r, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && r.HTTPStatusCode() == http.StatusNotFound && requestID(header(r.Response)) == "" {
@@ -73,10 +94,10 @@ func (s *Store) head(ctx context.Context, ref transfer.Ref, permissionHint strin
 			return err
 		}
 		resp.Body.Close()
-		etag = etagOf(resp.Header)
+		h = resp.Header
 		return nil
 	})
-	return etag, failed
+	return h, failed
 }
 
 func (s *Store) get(ctx context.Context, ref transfer.Ref, headers http.Header) (resp *http.Response, failed *transfer.Error) {

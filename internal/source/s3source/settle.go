@@ -57,8 +57,8 @@ func (t Tagger) Settle(ctx context.Context, ref transfer.Ref, etag string, o *tr
 	if len(tags) > maxTags {
 		return fmt.Errorf(notTagged+"with the two new tags it would have %d, and %d are allowed; remove some", len(tags), maxTags)
 	}
-	now, failed := t.Store.head(ctx, ref, t.Store.permissions().read)
-	switch {
+	h, failed := t.Store.head(ctx, ref, t.Store.permissions().read)
+	switch now := etagOf(h); {
 	case failed != nil:
 		return errors.New(notTagged + failed.What)
 	case now != "" && etag != "" && now != etag:
@@ -104,11 +104,11 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 	}
 	s := d.Store
 	if s.scheme == transfer.SchemeCOS || s.endpoint != nil {
-		now, failed := s.head(ctx, ref, s.permissions().remove)
+		h, failed := s.head(ctx, ref, s.permissions().remove)
 		if failed != nil {
 			return whyKept(failed)
 		}
-		if now != etag {
+		if etagOf(h) != etag {
 			return errors.New(notDeleted + changedSince)
 		}
 	}

@@ -104,6 +104,11 @@ func (s *Store) call(ctx context.Context, ref transfer.Ref, permissionHint strin
 	if ref.Key == "" {
 		return malformed("the reference names no key")
 	}
+	return s.callBucket(ctx, ref, permissionHint, request)
+}
+
+// callBucket is call for a request that is about no object.
+func (s *Store) callBucket(ctx context.Context, ref transfer.Ref, permissionHint string, request func(*client) error) *transfer.Error {
 	region, refused := s.region(ref)
 	if refused != nil {
 		return refused
