@@ -15,11 +15,11 @@ import (
 // linkPrefix begins the path of a download URL; no bucket can begin so.
 const linkPrefix = "/_cdn/"
 
-// link is the path and query of a download URL. Like the real one it may hold
+// link is the path and query of a download URL. Like the real one a raw link may hold
 // characters that are not ASCII, unescaped (wire.md D.3).
-func (c *Cloud) link(name string, until time.Time) string {
+func (c *Cloud) link(name string, until time.Time, raw bool) string {
 	expiry := strconv.FormatInt(until.Unix(), 10)
-	return linkPrefix + escapePath(name, true) + "?sign=" + c.linkSign(name, expiry) + "&t=" + expiry
+	return linkPrefix + escapePath(name, raw) + "?sign=" + c.linkSign(name, expiry) + "&t=" + expiry
 }
 
 func (c *Cloud) linkSign(name, expiry string) string { return hmacHex(c.linkSeed, name+"\n"+expiry) }

@@ -41,7 +41,7 @@ func (c *Cloud) batchDownload(in *call) (any, error) {
 		if age <= 0 || age > maxLinkAge {
 			age = maxLinkAge
 		}
-		url := c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second))
+		url := c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second), true)
 		return linkItem{FileID: want.FileID, DownloadURL: url, ErrMsg: "ok"}
 	})
 }

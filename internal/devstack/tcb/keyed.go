@@ -128,6 +128,7 @@ type keyItem struct {
 	CloudObjectMeta *string `json:"cloudObjectMeta,omitempty"`
 	CloudObjectID   *string `json:"cloudObjectId,omitempty"`
 	DownloadURL     string  `json:"downloadUrl,omitempty"`
+	DownloadEncoded string  `json:"downloadUrlEncoded,omitempty"`
 	Code            string  `json:"code,omitempty"`
 	Message         string  `json:"message,omitempty"`
 }
@@ -179,6 +180,9 @@ func (c *Cloud) keyLinks(env, _ string, in *call) (any, error) {
 	if err := in.strict(&asked); err != nil {
 		return nil, err
 	}
+	if len(asked) > c.rules.ObjectBatch {
+		return nil, &keyError{400, "OBJECT_BATCH_TOO_LARGE", "too many objects in one call"}
+	}
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
 		items[i].CloudObjectID = &a.CloudObjectID
@@ -188,7 +192,9 @@ func (c *Cloud) keyLinks(env, _ string, in *call) (any, error) {
 			continue
 		}
 		age := min(max(a.MaxAge, 1), maxLinkAge)
-		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, c.Now().Add(time.Duration(age)*time.Second))
+		until := c.Now().Add(time.Duration(age) * time.Second)
+		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, until, true)
+		items[i].DownloadEncoded = c.cosOrigin(in.r) + c.link(name, until, false)
 	}
 	return items, nil
 }
