@@ -95,7 +95,7 @@ func (s settlers) Settle(ctx context.Context, ref transfer.Ref, etag string, o *
 // because its credentials come with each invocation, and S3 where AWS credentials
 // are configured. tuneS3 is transport.Tune, and may keep what that returns.
 func newStores(ctx context.Context, c config.Config, tuneS3 func(*http.Transport) http.RoundTripper) (map[string]*s3source.Store, error) {
-	cos, err := s3source.NewCOS(s3source.Options{Endpoint: c.COSEndpoint, Tune: tuned, Resolve: new(resolver).resolve})
+	cos, err := newStore(ctx, c, transfer.SchemeCOS)
 	if err != nil {
 		return nil, err
 	}
