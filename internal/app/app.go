@@ -53,11 +53,11 @@ func build(ctx context.Context, c config.Config, out io.Writer) (*app, error) {
 	if err = errors.Join(err, storeErr, notifyErr); err != nil {
 		return nil, err
 	}
-	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS), Notifier: notifier}
+	a.deliverer = &delivery.Deliverer{Sources: map[string]transfer.Source{}, Tickets: a.accounts, Uploader: cospost.New(a.toCOS), Notifier: notifier, Log: a.logger.Log()}
 	if c.Multipart.Threshold > 0 {
 		prompt := *a.toCOS // over the same connections
 		prompt.Answer = transport.IdleTimeout
-		a.deliverer.PartUploader = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], &prompt, a.toCOS)
+		a.deliverer.PartUploader = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], &prompt, a.toCOS, a.logger.Log())
 		a.deliverer.PartThreshold = c.Multipart.Threshold
 	}
 	perScheme := settlers{}

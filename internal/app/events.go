@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -92,6 +93,9 @@ func (a *app) plan(ctx context.Context, item transfer.Item) (o transfer.Outcome)
 	}
 	defer a.recoverPanic(ctx, func(e *transfer.Error) { o.Err = e })
 	o.Plan, o.Reason, o.Err = a.Table.Plan(item)
+	if log := a.logger.Log(); log.Enabled(ctx, slog.LevelDebug) {
+		log.DebugContext(ctx, "plan", "source", item.Ref.String(), "why", a.Table.Why(item.Ref), "env", o.Plan.Dest.Env, "path", o.Plan.Dest.Path, "reason", o.Reason)
+	}
 	return o
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,12 +20,13 @@ import (
 // newPartUploader makes what uploads large files in parts. Its credentials are those of
 // the COS source. Complete is answered when COS has made the object of its parts, as a
 // POST is; all other answers come at once.
-func newPartUploader(c config.Multipart, store *s3source.Store, prompt, patient http.RoundTripper) *multipart.Uploader {
+func newPartUploader(c config.Multipart, store *s3source.Store, prompt, patient http.RoundTripper, log *slog.Logger) *multipart.Uploader {
 	return multipart.New(multipart.Options{
 		Requests:    prompt,
 		Completions: patient,
 		URL:         c.URL,
 		Concurrency: c.Concurrency,
+		Log:         log,
 		Credentials: func(ctx context.Context) (multipart.Credentials, error) { return partCredentials(ctx, store) },
 	})
 }

@@ -70,7 +70,7 @@ func NewProbe(ctx context.Context, getenv func(string) string, client *http.Clie
 		p.Receivers = notifier.Receivers()
 	}
 	if c.Multipart.Threshold > 0 {
-		p.Parts = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], client.Transport, client.Transport)
+		p.Parts = newPartUploader(c.Multipart, stores[transfer.SchemeCOS], client.Transport, client.Transport, nil)
 	}
 	for _, r := range routes {
 		d := transfer.Dest{App: r.App, Env: r.Env}

@@ -65,6 +65,7 @@ type retries struct {
 	maxWait time.Duration // of all waits together; 0 is no bound
 	waited  time.Duration
 	last    *transfer.Error
+	note    func(ctx context.Context, err *transfer.Error, wait time.Duration) // is told of each wait that begins
 }
 
 // do takes a step until it succeeds or its failure is the answer.
@@ -98,6 +99,7 @@ func (r *retries) wait(ctx context.Context, err *transfer.Error) *transfer.Error
 		return err
 	}
 	r.waited += wait
+	r.note(ctx, err, wait)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -28,6 +28,7 @@ package delivery
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/meter"
@@ -50,6 +51,9 @@ type Deliverer struct {
 	// NotifyWarns makes a receiver that cannot be told a warning, where the caller learns
 	// the file ID from the answer. Otherwise the delivery fails, so that it comes again.
 	NotifyWarns bool
+
+	// Log takes lines of the level debug: what was decided about a file, and why. nil: none.
+	Log *slog.Logger
 
 	// MaxRetryWait bounds the waits before retries of one delivery or ticket,
 	// added up. A failure that would need a longer wait is the answer. 0 sets no
@@ -81,6 +85,7 @@ func (d *Deliverer) DeliverFrom(ctx context.Context, src transfer.Source, p tran
 func (d *Deliverer) deliver(ctx context.Context, src transfer.Source, p transfer.Plan, sent func()) transfer.Outcome {
 	start := time.Now()
 	j := &job{Deliverer: d, src: src, sent: sent, out: transfer.Outcome{Plan: p}, retries: retries{maxWait: d.MaxRetryWait}}
+	j.retries.note = d.retried(&j.out.Plan)
 	err := j.run(ctx)
 	switch {
 	case err == nil:
@@ -95,7 +100,7 @@ func (d *Deliverer) deliver(ctx context.Context, src transfer.Source, p transfer
 
 // Ticket gets a ticket for a caller who uploads the file without us.
 func (d *Deliverer) Ticket(ctx context.Context, dest transfer.Dest) (ticket transfer.Ticket, _ error) {
-	r := retries{maxWait: d.MaxRetryWait}
+	r := retries{maxWait: d.MaxRetryWait, note: d.retried(&transfer.Plan{Dest: dest})}
 	err := r.do(ctx, func(ctx context.Context) *transfer.Error {
 		var err error
 		if ticket, err = d.Tickets.Ticket(ctx, dest); err != nil {
@@ -166,6 +171,7 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 		return err
 	}
 	defer obj.Body.Close()
+	j.uploads(ctx, ticket, obj)
 	if j.goesInParts(obj) {
 		return j.uploadParts(ctx, ticket, obj)
 	}
@@ -257,6 +263,7 @@ func (j *job) open(ctx context.Context) (*transfer.Object, *transfer.Error) {
 	if err != nil {
 		err := transfer.AsError(ctx, transfer.StageOpen, err)
 		if alt := j.out.Plan.Alt; alt != nil && err.Kind == transfer.KindNotFound {
+			j.debug(ctx, *alt, "other spelling of the key", slog.String("notFound", j.out.Plan.Item.Ref.String()))
 			j.out.Plan = *alt
 			return j.open(ctx)
 		}
@@ -301,16 +308,4 @@ func (j *job) confirm(ctx context.Context) (sourceState, *transfer.Error) {
 		return sourceSame, nil
 	}
 	return sourceChanged, nil
-}
-
-// settle does what ON_DELIVERED asks for. The file is safe by now, so a failure
-// here is a warning.
-func (j *job) settle(ctx context.Context) {
-	if j.Settler == nil {
-		return
-	}
-	if err := j.Settler.Settle(ctx, j.out.Plan.Item.Ref, j.etag, &j.out); err != nil {
-		j.out.Unsettled = true
-		j.warn(err.Error())
-	}
 }

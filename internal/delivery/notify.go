@@ -42,6 +42,18 @@ func (j *job) notify(ctx context.Context) *transfer.Error {
 	return nil
 }
 
+// settle does what ON_DELIVERED asks for. The file is safe by now, so a failure
+// here is a warning.
+func (j *job) settle(ctx context.Context) {
+	if j.Settler == nil {
+		return
+	}
+	if err := j.Settler.Settle(ctx, j.out.Plan.Item.Ref, j.etag, &j.out); err != nil {
+		j.out.Unsettled = true
+		j.warn(err.Error())
+	}
+}
+
 func (j *job) warn(what string) {
 	if j.out.Warning != "" {
 		what = j.out.Warning + "; " + what

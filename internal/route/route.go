@@ -4,6 +4,7 @@
 package route
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -44,21 +45,36 @@ func (t *Table) Plan(item transfer.Item) (transfer.Plan, transfer.Reason, *trans
 
 func (t *Table) plan(item transfer.Item) (transfer.Plan, transfer.Reason, *transfer.Error) {
 	p := transfer.Plan{Item: item}
-	key := item.Ref.Key
-	if strings.HasSuffix(key, "/") {
-		return p, transfer.ReasonFolder, nil
+	r, reason, _ := t.find(item.Ref)
+	if r == nil {
+		return p, reason, nil
 	}
-	if len(t.Include) > 0 && !t.Include.Match(key) || t.Exclude.Match(key) {
-		return p, transfer.ReasonExcluded, nil
+	p.Dest = transfer.Dest{App: r.App, Env: r.Env, Path: r.Path.Expand(item.Ref, item.Time)}
+	return p, "", CheckPath(p.Dest.Path)
+}
+
+// Why says why a file is routed or skipped as it is, for a line of the log.
+func (t *Table) Why(ref transfer.Ref) string {
+	_, _, why := t.find(ref)
+	return why
+}
+
+// find returns the route of a file, or the reason why it has none.
+func (t *Table) find(ref transfer.Ref) (r *Route, reason transfer.Reason, why string) {
+	switch {
+	case strings.HasSuffix(ref.Key, "/"):
+		return nil, transfer.ReasonFolder, "its key ends in /"
+	case t.Exclude.Match(ref.Key):
+		return nil, transfer.ReasonExcluded, "EXCLUDE names it"
+	case len(t.Include) > 0 && !t.Include.Match(ref.Key):
+		return nil, transfer.ReasonExcluded, "INCLUDE does not name it"
 	}
-	for _, r := range t.Routes {
-		if !r.takes(item.Ref) {
-			continue
+	for i := range t.Routes {
+		if r = &t.Routes[i]; r.takes(ref) {
+			return r, "", "route " + strconv.Itoa(i+1) + " takes it"
 		}
-		p.Dest = transfer.Dest{App: r.App, Env: r.Env, Path: r.Path.Expand(item.Ref, item.Time)}
-		return p, "", CheckPath(p.Dest.Path)
 	}
-	return p, transfer.ReasonNoRoute, nil
+	return nil, transfer.ReasonNoRoute, "no route takes its bucket and key"
 }
 
 func (r *Route) takes(ref transfer.Ref) bool {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +54,20 @@ func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.
 		err = j.parts.outOfTime()
 	}
 	return receipt, err
+}
+
+// describe writes what became of the parts.
+func (j *job) describe(ctx context.Context, log *slog.Logger) {
+	found := "no unfinished upload"
+	switch {
+	case j.unlisted:
+		found = "unknown: COS refuses to list uploads"
+	case j.have != nil:
+		found = fmt.Sprintf("an unfinished upload with %d parts", len(j.have))
+	}
+	log.LogAttrs(ctx, slog.LevelDebug, "parts", slog.String("found", found), slog.Int("parts", j.plan.count()), slog.Int64("partSize", j.plan.part),
+		slog.Int("kept", j.parts.resumed), slog.Int("sent", j.parts.done-j.parts.resumed), slog.Int64("bytesSent", j.parts.sent),
+		slog.Int64("durationMs", time.Since(j.parts.start).Milliseconds()), slog.String("path", j.client.to.key))
 }
 
 // find looks for an unfinished upload of the same key, the one that was begun last, and

@@ -17,6 +17,7 @@ package multipart
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -36,6 +37,8 @@ type Options struct {
 	URL string
 	// Concurrency is how many parts of one file travel at once.
 	Concurrency int
+	// Log takes lines of the level debug: what was found and what was sent. nil: none.
+	Log *slog.Logger
 }
 
 // An Uploader uploads files in parts. It is safe for concurrent use.
@@ -76,6 +79,9 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 	for round := 1; ; round++ {
 		j := &job{client: c, ticket: t, obj: obj, plan: cut(obj.Size), concurrency: max(1, u.options.Concurrency)}
 		receipt, failure := j.run(ctx)
+		if log := u.options.Log; log != nil {
+			j.describe(ctx, log)
+		}
 		switch {
 		case failure == nil:
 			receipt.ContentType = cospost.StoredType(obj)
