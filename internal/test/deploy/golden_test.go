@@ -53,7 +53,11 @@ var options = []struct {
 	{"HTTP from a bucket with a key", map[string]string{"Http": "keys", "HttpReadsBucket": "true", "BucketKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/b"}},
 	{"S3 by another address", map[string]string{"S3EndpointUrl": "https://s3.example.com"}},
 	{"alarms by mail", map[string]string{"AlarmEmail": "a@example.com"}},
-	{"China", map[string]string{"AWS::Partition": "aws-cn"}},
+	{"fixed address", map[string]string{"FixedEgress": "true"}},
+	{"HTTP by keys and an API", map[string]string{"Http": "keys", "HttpFront": "api"}},
+	{"HTTP by keys and an API with API keys", map[string]string{"Http": "keys", "HttpFront": "api", "HttpKeyRate": "5"}},
+	{"China, HTTP by IAM and an API", map[string]string{"AWS::Partition": "aws-cn", "AWS::Region": "cn-north-1", "AWS::URLSuffix": "amazonaws.com.cn", "Http": "iam", "HttpFront": "api"}},
+	{"GovCloud", map[string]string{"AWS::Partition": "aws-us-gov", "AWS::Region": "us-gov-west-1"}},
 }
 
 const golden = "testdata/stack.golden"
@@ -144,6 +148,11 @@ func (s stack) lines() (lines []string) {
 			_ = enc.Encode(v) // what was read as YAML always marshals
 			lines = append(lines, path+" "+strings.TrimSpace(b.String()))
 		})
+	}
+	for id, n := range s.nested() {
+		for _, line := range n.lines() {
+			lines = append(lines, id+"/"+line)
+		}
 	}
 	slices.Sort(lines)
 	return lines

@@ -56,6 +56,9 @@ func checkParameters(d template) (problems []string) {
 // patterns say what parameters take and refuse. What CloudFormation refuses never gets
 // into an environment.
 var patterns = map[string]struct{ takes, refuses []string }{
+	"CloudBasePath": {
+		[]string{"{key}", "{yyyy}/{mm}/{name}", "in/{dir}/{stem}{ext}"},
+		[]string{"", "{keyy}", "in/{key", "in/key}", "{Key}"}},
 	"WeChatAppSecret": {
 		[]string{"", "ssm:/ferry/app", "secretsmanager:ferry/app", "secretsmanager:ferry/app#secret", "file:/opt/secret"},
 		[]string{"0123456789abcdef0123456789abcdef", "ssm:name", "secretsmanager:", "file:secret"}},
@@ -81,6 +84,7 @@ var patterns = map[string]struct{ takes, refuses []string }{
 		[]string{"http://user:PASSWORD@proxy.example.com", "https://proxy.example.com/?key=secret", "api.weixin.qq.com"}},
 	"TicketHosts":             {[]string{"", "cos.example.com, *.example.org"}, []string{"*", "https://cos.example.com", "a.*.com"}},
 	"HttpReservedConcurrency": {[]string{"0", "5", "off"}, []string{"", "none", "-1"}},
+	"FixedEgressCidr":         {[]string{"10.73.0.0/24"}, []string{"", "10.73.0.0/16", "10.73.0.0"}},
 	"HttpKeys": {
 		[]string{"", "app:" + strings.Repeat("0a", 32), "app:" + strings.Repeat("0a", 32) + ":in/, b:" + strings.Repeat("1b", 32),
 			"app:" + strings.Repeat("0a", 32) + ":in/a:b/:no-tickets;rate=60, b:" + strings.Repeat("1b", 32) + "::no-source;until=2027-01-01",

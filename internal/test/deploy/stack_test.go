@@ -3,7 +3,11 @@ package deploy
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +28,34 @@ var pseudo = map[string]string{
 type noValue struct{}
 
 func (s stack) resources() map[string]any { return s.existing("Resources") }
+
+// nested are the stacks within the stack, by logical ID.
+func (s stack) nested() map[string]stack {
+	all := map[string]stack{}
+	for id, p := range s.properties("AWS::CloudFormation::Stack") {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(p["TemplateURL"].(string))))
+		if err != nil {
+			panic(err)
+		}
+		d, err := parse(string(text))
+		if err != nil {
+			panic(err)
+		}
+		n := stack{d.doc, maps.Clone(pseudo)}
+		for name := range pseudo {
+			if v, ok := s.values[name]; ok {
+				n.values[name] = v
+			}
+		}
+		n.values["AWS::StackName"] += "-" + id
+		parameters, _ := p["Parameters"].(map[string]any)
+		for name, v := range parameters {
+			n.values[name] = fmt.Sprint(v)
+		}
+		all[id] = n
+	}
+	return all
+}
 
 // existing is what a section has where its conditions hold.
 func (s stack) existing(section string) map[string]any {
@@ -80,8 +112,32 @@ func (s stack) holds(expr any) bool {
 			}
 		}
 		return false
+	case "Fn::EachMemberEquals":
+		for _, e := range s.resolve(list[0]).([]any) {
+			if e != s.resolve(list[1]) {
+				return false
+			}
+		}
+		return true
+	case "Fn::Contains":
+		return slices.Contains(s.resolve(list[0]).([]any), s.resolve(list[1]))
 	}
 	panic("no condition function: " + name)
+}
+
+// refusals are the descriptions of the assertions in Rules that do not hold.
+func (s stack) refusals() (all []string) {
+	for _, rule := range s.section("Rules") {
+		if c := at(rule, "RuleCondition"); c != nil && !s.holds(c) {
+			continue
+		}
+		for _, a := range at(rule, "Assertions").([]any) {
+			if !s.holds(at(a, "Assert")) {
+				all = append(all, at(a, "AssertDescription").(string))
+			}
+		}
+	}
+	return all
 }
 
 // intrinsic takes a call of an intrinsic function apart.
@@ -170,6 +226,10 @@ func (s stack) call(name string, arg any) any {
 	case "Fn::FindInMap":
 		m := s.section("Mappings")[list[0].(string)].(map[string]any)
 		return m[fmt.Sprint(s.resolve(list[1]))].(map[string]any)[list[2].(string)]
+	case "Fn::GetAZs":
+		return []any{"<zone 0>", "<zone 1>"}
+	case "Fn::Cidr":
+		return []any{"<range 0>", "<range 1>"}
 	case "Fn::Sub":
 		if text, ok := arg.(string); ok {
 			return s.sub(text, nil)

@@ -4,10 +4,8 @@
 package deploy
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -101,6 +99,7 @@ func source(t *testing.T) string {
 var checks = map[string]func(template) []string{
 	"parameters":  checkParameters,
 	"patterns":    checkPatterns,
+	"rules":       checkRules,
 	"environment": checkEnvironment,
 	"stack":       checkStack,
 	"telemetry":   checkTelemetry,
@@ -123,55 +122,5 @@ func TestTemplate(t *testing.T) {
 				t.Error(problem)
 			}
 		})
-	}
-}
-
-// cfn-lint knows every property that CloudFormation takes, runs SAM's own transform and
-// follows references. It must find nothing in the template, and each of some mistakes in
-// a copy. Both go through one process, which needs seconds to start.
-func TestLint(t *testing.T) {
-	t.Parallel()
-	lint, err := exec.LookPath("cfn-lint")
-	if err != nil {
-		t.Skip("skipped: cfn-lint is not installed")
-	}
-	text := source(t)
-	seeds := []mistake{
-		{name: "misspelt response type", old: "[ReportBatchItemFailures]", new: "[ReportBatchItemFailure]", says: "E3030"},
-		{name: "concurrency below 2", old: "{MaximumConcurrency: 2}", new: "{MaximumConcurrency: 1}", says: "E3034"},
-		{name: "function that is not there", old: "FunctionName: !Ref LambdaObjects", new: "FunctionName: !Ref LambdaObject", says: "LambdaObject"},
-		{name: "unused condition", old: "Conditions:\n", new: "Conditions:\n  Idle: !Equals [a, a]\n", says: "W8001"},
-		{name: "misspelt property", old: "SqsManagedSseEnabled", new: "SqsManagedSSEEnabled", says: "E3002"},
-		{name: "circle", old: "TargetFunctionArn: !GetAtt LambdaHttp.Arn", new: "TargetFunctionArn: !GetAtt HttpUrl.FunctionArn", says: "E3004"},
-	}
-	for _, m := range seeds {
-		if text, err = m.make(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	seeded := filepath.Join(t.TempDir(), "seeded.yaml")
-	if err := os.WriteFile(seeded, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	// It exits with a code for what it found; what is no JSON is a failure.
-	out, _ := exec.Command(lint, "--format", "json", "-t", filepath.Join(root, "template.yaml"), seeded).Output()
-	var found []struct {
-		Filename, Message string
-		Rule              struct{ ID string }
-	}
-	if err := json.Unmarshal(out, &found); err != nil {
-		t.Fatalf("cfn-lint: %v in %s", err, out)
-	}
-	var says []string
-	for _, f := range found {
-		if f.Filename != seeded {
-			t.Errorf("cfn-lint: %s %s", f.Rule.ID, f.Message)
-		}
-		says = append(says, f.Rule.ID+" "+f.Message)
-	}
-	for _, m := range seeds {
-		if all := strings.Join(says, "\n"); !strings.Contains(all, m.says) {
-			t.Errorf("cfn-lint does not notice: %s\n%s", m.name, all)
-		}
 	}
 }
