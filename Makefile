@@ -81,10 +81,11 @@ package: ## build reproducible zips for Lambda and SCF into dist/
 release: ## build everything that a release has into dist/; VERSION=v1.2.3
 	@$(GO) run ./internal/tools/pack -release -version "$(VERSION)"
 
-# sam build calls these. SAM does not say for which architecture: pass GOARCH=amd64 for x86_64.
+# sam build calls these. SAM does not say for which architecture, so it is read from where
+# sam deploy takes it.
 # SAM builds in a copy without .git: pass VERSION to name what is deployed. The other
 # variables are fixed so that the environment does not change the binary.
-GOARCH  ?= arm64
+GOARCH  ?= $(if $(shell grep -s '^Architecture:.*x86_64' params.yaml),amd64,arm64)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 .PHONY: build-LambdaObjects build-LambdaHttp
 build-LambdaObjects build-LambdaHttp: build-Lambda%:

@@ -1,36 +1,94 @@
 package deploy
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/pb33f/go-yaml"
 )
 
-// docs/deploy-aws.md names parameters and outputs that the template has.
+var (
+	inlineParameter = regexp.MustCompile("`([A-Z][A-Za-z]+): (\"[^`]*\")`")
+	namedOutput     = regexp.MustCompile("output `(\\w+)`|\\bout ([A-Z]\\w+)")
+)
+
+// The guide sets parameters that the template has to values that it takes, and names
+// outputs that it has.
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	read := func(path ...string) string {
-		text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
+	d, err := parse(source(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	template, guide := read("template.yaml"), read("docs", "deploy-aws.md")
-	known := map[string]bool{"CodeBucket": true} // of a release's template (internal/tools/pack)
-	for _, m := range regexp.MustCompile(`(?m)^  ([A-Z]\w+):`).FindAllStringSubmatch(template, -1) {
-		known[m[1]] = true
+	guide := file(t, "docs", "deploy-aws.md")
+	texts := []string{}
+	for _, m := range inlineParameter.FindAllStringSubmatch(strings.ReplaceAll(guide, "\n", " "), -1) {
+		texts = append(texts, m[1]+": "+m[2])
 	}
-	for _, pattern := range []string{"[ `']([A-Z][a-z]\\w+)=", "output `(\\w+)`", `\$\(out (\w+)\)`} {
-		found := regexp.MustCompile(pattern).FindAllStringSubmatch(guide, -1)
-		if len(found) == 0 {
-			t.Errorf("the guide has nothing like %s", pattern)
+	for _, block := range codeBlocks(guide) {
+		if regexp.MustCompile(`^[A-Z]\w+: ["']`).MatchString(block) {
+			texts = append(texts, block)
 		}
-		for _, m := range found {
-			if !known[m[1]] {
-				t.Errorf("the guide speaks of %s, which the template does not have", m[1])
+	}
+	set := 0
+	for _, text := range texts {
+		var values map[string]any
+		if err := yaml.Unmarshal([]byte(text), &values); err != nil {
+			t.Errorf("%v in %s", err, text)
+		}
+		for name, v := range values {
+			set++
+			value, ok := v.(string)
+			if at(d.doc, "Parameters", name) == nil || !ok {
+				t.Errorf("the guide sets %s: %v, which the template does not have, or without quotes", name, v)
+				continue
+			}
+			if placeholder := strings.ContainsAny(value, "…") || strings.Contains(value, "NAME") || strings.Contains(value, "ACCOUNT"); placeholder {
+				continue
+			}
+			if !regexpFits(t, d.pattern(name), value) {
+				t.Errorf("the guide sets %s: %q, which the template refuses", name, value)
 			}
 		}
 	}
+	outputs := namedOutput.FindAllStringSubmatch(guide, -1)
+	for _, m := range outputs {
+		if d.with(nil).section("Outputs")[m[1]+m[2]] == nil {
+			t.Errorf("the guide speaks of the output %s, which the template does not have", m[1]+m[2])
+		}
+	}
+	if set < 30 || len(outputs) < 10 {
+		t.Errorf("only %d parameters and %d outputs were found", set, len(outputs))
+	}
+}
+
+// codeBlocks are the indented blocks of a document, without their indent.
+func codeBlocks(text string) (blocks []string) {
+	var block []string
+	for _, line := range append(strings.Split(text, "\n"), "end") {
+		if code, ok := strings.CutPrefix(line, "    "); ok || line == "" && block != nil {
+			block = append(block, code)
+			continue
+		}
+		if block != nil {
+			blocks = append(blocks, strings.TrimSpace(strings.Join(block, "\n")))
+		}
+		block = nil
+	}
+	return blocks
+}
+
+// regexpFits tells whether a pattern takes a value. Those with a look-ahead, which Go does
+// not know, are checkPatterns'.
+func regexpFits(t *testing.T, pattern, value string) bool {
+	t.Helper()
+	if strings.Contains(pattern, "(?!") {
+		return true
+	}
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return re.MatchString(value)
 }
