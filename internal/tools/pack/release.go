@@ -49,7 +49,13 @@ func (p packer) release() error {
 	for _, d := range done {
 		made[d.name] = d.sum
 	}
-	for name, data := range map[string][]byte{"tcbferry.yaml": []byte(text), "tencent.zip": tencent, "sbom.spdx.json": bill} {
+	files := map[string][]byte{"tcbferry.yaml": []byte(text), "tencent.zip": tencent, "sbom.spdx.json": bill}
+	for _, m := range nested.FindAllStringSubmatch(string(template), -1) {
+		if files["tcbferry-"+m[1]], err = os.ReadFile(filepath.Join(p.root, "stacks", m[1])); err != nil {
+			return err
+		}
+	}
+	for name, data := range files {
 		made[name] = sha256.Sum256(data)
 		if err := os.WriteFile(filepath.Join(p.dir, name), data, 0o644); err != nil {
 			return err

@@ -94,6 +94,9 @@ func TestPackagedTemplate(t *testing.T) {
 			t.Errorf("a function takes %s.zip, which no release has", m[1])
 		}
 	}
+	if n := strings.Count(text, `TemplateURL: !Sub "https://${CodeBucket}.s3.${AWS::Region}.${AWS::URLSuffix}/tcbferry/v1.2.3/tcbferry-`); n < 3 || n != strings.Count(text, "TemplateURL") {
+		t.Errorf("%d of %d stacks take their template from the bucket", n, strings.Count(text, "TemplateURL"))
+	}
 	functions := 0
 	for _, r := range doc.Resources {
 		if r.Type == "AWS::Serverless::Function" {
@@ -125,6 +128,7 @@ func TestPackagedTemplateRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"code elsewhere":   strings.Replace(function, "CodeUri: .", "CodeUri: dist", 1),
 		"another resource": strings.Replace(function, "Serverless::Function", "Serverless::LayerVersion", 1),
+		"stack elsewhere":  function + "  Egress:\n    Type: AWS::CloudFormation::Stack\n    Properties:\n      TemplateURL: ../egress.yaml\n",
 		"no conditions":    strings.Replace(function, "Conditions:\n", "", 1),
 	} {
 		if _, err := packagedTemplate(text, "v1.2.3"); err == nil {

@@ -10,8 +10,13 @@ import (
 // first form, CloudFormation the second.
 var code = regexp.MustCompile(`(?m)^  (Lambda[A-Z][a-z]+):\n    Type: AWS::Serverless::Function\n(?:    .*\n)*?      CodeUri: \.\n`)
 
+// nested is where a stack within the stack has its template. sam deploy copies it into a
+// bucket.
+var nested = regexp.MustCompile(`(?m)^      TemplateURL: stacks/([a-z-]+\.yaml)\n`)
+
 // packagedTemplate is template.yaml for those who deploy a release without SAM's CLI: each
-// function takes its zip from a bucket of theirs, the one for its architecture.
+// function takes its zip from a bucket of theirs, the one for its architecture, and each
+// stack within the stack its template.
 // CloudFormation itself runs SAM's transform. The key names the version and is no
 // parameter: an update would keep its old value, and with it the old code.
 func packagedTemplate(text, version string) (string, error) {
@@ -32,10 +37,14 @@ func packagedTemplate(text, version string) (string, error) {
         Bucket: !Ref CodeBucket
         Key: !If [OnArm, `+prefix+zip+"-arm64.zip, "+prefix+zip+"-amd64.zip]\n", 1)
 	})
+	if n := strings.Count(text, "TemplateURL: "); n != len(nested.FindAllString(text, -1)) {
+		return "", fmt.Errorf("%d stacks have a template, and %d are understood", n, len(nested.FindAllString(text, -1)))
+	}
+	text = nested.ReplaceAllString(text, `      TemplateURL: !Sub "https://$${CodeBucket}.s3.$${AWS::Region}.$${AWS::URLSuffix}/`+prefix+"tcbferry-$1\"\n")
 	for _, s := range []struct{ section, lines string }{
 		{"Parameters:\n", `  CodeBucket:
     Type: String
-    Description: Bucket in this region that has the zips of the release under ` + prefix + `
+    Description: Bucket in this region that has the files of the release under ` + prefix + `
     AllowedPattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 `},
 		{"    ParameterGroups:\n", `      - Label: {default: "Code"}
