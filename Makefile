@@ -12,6 +12,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## deliver sample files through the real binary to an emulated CloudBase
+	@echo "compiling; the first time this takes a minute or two"
 	@$(GO) run ./functions/local -demo
 
 test: ## run every test

@@ -56,26 +56,37 @@ type World struct {
 	servers []*http.Server
 }
 
+// Options are what a World may have beside the usual. The zero value is the usual World.
+type Options struct {
+	Apps []tcb.App // mini programs beside AppID
+	// AroundS3 and AroundAPI see each request to the staging bucket, and to the WeChat
+	// API and COS.
+	AroundS3, AroundAPI func(http.Handler) http.Handler
+	Line                *Line // to the WeChat API and COS; nil is one without a limit
+}
+
 // Start starts a World; the staging bucket listens at addr, a loopback address.
-func Start(addr string) (*World, error) {
-	w := &World{
-		Staging: staging.New(Bucket),
-		Cloud:   tcb.New(tcb.DefaultRules(), tcb.App{ID: AppID, Secret: AppSecret, Envs: []string{Env}}),
-	}
+func Start(addr string) (*World, error) { return StartWith(addr, Options{}) }
+
+// StartWith is Start with options.
+func StartWith(addr string, o Options) (*World, error) {
+	apps := append([]tcb.App{{ID: AppID, Secret: AppSecret, Envs: []string{Env}}}, o.Apps...)
+	w := &World{Staging: staging.New(Bucket), Cloud: tcb.New(tcb.DefaultRules(), apps...)}
 	w.Cloud.AddKey(cosKey)
 	w.Cloud.AddAPIKey(Env, APIKey)
 	w.Cloud.AddCollection(Env, Collection)
 	w.Cloud.AddFunction(Env, Function)
 	w.Webhook = &webhook.Receiver{Secret: ReceiptSecret}
 	var err error
-	if w.HookURL, err = w.listen("127.0.0.1:0", w.Webhook); err != nil {
+	if w.HookURL, err = w.listen("127.0.0.1:0", w.Webhook, nil); err != nil {
 		return nil, err
 	}
 	w.HookURL += "/hook"
-	if w.S3URL, err = w.listen(addr, w.counted(w.Staging)); err != nil {
+	if w.S3URL, err = w.listen(addr, around(o.AroundS3, w.counted(w.Staging)), nil); err != nil {
+		w.Close()
 		return nil, err
 	}
-	if w.APIURL, err = w.listen("127.0.0.1:0", w.Cloud.Handler()); err != nil {
+	if w.APIURL, err = w.listen("127.0.0.1:0", around(o.AroundAPI, w.Cloud.Handler()), o.Line); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -136,14 +147,30 @@ func (w *World) Close() {
 	}
 }
 
-// listen serves h on a loopback address and returns its URL.
-func (w *World) listen(addr string, h http.Handler) (string, error) {
-	if ip, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(ip).IsLoopback() {
-		return "", fmt.Errorf("%s is not a loopback address; the emulators must not be reached from outside, write 127.0.0.1:PORT", addr)
+func around(wrap func(http.Handler) http.Handler, h http.Handler) http.Handler {
+	if wrap == nil {
+		return h
 	}
-	l, err := net.Listen("tcp", addr)
+	return wrap(h)
+}
+
+// Listen listens at HOST:PORT, where HOST is a loopback address or localhost.
+func Listen(addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("%s is not a loopback address; the emulators must not be reached from outside, write 127.0.0.1:PORT", addr)
+	}
+	return net.Listen("tcp", addr)
+}
+
+// listen serves h on a loopback address and returns its URL.
+func (w *World) listen(addr string, h http.Handler, line *Line) (string, error) {
+	l, err := Listen(addr)
 	if err != nil {
 		return "", err
+	}
+	if line != nil {
+		l = line.listener(l)
 	}
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	w.servers = append(w.servers, srv)

@@ -12,7 +12,6 @@ import (
 	"image/png"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
@@ -25,13 +24,16 @@ type sample struct {
 	computed         *staging.Synthetic
 }
 
-func samples() []sample {
+// largest is the size of the demo's largest file: enough for a progress line to be seen.
+const largest = 256 << 20
+
+func samples(largest int64) []sample {
 	return []sample{
 		{key: "in/empty.txt", contentType: "text/plain"},
 		{key: "in/one-byte.bin", body: []byte{0}},
 		{key: "in/2026 Q4/红花 a+b (1).txt", contentType: "text/plain", body: []byte("日本語と spaces + plus\n")},
 		{key: "in/picture.png", contentType: "image/png", body: picture()},
-		{key: "in/video-256MiB.mp4", contentType: "video/mp4", computed: &staging.Synthetic{Size: 256 << 20, Seed: 7}},
+		{key: "in/video.mp4", contentType: "video/mp4", computed: &staging.Synthetic{Size: largest, Seed: 7}},
 	}
 }
 
@@ -61,47 +63,63 @@ func picture() []byte {
 // Demo puts the samples into the staging bucket one after another, gives the
 // bucket's notification to the function, and compares what arrived with what was
 // put. The error is nil only if every byte of every file arrived.
-func Demo(ctx context.Context, out io.Writer) error {
+func Demo(ctx context.Context, out io.Writer) error { return demo(ctx, out, samples(largest)) }
+
+func demo(ctx context.Context, out io.Writer, files []sample) error {
 	s := newScreen(out)
-	s.say("building the function and starting the staging bucket, the WeChat API and COS on loopback ...")
-	w, err := newStack(ctx, "127.0.0.1:0")
+	s.say("A staging bucket, the WeChat API and COS, all emulated on this machine,\nand the real Lambda function between them.")
+	w, err := newStack(s, Settings{}, "127.0.0.1:0", devstack.Options{})
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	took, err := w.lambda.Init(ctx)
+	if err := w.build(ctx, "lambda-objects"); err != nil {
+		return err
+	}
+	w.objects = w.objectsLambda()
+	took, err := w.objects.Init(ctx)
 	if err != nil {
 		return err
 	}
-	s.say("lambda-objects started in %v\n", took.Round(100*time.Microsecond))
+	s.say("lambda-objects started in %.1f ms\n", float64(took.Microseconds())/1e3)
 
-	rows := [][]string{{"source", "cloud path", " size", " time", " MB/s", "verified by", "SHA-256"}}
-	wrong := 0
-	for _, f := range samples() {
-		row, ok := deliver(ctx, s, w, f)
+	rows := [][]string{{"file", " size", " seconds", "checked by", "SHA-256"}}
+	wrong, remarks := 0, []string(nil)
+	for _, f := range files {
+		row, remark, ok := deliver(ctx, s, w, f)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		rows = append(rows, row)
+		if remark != "" {
+			remarks = append(remarks, remark)
+		}
 		if !ok {
 			wrong++
 		}
 	}
 	s.table(rows)
-	s.say("\npeak memory of the function: %s", size(w.lambda.PeakRSS()))
-	if wrong > 0 {
-		s.say("\n%s", strings.TrimSpace(w.lambda.Output()))
-		return fmt.Errorf("%d of %d files did not arrive as they were put", wrong, len(samples()))
+	s.say("")
+	for _, remark := range remarks {
+		s.say("%s", remark)
 	}
-	s.say("%s all %d files arrived, byte for byte", s.green("✓"), len(samples()))
-	return showRecords(s, w)
+	s.say("peak memory of the function: %s", size(w.objects.PeakRSS()))
+	if wrong > 0 {
+		s.say("\n%s", strings.TrimSpace(w.objects.Output()))
+		return fmt.Errorf("%d of %d files did not arrive as they were put", wrong, len(files))
+	}
+	s.say("%s all %d files arrived, byte for byte", s.green("✓"), len(files))
+	return showRecords(s, w, len(files))
 }
 
 // showRecords prints what the mini program finds in the collection that RECEIPTS names:
 // one record for each sample. It shows the picture's.
-func showRecords(s screen, w *stack) error {
+func showRecords(s screen, w *stack, files int) error {
 	records := w.Cloud.Records(devstack.Env, devstack.Collection)
-	if len(records) != len(samples()) {
-		return fmt.Errorf("%d records of %d files are in the collection %s", len(records), len(samples()), devstack.Collection)
+	if len(records) != files {
+		return fmt.Errorf("%d records of %d files are in the collection %s", len(records), files, devstack.Collection)
 	}
-	s.say("%s all %d are recorded in the mini program's collection %q; one of the records:", s.green("✓"), len(records), devstack.Collection)
+	s.say("%s all %d are recorded in the mini program's collection %q;\n  one of the records:", s.green("✓"), len(records), devstack.Collection)
 	for _, record := range records {
 		if record.Data["path"] != "in/picture.png" {
 			continue
@@ -115,11 +133,12 @@ func showRecords(s screen, w *stack) error {
 	return nil
 }
 
-// deliver brings one sample to its destination and returns its row of the table.
-func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, ok bool) {
+// deliver brings one sample to its destination and returns its row of the table, and for a
+// large one a remark.
+func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, remark string, ok bool) {
 	n, sha := f.sum()
-	fail := func(why string) ([]string, bool) {
-		return []string{f.key, s.red("✗ " + why), size(n), "", "", "", ""}, false
+	fail := func(why string) ([]string, string, bool) {
+		return []string{f.key, size(n), "", "", s.red("✗")}, s.red("✗ ") + f.key + ": " + why, false
 	}
 	event, err := w.stage(f)
 	if err != nil {
@@ -127,10 +146,10 @@ func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, o
 	}
 	w.Read.Store(0)
 	stop := func() {}
-	if n > 1<<20 { // anything smaller is over before it can be seen
+	if f.computed != nil { // anything smaller is over before it can be seen
 		stop = s.progress(f.key, n, w.Read.Load)
 	}
-	result, err := w.lambda.Invoke(ctx, event, limit)
+	result, err := w.objects.Invoke(ctx, event, limit)
 	stop()
 	if err != nil {
 		return fail(err.Error())
@@ -147,12 +166,10 @@ func deliver(ctx context.Context, s screen, w *stack, f sample) (row []string, o
 	if !found || obj.Size != n || obj.SHA256 != sha || !obj.Readable {
 		return fail("the content that arrived is not the content that was put")
 	}
-	rate := fmt.Sprintf("%.1f", float64(n)/1e6/max(result.Took.Seconds(), 1e-9))
-	verified := strings.Join(e.Verified, " ")
 	if e.Parts > 0 {
-		verified += fmt.Sprintf(", %d parts", e.Parts)
+		remark = fmt.Sprintf("%s went in %d parts, at %.0f MB/s", f.key, e.Parts, float64(n)/1e6/max(result.Took.Seconds(), 1e-9))
 	}
-	return []string{f.key, e.Path, size(n), result.Took.Round(100 * time.Microsecond).String(), rate, verified, s.green("✓ ") + sha[:12]}, true
+	return []string{f.key, size(n), fmt.Sprintf("%.3f", result.Took.Seconds()), strings.Join(e.Verified, " "), s.green("✓ ") + sha[:12]}, remark, true
 }
 
 // stage puts a sample into the staging bucket and returns the notification.

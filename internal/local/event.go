@@ -13,32 +13,27 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// Event invokes the function with one event file, after it has put a small
-// file under every key that the event names, and prints the answer. A COS event
-// goes to scf-objects, as it does on Tencent SCF.
-func Event(ctx context.Context, out io.Writer, file string) error {
+// Event invokes the function that an event file belongs to, after it has put a small
+// file under every key that the event names, and prints the answer and, unless quiet, the
+// function's log lines. HTTP events go to lambda-http or scf-http, COS events to
+// scf-objects, the rest to lambda-objects.
+func Event(ctx context.Context, out, log io.Writer, set Settings, file string, quiet bool) error {
 	payload, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("-event: %w", err)
 	}
-	w, err := newStack(ctx, "127.0.0.1:0")
+	w, err := newStack(newScreen(log), set, "127.0.0.1:0", devstack.Options{})
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	invoke := func() (platform.Result, error) { return w.lambda.Invoke(ctx, payload, limit) }
-	envelope, derr := event.Decode(payload, event.HostLambda)
-	if derr != nil {
-		if cos, err := event.Decode(payload, event.HostSCF); err == nil {
-			envelope, invoke = cos, func() (platform.Result, error) { return w.invokeSCF(ctx, payload) }
-		}
+	for _, note := range w.notes {
+		w.screen.say("%s", note)
 	}
-	if envelope != nil {
-		if err := w.provide(ctx, envelope.Items); err != nil {
-			return err
-		}
+	result, program, err := w.event(ctx, payload)
+	if program != nil && !quiet {
+		w.screen.say("%s", w.screen.faint(shownLines(program.Output())))
 	}
-	result, err := invoke()
 	if err != nil {
 		return err
 	}
@@ -48,6 +43,41 @@ func Event(ctx context.Context, out io.Writer, file string) error {
 	}
 	fmt.Fprintln(out, pretty(result.Payload))
 	return nil
+}
+
+// event runs one event on the function that it belongs to. It returns the answer, and the
+// program if one ran.
+func (w *stack) event(ctx context.Context, payload []byte) (platform.Result, *platform.Program, error) {
+	if request, ok := parseHTTPEvent(payload); ok {
+		return w.httpEvent(ctx, payload, request)
+	}
+	function := "lambda-objects"
+	envelope, derr := event.Decode(payload, event.HostLambda)
+	if derr != nil {
+		if cos, err := event.Decode(payload, event.HostSCF); err == nil {
+			envelope, function = cos, "scf-objects"
+		}
+	}
+	if envelope != nil {
+		if err := w.provide(ctx, envelope.Items); err != nil {
+			return platform.Result{}, nil, err
+		}
+	}
+	if err := w.build(ctx, function); err != nil {
+		return platform.Result{}, nil, err
+	}
+	if function == "scf-objects" {
+		if w.scf == nil {
+			w.scf = platform.NewSCF(w.binary[function], nil)
+		}
+		result, err := w.scf.Invoke(ctx, payload, limit, w.vars)
+		return result, w.scf.Program, err
+	}
+	if w.objects == nil {
+		w.objects = w.objectsLambda()
+	}
+	result, err := w.objects.Invoke(ctx, payload, limit)
+	return result, w.objects.Program, err
 }
 
 // provide puts a small file under every key that the function delivers.
@@ -64,15 +94,4 @@ func (w *stack) provide(ctx context.Context, items []transfer.Item) error {
 		}
 	}
 	return nil
-}
-
-// invokeSCF runs the event on the Tencent function.
-func (w *stack) invokeSCF(ctx context.Context, payload []byte) (platform.Result, error) {
-	binary, err := devstack.Build(ctx, w.dir, "scf-objects")
-	if err != nil {
-		return platform.Result{}, err
-	}
-	scf := platform.NewSCF(binary, nil)
-	defer scf.Close()
-	return scf.Invoke(ctx, payload, limit, w.Vars())
 }

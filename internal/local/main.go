@@ -14,17 +14,23 @@ import (
 	"github.com/tcbferry/tcbferry/internal/local/doctor"
 )
 
+// interrupted is the exit code of a shell's command that an interrupt ended.
+const interrupted = 130
+
 // Main is the command local: it reads the flags, runs until the work is done or
 // the process is interrupted, and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	demo := flags.Bool("demo", false, "deliver sample files and exit 0 only if every byte arrived")
-	event := flags.String("event", "", "invoke the function with the event in this `file`")
+	event := flags.String("event", "", "invoke the function that the event in this `file` belongs to")
 	diagnose := flags.Bool("doctor", false, "check a real installation by the environment variables of the deployed function")
 	probe := flags.Bool("probe", false, "with -doctor: ask the live service the open questions of docs/wire.md H")
 	slow := flags.Bool("slow", false, "with -doctor -probe: ask also what takes 15 minutes")
-	addr := flags.String("addr", "127.0.0.1:9444", "where the staging bucket listens; loopback only")
+	addr := flags.String("addr", "127.0.0.1:9444", "`host:port` of the staging bucket; loopback only")
+	web := flags.String("http", "127.0.0.1:9445", "`host:port` of the page and of the HTTP function; loopback only")
+	env := flags.String("env", "", "read the functions' configuration variables from this `file`, too; it wins over the environment")
+	quiet := flags.Bool("quiet", false, "do not show the functions' log lines")
 	version := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -32,28 +38,52 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 		}
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	soft, hard, stop := interrupts()
 	defer stop()
 
-	var err error
+	set, err := ReadSettings(getenv, *env)
 	switch {
+	case err != nil:
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
 	case flags.NArg() > 1 || (flags.NArg() > 0 || *probe) && !*diagnose || *slow && !*probe || *demo && *event != "" || *diagnose && (*demo || *event != ""):
-		err = errors.New("usage: local [-addr HOST:PORT] | -demo | -event FILE | -doctor [-probe [-slow]] [s3://BUCKET/KEY] | -version")
+		err = errors.New("usage: local [-addr HOST:PORT] [-http HOST:PORT] [-env FILE] [-quiet] | -demo | -event FILE | -doctor [-probe [-slow]] [s3://BUCKET/KEY] | -version")
 	case *diagnose:
 		s := newScreen(stdout)
-		err = doctor.Run(ctx, stdout, getenv, doctor.Options{Source: flags.Arg(0), Probe: *probe, Slow: *slow, Pass: s.green("✓"), Fail: s.red("✗")})
+		err = doctor.Run(soft, stdout, getenv, doctor.Options{Source: flags.Arg(0), Probe: *probe, Slow: *slow, Pass: s.green("✓"), Fail: s.red("✗")})
 	case *demo:
-		err = Demo(ctx, stdout)
+		err = Demo(soft, stdout)
 	case *event != "":
-		err = Event(ctx, stdout, *event)
+		err = Event(soft, stdout, stderr, set, *event, *quiet)
 	default:
-		err = Serve(ctx, stdout, *addr)
+		err = Serve(soft, hard, stdout, set, Addresses{S3: *addr, HTTP: *web}, *quiet)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "local: interrupted")
+		return interrupted
+	case err != nil:
 		fmt.Fprintln(stderr, "local:", err)
 		return 1
 	}
 	return 0
+}
+
+// interrupts returns a context that the first interrupt or SIGTERM ends, and one that the
+// second ends.
+func interrupts() (soft, hard context.Context, stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	soft, endSoft := context.WithCancel(context.Background())
+	hard, endHard := context.WithCancel(context.Background())
+	go func() {
+		for _, end := range []func(){endSoft, endHard} {
+			select {
+			case <-signals:
+				end()
+			case <-hard.Done():
+			}
+		}
+	}()
+	return soft, hard, func() { signal.Stop(signals); endSoft(); endHard() }
 }

@@ -2,57 +2,203 @@ package local
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
-// Serve runs until it is interrupted. Each file that is put into the staging
-// bucket goes through the function, and a line says how it ended.
-func Serve(ctx context.Context, out io.Writer, addr string) error {
-	s := newScreen(out)
-	w, err := newStack(ctx, addr)
+// Addresses are where Serve listens, on loopback only.
+type Addresses struct{ S3, HTTP string }
+
+// atOnce is how many files are on their way at the same time. A guess: enough that small
+// files do not wait for a large one.
+const atOnce = 4
+
+// Serve runs until soft ends: then no new file is begun, and those on their way arrive.
+// hard ends these, too. Each file that is put into the staging bucket goes through
+// lambda-objects, each request to the HTTP address through lambda-http.
+func Serve(soft, hard context.Context, out io.Writer, set Settings, addr Addresses, quiet bool) error {
+	v, err := newServer(soft, newScreen(out), set, addr)
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	events := make(chan []byte, 1000) // a guess: more uploads than a person starts at once
-	w.Staging.Notify = func(event []byte) { events <- event }
-	s.say(`The staging bucket listens at %s. Put a file into it with any S3 client:
+	defer v.close()
+	v.banner()
+	if !quiet {
+		for _, l := range []*platform.Lambda{v.objects, v.http} {
+			defer follow(l.Program, func(line string) { v.screen.say("%s", v.screen.faint(shown(line))) }).stop()
+		}
+	}
+	return v.run(soft, hard)
+}
 
-  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1
+// A server is a stack that delivers what is put into its bucket.
+type server struct {
+	*stack
+	httpURL string
+	web     *http.Server
+	events  chan []byte
+
+	mu                sync.Mutex
+	delivered, failed int
+	bytes             int64
+}
+
+func newServer(ctx context.Context, s screen, set Settings, addr Addresses) (*server, error) {
+	listener, err := devstack.Listen(addr.HTTP)
+	if err != nil {
+		return nil, addressError("-http", addr.HTTP, err)
+	}
+	w, err := newStack(s, set, addr.S3, devstack.Options{})
+	if err != nil {
+		listener.Close()
+		return nil, addressError("-addr", addr.S3, err)
+	}
+	// 1000 is a guess: more uploads than a person starts at once.
+	v := &server{stack: w, httpURL: "http://" + listener.Addr().String(), events: make(chan []byte, 1000)}
+	w.Staging.Notify = func(event []byte) { v.events <- event }
+	if err = v.start(ctx); err != nil {
+		listener.Close()
+		v.close()
+		return nil, err
+	}
+	front := &platform.FunctionURL{Lambda: v.http, Timeout: limit}
+	if v.webVars["HTTP_AUTH"] == "iam" {
+		front.Caller = "arn:aws:iam::123456789012:user/local"
+	}
+	v.web = &http.Server{Handler: front, ReadHeaderTimeout: time.Minute}
+	go v.web.Serve(listener)
+	return v, nil
+}
+
+// start builds both functions and starts their processes, which say what is wrong with
+// the settings.
+func (v *server) start(ctx context.Context) error {
+	if err := v.build(ctx, "lambda-objects", "lambda-http"); err != nil {
+		return err
+	}
+	many := []string{"AWS_LAMBDA_MAX_CONCURRENCY", fmt.Sprint(atOnce)}
+	v.objects, v.http = v.objectsLambda(many...), v.httpLambda(many...)
+	for _, l := range []*platform.Lambda{v.objects, v.http} {
+		if _, err := l.Init(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *server) close() {
+	if v.web != nil {
+		v.web.Close()
+	}
+	v.stack.close()
+}
+
+// addressError names the flag of an address that cannot be listened at.
+func addressError(flag, addr string, err error) error {
+	return fmt.Errorf("%s %s cannot be used: %w; choose another with %s 127.0.0.1:PORT", flag, addr, err, flag)
+}
+
+// banner says where everything is.
+func (v *server) banner() {
+	s := v.screen
+	for _, note := range v.notes {
+		s.say("%s", shown(note))
+	}
+	row := func(name, value string) { s.say("  %-16s %s", name, value) }
+	s.say("tcbferry runs on this machine. Interrupt to end.\n")
+	row("page", v.httpURL+"/")
+	row("HTTP function", v.httpURL)
+	if v.key != "" {
+		row("HTTP key", v.key)
+	}
+	row("staging bucket", v.S3URL+"  bucket "+devstack.Bucket)
+	row("WeChat API", v.APIURL+"  COS, too")
+	row("CloudBase API", strings.ReplaceAll(v.vars["CLOUDBASE_API_URL"], "{env}", v.vars["CLOUDBASE_ENV"]))
+	row("webhook", v.HookURL)
+	s.say(`
+Put a file into the bucket with any S3 client, or drop one on the page:
+
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  export AWS_REGION=us-east-1
   aws --endpoint-url %s s3 cp FILE s3://%s/in/
+`, v.S3URL, devstack.Bucket)
+	if v.key != "" {
+		s.say(`Or send it by HTTP:
 
-Interrupt to end.
-`, w.S3URL, w.S3URL, devstack.Bucket)
+  curl -T FILE -H "Authorization: Bearer %s" \
+    %s/files/in/FILE
+`, v.key, v.httpURL)
+	}
+}
+
+// run delivers until soft ends.
+func (v *server) run(soft, hard context.Context) error {
+	var under sync.WaitGroup
+	turn := make(chan struct{}, atOnce)
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
-		case event := <-events:
-			start := time.Now()
-			result, err := w.lambda.Invoke(ctx, event, limit)
-			if err != nil {
-				return err
+		case <-soft.Done():
+			if len(turn) > 0 {
+				v.screen.say("ending when what is on its way has arrived; interrupt again to stop at once")
 			}
-			files, err := entries(result)
-			if err != nil {
-				s.say("%s %v", s.red("✗"), err)
-				continue
-			}
-			for _, e := range files {
-				switch e.Status {
-				case "delivered":
-					s.say("%s %s → %s  %s in %v, verified by %s", s.green("✓"), e.Source, e.Path, size(e.Size),
-						time.Since(start).Round(time.Millisecond), strings.Join(e.Verified, " "))
-				case "skipped":
-					s.say("- %s skipped: %s", e.Source, e.Reason)
-				default:
-					s.say("%s %s %s", s.red("✗"), e.Source, e.Error.Message)
-				}
-			}
+			under.Wait()
+			v.total()
+			return hard.Err()
+		case event := <-v.events:
+			turn <- struct{}{}
+			under.Go(func() {
+				v.deliver(hard, event)
+				<-turn
+			})
+		}
+	}
+}
+
+// total says how much went through.
+func (v *server) total() {
+	if v.delivered+v.failed > 0 {
+		v.screen.say("%d delivered (%s), %d failed", v.delivered, size(v.bytes), v.failed)
+	}
+}
+
+// deliver gives one notification to the function and says what became of its file.
+func (v *server) deliver(ctx context.Context, event []byte) {
+	s, start := v.screen, time.Now()
+	result, err := v.objects.Invoke(ctx, event, limit)
+	var files []entry
+	if err == nil {
+		files, err = entries(result)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil {
+		v.failed++
+		if !errors.Is(err, context.Canceled) {
+			s.say("%s %s", s.red("✗"), shown(err.Error()))
+		}
+		return
+	}
+	at := time.Now().Format(time.TimeOnly)
+	for _, e := range files {
+		switch e.Status {
+		case "delivered":
+			v.delivered++
+			v.bytes += e.Size
+			s.say("%s %s %s → %s  %s in %.3f s, verified by %s", at, s.green("✓"), shown(e.Source), shown(e.Path), size(e.Size),
+				time.Since(start).Seconds(), strings.Join(e.Verified, " "))
+		case "skipped":
+			s.say("%s - %s skipped: %s", at, shown(e.Source), e.Reason)
+		default:
+			v.failed++
+			s.say("%s %s %s %s", at, s.red("✗"), shown(e.Source), shown(e.Error.Message))
 		}
 	}
 }

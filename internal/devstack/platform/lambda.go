@@ -30,9 +30,12 @@ type Lambda struct {
 }
 
 // NewLambda prepares to run the binary at path. The first invocation, or
-// Init, starts it. env is added to, and wins over, what Lambda sets.
+// Init, starts it. env is added to, and wins over, what Lambda sets. A terminal's
+// interrupt does not reach the process: who interrupts may wait for its answers.
 func NewLambda(path string, env map[string]string) *Lambda {
-	return &Lambda{Program: newProgram(path, env), InitTimeout: initTime}
+	l := &Lambda{Program: newProgram(path, env), InitTimeout: initTime}
+	l.own = true // it ends by itself when its Runtime API is gone, whatever ends this process
+	return l
 }
 
 // Init starts the process, if none runs, and returns how long it took from the

@@ -37,6 +37,7 @@ type Result struct {
 type Program struct {
 	path string
 	env  map[string]string
+	own  bool // it runs in a process group of its own
 	log  record
 	peak atomic.Int64
 	proc atomic.Pointer[process]
@@ -50,6 +51,10 @@ func newProgram(path string, env map[string]string) *Program {
 // order: the last 256 KiB of it. What a process wrote before it answered is
 // there when the answer is.
 func (p *Program) Output() string { return p.log.String() }
+
+// OutputSince returns the whole lines that the processes wrote from the byte at from on,
+// at most 256 KiB of them, and where the next piece begins. It is empty after Close.
+func (p *Program) OutputSince(from int64) (lines string, next int64) { return p.log.since(from) }
 
 // PeakRSS is the largest resident set, in bytes, that a process of the program
 // had (VmHWM). It is 0 where there is no /proc.

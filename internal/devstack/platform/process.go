@@ -27,6 +27,9 @@ func startProcess(p *Program, env []string) (*process, error) {
 	}
 	cmd := exec.Command(p.path)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, output, output
+	if p.own {
+		ownGroup(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

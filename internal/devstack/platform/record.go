@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -56,6 +57,21 @@ func (r *record) read() []byte {
 	from := max(0, info.Size()-keep)
 	data, _ := io.ReadAll(io.NewSectionReader(r.file, from, info.Size()-from))
 	return data
+}
+
+// since returns what was written from the byte at from on, as far as it is whole lines,
+// and where the next piece begins. It is empty after close.
+func (r *record) since(from int64) (lines string, next int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return "", from
+	}
+	data, _ := io.ReadAll(io.NewSectionReader(r.file, from, keep)) // what cannot be read now is asked for again
+	if end := bytes.LastIndexByte(data, '\n') + 1; end > 0 || len(data) < keep {
+		data = data[:end]
+	}
+	return string(data), from + int64(len(data))
 }
 
 func (r *record) String() string {

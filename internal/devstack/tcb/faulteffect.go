@@ -3,7 +3,6 @@ package tcb
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -164,7 +163,7 @@ func (c *Cloud) reset(w http.ResponseWriter) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // no connection to take: end it plainly
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	conn.Close()
