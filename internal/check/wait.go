@@ -10,7 +10,7 @@ import (
 )
 
 // settling are the waits before a file that is not there is asked for again: CloudBase
-// knows a file only some time after COS has stored it (beyond.md 0). How long that takes is
+// knows a file only some time after COS has stored it (wire-cloudbase.md D). How long that takes is
 // not documented. 15 s in all is a guess.
 var settling = []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 

@@ -18,7 +18,7 @@ const Concurrency = 8
 const (
 	// SmallConcurrency is how many files are delivered at once if those above 8 are small.
 	// Over a long line a small file is two round trips and next to no CPU, so that eight
-	// at once were the limit: 18 files of 10 kB a second at 200 ms (line.md 7, measured).
+	// at once were the limit: 18 files of 10 kB a second at 200 ms (large-files.md, Measured).
 	SmallConcurrency = 32
 	// SmallSize is the greatest size, by the event, of a small file: 32 of them fit into
 	// the smallest memory.

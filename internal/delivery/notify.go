@@ -7,7 +7,7 @@ import (
 )
 
 // receiverTries is how often a receiver is tried at least, where there is the time
-// (interface.md, "Receipts").
+// (receipts.md).
 const receiverTries = 3
 
 // notify tells the receivers of the delivery, one after the other. It takes its retries

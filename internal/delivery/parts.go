@@ -52,10 +52,10 @@ func (j *job) uploadParts(ctx context.Context, ticket transfer.Ticket, obj *tran
 const (
 	// paceAfter is how long an upload is watched before it may be ended as too slow,
 	// where the deadline is far: the first seconds say little, because they fill
-	// buffers, and a line gets slower after them (line.md 1, measured).
+	// buffers, and a line gets slower after them (large-files.md, Measured).
 	paceAfter = time.Minute
 	// worthParts is the size from which parts are faster than one piece on a long line
-	// (line.md 2, measured). Smaller files are never ended early.
+	// (large-files.md, Measured). Smaller files are never ended early.
 	worthParts = 8 << 20
 	// paceMargin is how many times as fast the rest would have to be (a guess).
 	paceMargin = 2

@@ -1,5 +1,5 @@
 // Package notify tells receivers of deliveries: a record of the cloud database, a call of
-// a cloud function, a signed request to a webhook (interface.md, "Receipts"). Each is told
+// a cloud function, a signed request to a webhook (receipts.md). Each is told
 // with the same JSON document, and may be told more than once.
 package notify
 
@@ -15,7 +15,7 @@ import (
 )
 
 // callTimeout bounds one try. Users report that invokecloudfunction waits 5 s for the
-// function (beyond.md 1.3); twice that is a guess.
+// function (wire-cloudbase.md C); twice that is a guess.
 const callTimeout = 10 * time.Second
 
 // A Cloud is the API by which the receivers of an app's environments are reached.

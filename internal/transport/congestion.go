@@ -10,7 +10,7 @@ import (
 
 // NewUpload is New for a host far away, to which much is sent. It asks the kernel for
 // BBR on each connection: over a long line that loses packets one stream is 4 to 13
-// times as fast with it as with Reno or CUBIC (line.md 4, measured). Few kernels allow
+// times as fast with it as with Reno or CUBIC (large-files.md, Measured). Few kernels allow
 // it, and nothing depends on it. got is told once which algorithm a connection has.
 func NewUpload(got func(algorithm string)) *Transport {
 	dial := (&net.Dialer{Timeout: connectTimeout, Control: askForBBR}).DialContext

@@ -43,8 +43,8 @@ import (
 )
 
 const (
-	// IdleTimeout is how long an exchange may move no byte (interface.md, "What a
-	// function answers").
+	// IdleTimeout is how long an exchange may move no byte (reference/answers.md,
+	// Limits).
 	IdleTimeout = 15 * time.Second
 	// UploadAnswerTimeout is how long COS may take to answer when it has a whole form.
 	// It stores up to 5 GiB before it answers, and an upload that was ended may still

@@ -12,7 +12,7 @@ import (
 const stallTime = 10 * time.Minute
 
 // pieceDelay makes an answer of eight pieces take 20 s, more than a connection may
-// be idle (interface.md: 15 s).
+// be idle (reference/answers.md: 15 s).
 const pieceDelay = 2500 * time.Millisecond
 
 // WeChatError is a fault that answers with an errcode.

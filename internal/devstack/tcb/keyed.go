@@ -22,7 +22,7 @@ func (c *Cloud) AddAPIKey(env, key string) {
 	c.secrets = append(c.secrets, key)
 }
 
-// keyError is how CloudBase's HTTP API refuses a call (beyond.md 6.2).
+// keyError is how CloudBase's HTTP API refuses a call (wire-cloudbase.md A).
 type keyError struct {
 	status        int
 	code, message string

@@ -16,7 +16,7 @@ func KeyError(op Op, status int, code, message string) Fault {
 	return Fault{Name: op.String() + " " + strconv.Itoa(status) + " " + code, Op: op, Status: status, COSCode: code, Message: message, effect: fxKeyError}
 }
 
-// KeyFaults are those of the calls with an API key (beyond.md 1.3, 6.2).
+// KeyFaults are those of the calls with an API key (wire-cloudbase.md A, C).
 func KeyFaults() []Fault {
 	var all []Fault
 	for _, op := range []Op{OpKeyTicket, OpKeyRecord, OpKeyFunction} {
@@ -67,7 +67,7 @@ func keyFaults(op Op) []Fault {
 	}
 }
 
-// ReceiptFaults are those of databaseupdate and invokecloudfunction (beyond.md 1.2, 1.3).
+// ReceiptFaults are those of databaseupdate and invokecloudfunction (wire-cloudbase.md B, C).
 func ReceiptFaults() []Fault {
 	return slices.Concat(
 		apiFaults("databaseupdate", OpRecord, 40001, 42001, 47001, -501001, -501002, -501003, -501004, -501016,

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// receivePut is PUT Object with a ticket's headers (beyond.md 6.2).
+// receivePut is PUT Object with a ticket's headers (wire-cloudbase.md A).
 func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key string, f *Fault) (*Object, int, error) {
 	if r.ContentLength < 0 || r.Header.Get("Content-Length") == "" {
 		return nil, 0, refuse("MissingContentLength", "")

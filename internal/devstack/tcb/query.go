@@ -15,7 +15,7 @@ type Set struct {
 	Data           map[string]any
 }
 
-// ParseSet reads the one statement that databaseupdate is sent here (beyond.md 1.2), by
+// ParseSet reads the one statement that databaseupdate is sent here (wire-cloudbase.md B), by
 // the rules of JavaScript literals and stricter: strings in double quotes without raw
 // control characters, line separators U+2028 and U+2029 included, names in double quotes
 // or plain, each once. It reads no JSON of encoding/json, so that an encoder and its own

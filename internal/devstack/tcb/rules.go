@@ -20,7 +20,7 @@ type Rules struct {
 	// before the last overwrite, as a CDN cache may (wire.md D.3).
 	StaleDownloads bool
 	// ReadableAfter is how long CloudBase does not know a file yet that COS has taken: links
-	// and removals of it say STORAGE_FILE_NONEXIST, or OBJECT_NOT_EXIST (beyond.md 0).
+	// and removals of it say STORAGE_FILE_NONEXIST, or OBJECT_NOT_EXIST (wire-cloudbase.md D).
 	ReadableAfter time.Duration
 	// PageSize is the greatest number of entries in a page of COS's lists; 0 is 1,000.
 	PageSize int
@@ -30,7 +30,7 @@ type Rules struct {
 	// StableCallsPerMinute limits stable_token (45011).
 	StableCallsPerMinute int
 	// ObjectBatch is how many files one call of CloudBase's HTTP API takes, else
-	// OBJECT_BATCH_TOO_LARGE. The real number is not documented (beyond.md 9).
+	// OBJECT_BATCH_TOO_LARGE. The real number is not documented (wire-cloudbase.md E).
 	ObjectBatch int
 }
 

@@ -82,7 +82,7 @@ func (c *Cloud) commit(w http.ResponseWriter, object *Object, auth authorization
 // admitForm checks the request line and headers and returns the boundary.
 func (c *Cloud) admitForm(r *http.Request) (string, error) {
 	kind, params, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	// A JSON body gets the 405 of a wrong method (wire.md F.6).
+	// A JSON body gets the 405 of a wrong method (wire.md F).
 	if r.Method != http.MethodPost || !strings.EqualFold(strings.TrimSpace(kind), "multipart/form-data") {
 		return "", refuse("MethodNotAllowed", "")
 	}

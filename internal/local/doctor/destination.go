@@ -143,7 +143,7 @@ func (v *destinationCheck) download(ctx context.Context) (string, error) {
 }
 
 // pauses are those between two questions for a file that CloudBase does not know: it may
-// learn of a file only after COS has answered (beyond.md 0). How long that takes is not
+// learn of a file only after COS has answered (wire-cloudbase.md D). How long that takes is not
 // known; 31.5 s in all are a guess.
 var pauses = []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
 

@@ -69,7 +69,7 @@ func contentEncoding(h http.Header) string {
 
 // md5 returns the ETag where it is the content's MD5: on an object put in one
 // piece, without KMS or customer-key encryption, in a bucket that is no directory
-// bucket (interface.md; those answer random ETags).
+// bucket (those answer random ETags).
 func md5(bucket, etag string, h http.Header) string {
 	encrypted := h.Get("x-amz-server-side-encryption")
 	plain := (encrypted == "" || encrypted == "AES256") && h.Get("x-amz-server-side-encryption-customer-algorithm") == ""
@@ -94,7 +94,7 @@ func crc64nvme(h http.Header) string {
 	return sum
 }
 
-// crc64 returns what COS says in x-cos-hash-crc64ecma (scf.md C).
+// crc64 returns what COS says in x-cos-hash-crc64ecma (wire.md B.2).
 func crc64(h http.Header) string {
 	sum := h.Get("x-cos-hash-crc64ecma")
 	if _, err := strconv.ParseUint(sum, 10, 64); err != nil {

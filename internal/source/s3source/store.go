@@ -68,7 +68,7 @@ func NewS3(ctx context.Context, o Options) (*Store, error) {
 // credentials are TENCENTCLOUD_SECRETID, TENCENTCLOUD_SECRETKEY and
 // TENCENTCLOUD_SESSIONTOKEN as the environment has them at each request. COS
 // buckets are addressed virtual-hosted: the newer ones refuse anything else
-// (scf.md C).
+// (wire.md B.2).
 func NewCOS(o Options) (*Store, error) {
 	var endpoint *string
 	if o.Endpoint != "" {

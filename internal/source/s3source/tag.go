@@ -15,7 +15,7 @@ const maxTagValue = 256
 
 // tagValue writes s as a tag value: a character that a tag may not hold becomes
 // =HH for each of its bytes, and what is then too long becomes sha256:HEX of s
-// (interface.md, ON_DELIVERED).
+// (reference/configuration.md).
 func tagValue(s string) string {
 	var b strings.Builder
 	units := 0

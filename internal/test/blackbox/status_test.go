@@ -180,7 +180,7 @@ func failures(w *httpWorld) []exchange {
 	)
 }
 
-// Every status of the table in interface.md behind every front, with what is
+// Every status of openapi.yaml behind every front, with what is
 // stored or refused.
 func TestStatuses(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ var (
 	overHTTP = map[string]string{"SQS_PARTIAL_BATCH": "there is no batch", "ON_DELIVERED": "a caller may name a source, not have it deleted"}
 )
 
-// bySDK are variables that only the AWS SDK reads (interface.md).
+// bySDK are variables that only the AWS SDK reads (reference/configuration.md).
 var bySDK = []string{"AWS_ENDPOINT_URL_S3"}
 
 // read returns the variables that a function reads: what the configuration asks

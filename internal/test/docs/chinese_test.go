@@ -46,12 +46,17 @@ func TestChinese(t *testing.T) {
 	}
 }
 
-// only is what a has and b has not; all of a if that is nothing, as after a change of order.
+// only is what a has and b has not; all of a if neither has anything of its own, as after
+// a change of order.
 func only(a, b []string) []string {
-	if rest := slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) }); len(rest) > 0 {
+	if rest := less(a, b); len(rest)+len(less(b, a)) > 0 {
 		return rest
 	}
 	return a
+}
+
+func less(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }
 
 // A section is what must be equal in every language.

@@ -10,7 +10,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
 
-// An Entry is one file of an answer (interface.md).
+// An Entry is one file of an answer (reference/answers.md).
 type Entry struct {
 	Source, Status, Reason, Path, FileID, ETag, CRC64, Warning string
 	Size, DurationMs                                           int64

@@ -1,6 +1,6 @@
 // Package cloudbase asks CloudBase's HTTP API, with an API key of the environment, for
 // what package wechat asks WeChat's API for: upload tickets, records of the cloud
-// database and calls of cloud functions (beyond.md 6.2, 1.2, 1.3). It needs no WeChat
+// database and calls of cloud functions (wire-cloudbase.md A to C). It needs no WeChat
 // credentials.
 //
 // The key does not run out and cannot be renewed, so HTTP 401 and 403 are final.
@@ -20,7 +20,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// DefaultURL is the address of the API (beyond.md 6.2).
+// DefaultURL is the address of the API (wire-cloudbase.md A).
 const DefaultURL = "https://{env}.api.tcloudbasegateway.com"
 
 // vendorDomain is where CloudBase itself answers.

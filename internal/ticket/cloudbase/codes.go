@@ -42,7 +42,7 @@ const (
 	renewKey = "make a new API key in the environment's console"
 )
 
-// codes are those of the storage calls and of function calls (beyond.md 1.3, 6.2), and
+// codes are those of the storage calls and of function calls (wire-cloudbase.md A, C), and
 // those that every call may have (https://docs.cloudbase.net/en/error-code/basic,
 // https://docs.cloudbase.net/en/error-code/semantic-http-status).
 var codes = []transfer.Code{

@@ -9,7 +9,7 @@ import (
 )
 
 // SetRecord makes document, a JSON object, the record of that ID, in place of one that is
-// there (beyond.md 1.2). Collection and ID are [A-Za-z0-9_-]+.
+// there (wire-cloudbase.md B). Collection and ID are [A-Za-z0-9_-]+.
 func (a *API) SetRecord(ctx context.Context, env, collection, id string, document []byte) error {
 	ans, err := a.call(ctx, transfer.StageNotify, env, http.MethodPatch,
 		"/v1/database/instances/(default)/databases/(default)/collections/"+collection+"/documents/"+id, struct {

@@ -9,7 +9,7 @@ import (
 )
 
 // SetRecord makes document, a JSON object, the record of that ID, in place of one that is
-// there, by tcb/databaseupdate (beyond.md 1.2). Collection and ID are [A-Za-z0-9_-]+.
+// there, by tcb/databaseupdate (wire-cloudbase.md B). Collection and ID are [A-Za-z0-9_-]+.
 func (d *TicketIssuer) SetRecord(ctx context.Context, env, collection, id string, document []byte) error {
 	query, err := SetQuery(collection, id, document)
 	if err != nil {
@@ -58,7 +58,7 @@ func SetQuery(collection, id string, document []byte) (string, error) {
 }
 
 // CallFunction calls a cloud function with event, a JSON object, by
-// tcb/invokecloudfunction (beyond.md 1.3). What it returns is not looked at.
+// tcb/invokecloudfunction (wire-cloudbase.md C). What it returns is not looked at.
 func (d *TicketIssuer) CallFunction(ctx context.Context, env, name string, event []byte) error {
 	_, err := d.call(ctx, "/tcb/invokecloudfunction", url.Values{"env": {env}, "name": {name}}, json.RawMessage(event))
 	return err

@@ -44,7 +44,7 @@ func build(t transfer.Ticket, obj *transfer.Object) (*form, error) {
 	return buildForm(t, obj)
 }
 
-// buildPut writes the headers of PUT Object (beyond.md 6.2): the ticket's, and those of
+// buildPut writes the headers of PUT Object (wire-cloudbase.md A): the ticket's, and those of
 // the object that are worth keeping.
 func buildPut(t transfer.Ticket, obj *transfer.Object) *form {
 	header := http.Header{}

@@ -1,6 +1,6 @@
 // Package cospost uploads a file to CloudBase's storage in one request. A ticket and a
 // stream become a multipart POST to COS (POST Object, wire.md section B), or a PUT where
-// the ticket is for one (PUT Object, beyond.md 6.2). COS's answer becomes a receipt, or an
+// the ticket is for one (PUT Object, wire-cloudbase.md A). COS's answer becomes a receipt, or an
 // error that says what to do.
 //
 // A receipt is not a proof: compare it with what was sent (package meter). COS's answer

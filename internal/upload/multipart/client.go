@@ -17,7 +17,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// A client makes the calls of one object's multipart upload (beyond.md 2.3;
+// A client makes the calls of one object's multipart upload (wire.md B.5;
 // https://cloud.tencent.com/document/product/436/7746 and its neighbours). Each call is
 // one request. Errors are *transfer.Error.
 type client struct {

@@ -65,7 +65,7 @@ func (p *parts) send(ctx context.Context) *transfer.Error {
 }
 
 // take returns the part to begin next. None is begun that would not end in time, as
-// long as the longest one took and a quarter more (line.md 6, measured).
+// long as the longest one took and a quarter more (large-files.md, Measured).
 func (p *parts) take(ctx context.Context) (i int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,7 +7,7 @@ const (
 	maxParts = 10_000
 	// bestPart is the size above which parts gain nothing and cost more when they break
 	// off, and fewest the number of parts from which every connection has several
-	// (line.md 3, measured).
+	// (large-files.md, Measured).
 	bestPart = 4 << 20
 	fewest   = 128
 )

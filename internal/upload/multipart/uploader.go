@@ -1,5 +1,5 @@
 // Package multipart uploads a large file to CloudBase storage in parts, by COS's own
-// multipart upload with the configuration's credentials (beyond.md 2.3). The parts are
+// multipart upload with the configuration's credentials (wire.md B.5). The parts are
 // read from the source by ranges, several at once, and streamed: none is held in
 // memory.
 //
