@@ -65,7 +65,8 @@ type section struct {
 	level    []string
 	commands []string // lines of code
 	rows     []string // the codes of each row of a table
-	codes    []string // what stands in backquotes outside of tables, sorted
+	text     string   // outside of tables and commands
+	codes    []string // what stands in backquotes in the text, sorted
 }
 
 // sections are the parts of a document: one before the first heading, one from each heading.
@@ -88,11 +89,12 @@ func sections(text string) []section {
 		case strings.HasPrefix(trimmed, "|"):
 			s.rows = append(s.rows, strings.Join(codes(line), " "))
 		default:
-			s.codes = append(s.codes, codes(line)...)
+			s.text += strings.TrimSpace(line) + " " // a span may go on in the next line
 		}
 		blank = line == "" || blank && fenced
 	}
 	for i := range all {
+		all[i].codes = codes(all[i].text)
 		slices.Sort(all[i].codes)
 	}
 	return all
