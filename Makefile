@@ -32,7 +32,7 @@ check: cross ## formatting, vet, staticcheck, tidy, known vulnerabilities, house
 	$(TOOL) staticcheck -tags integration ./internal/test/integration
 	$(GO) mod tidy -diff
 	$(GO) test ./internal/test/arch ./internal/test/docs ./internal/tools/pack
-	$(GO) test -count=1 -v ./internal/test/deploy | grep -v '^=== '
+	DEPLOYTEST_INSTALL=1 $(GO) test -count=1 -v ./internal/test/deploy | grep -v '^=== '
 	@.ci/vulncheck
 
 # What make test does not compile: other systems, other processors, and no assembly.

@@ -1,0 +1,196 @@
+package deploy
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// npm returns the directory of npm packages under .cache. With DEPLOYTEST_INSTALL=1, which
+// make check sets, what is missing is installed; without it, and without npm or a
+// registry, the test is skipped and says so.
+func npm(t *testing.T, packages ...string) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join(root, ".cache", "deploytest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("SKIPPED: there is no npm (Debian: npm)")
+	}
+	var missing []string
+	for _, p := range packages {
+		name, version, _ := strings.Cut(p, "@")
+		manifest, err := os.ReadFile(filepath.Join(dir, "node_modules", name, "package.json"))
+		if err != nil || !strings.Contains(string(manifest), `"version": "`+version+`"`) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 && os.Getenv("DEPLOYTEST_INSTALL") != "1" {
+		t.Skipf("SKIPPED: %s is not installed; make check installs it", strings.Join(missing, ", "))
+	}
+	if len(missing) > 0 {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		install := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", dir}, packages...)...)
+		if out, err := install.CombinedOutput(); err != nil {
+			t.Skipf("SKIPPED: npm cannot install %s: %v\n%s", strings.Join(missing, ", "), err, out)
+		}
+	}
+	return filepath.Join(dir, "node_modules")
+}
+
+const osls = "osls@4.3.1"
+
+// framework packages a copy of the repository's files with osls, and returns what it
+// would have CloudFormation make, with the names that the functions have in the template.
+func framework(t *testing.T, modules string, mistakes ...fileMistake) template {
+	t.Helper()
+	dir := t.TempDir()
+	files := []string{"serverless.yml", "template.yaml", "internal/tools/serverless/template.js"}
+	stacks, err := filepath.Glob(filepath.Join(root, "stacks", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stacks {
+		files = append(files, "stacks/"+filepath.Base(path))
+	}
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mistakes {
+			if m.file == name {
+				if text = []byte(strings.Replace(string(text), m.old, m.new, 1)); !strings.Contains(string(text), m.new) {
+					t.Fatalf("the mistake cannot be made: %s has no %q", m.file, m.old)
+				}
+			}
+		}
+		write(name, string(text))
+	}
+	write("params.yaml", "StagingBucket: \"staging\"\nCloudBaseEnv: \"env-1\"\n")
+	for _, zip := range []string{"lambda-objects-arm64", "lambda-http-arm64"} {
+		write("dist/"+zip+".zip", zip)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(modules, "osls", "bin", "serverless.js"), "package")
+	cmd.Dir = dir
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("osls package: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, ".serverless", "cloudformation-template-update-stack.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := parse(regexp.MustCompile(`\b(Objects|Http)LambdaFunction\b`).ReplaceAllString(string(text), "Lambda$1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// own are lines that one of the two has by its nature: where the code is, SAM's type of a
+// function, and the framework's own bucket. Stacks within the stack become part of it.
+var own = regexp.MustCompile(`^ServerlessDeploymentBucket|^Outputs\.ServerlessDeploymentBucketName|^Lambda\w+\.(Type|DependsOn|Metadata|Properties\.(Code|CodeUri))\b`)
+
+// checkFramework compares the framework's stack with the template's, for each option.
+func checkFramework(sam, sls template) (problems []string) {
+	c := (*complaints)(&problems)
+	var within []string
+	for name, r := range sam.doc["Resources"].(map[string]any) {
+		if at(r, "Type") == "AWS::CloudFormation::Stack" {
+			within = append(within, name)
+		}
+	}
+	lines := func(s stack) (all []string) {
+		for _, line := range s.lines() {
+			line = strings.Replace(line, ".Properties.TracingConfig.Mode ", ".Properties.Tracing ", 1)
+			name, _, _ := strings.Cut(strings.TrimPrefix(line, "Outputs."), ".")
+			if !own.MatchString(line) && !slices.ContainsFunc(within, func(stack string) bool { return strings.HasPrefix(name, stack) }) {
+				all = append(all, line)
+			}
+		}
+		return all
+	}
+	for _, o := range options {
+		if o.values["HttpFront"] == "api" {
+			continue // the framework refuses it
+		}
+		want, got := lines(sam.with(o.values)), lines(sls.with(o.values))
+		for _, line := range want {
+			c.want(slices.Contains(got, line), "%s: the framework's stack lacks %s", o.name, line)
+		}
+		for _, line := range got {
+			c.want(slices.Contains(want, line), "%s: the framework's stack has %s", o.name, line)
+		}
+	}
+	return problems
+}
+
+// A fileMistake is something that a person might do to one of the files.
+type fileMistake struct{ file, old, new, says string }
+
+// frameworkMistakes are noticed by checkFramework, all made at once.
+var frameworkMistakes = []fileMistake{
+	{"serverless.yml", "disableLogs: true # the template has the log group", "disableLogs: false", "has ObjectsLogGroup.Type"},
+	{"serverless.yml", "versionFunctions: false", "versionFunctions: true", "has ObjectsLambdaVersion"},
+	{"internal/tools/serverless/template.js", "{ CodeUri, Tracing, ...rest }", "{ CodeUri, Tracing, ReservedConcurrentExecutions, ...rest }", "HTTP shut: the framework's stack lacks LambdaHttp.Properties.ReservedConcurrentExecutions"},
+	{"internal/tools/serverless/template.js", "const resources = {};", "delete template.Resources.QueueTakesEvents; delete template.Resources.Queue.Properties.RedrivePolicy;\n  const resources = {};", "lacks Queue.Properties.RedrivePolicy.maxReceiveCount 5"},
+	{"internal/tools/serverless/template.js", "const resources = {};", "template.Resources.ObjectsRole.Properties.Policies[0].PolicyDocument.Statement[1].Resource = \"*\";\n  const resources = {};", `has ObjectsRole.Properties.Policies.PolicyDocument.Statement {"Action":"s3:GetObject"`},
+	{"internal/tools/serverless/template.js", "const resources = {};", "template.Resources.FromQueue.Properties.BatchSize = 2;\n  const resources = {};", "has FromQueue.Properties.BatchSize 2"},
+}
+
+// The Serverless Framework makes the stack that SAM makes.
+func TestFramework(t *testing.T) {
+	t.Parallel()
+	modules := npm(t, osls)
+	sam, err := parse(source(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range checkFramework(sam, framework(t, modules)) {
+		t.Error(problem)
+	}
+	found := checkFramework(sam, framework(t, modules, frameworkMistakes...))
+	for _, m := range frameworkMistakes {
+		if !slices.ContainsFunc(found, func(problem string) bool { return strings.Contains(problem, m.says) }) {
+			t.Errorf("no check says %q, only %d others, like %q", m.says, len(found), found[:min(3, len(found))])
+		}
+	}
+}
+
+// Who runs a tool where another's file is reads what to do instead. Tencent's CLI stops
+// at the first tag of CloudFormation's and shows the lines around it, as js-yaml 4 does.
+func TestWrongTool(t *testing.T) {
+	t.Parallel()
+	modules := npm(t, osls)
+	const load = `try { require("js-yaml").load(require("fs").readFileSync(process.argv[1], "utf8")) } catch (e) { console.log(e.message) }`
+	cmd := exec.CommandContext(t.Context(), "node", "-e", load, filepath.Join(root, "serverless.yml"))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "in functions/scf-objects or functions/scf-http") {
+		t.Errorf("scf in the root: %v\n%s", err, out)
+	}
+	for _, i := range instances {
+		cmd := exec.CommandContext(t.Context(), "node", filepath.Join(modules, "osls", "bin", "serverless.js"), "package")
+		cmd.Dir = filepath.Join(root, "functions", i.dir)
+		if out, err := cmd.CombinedOutput(); err == nil {
+			t.Errorf("osls in functions/%s succeeds:\n%s", i.dir, out)
+		}
+	}
+}
