@@ -94,6 +94,16 @@ func headings(text string) []string {
 	return all
 }
 
+// The dark picture is the light one in other colours.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	colour := regexp.MustCompile(`#[0-9a-f]{6}`)
+	light, dark := read(t, root+"docs/images/flow-light.svg"), read(t, root+"docs/images/flow-dark.svg")
+	if light == dark || colour.ReplaceAllString(light, "") != colour.ReplaceAllString(dark, "") {
+		t.Error("flow-light.svg and flow-dark.svg differ in more than their colours, or in nothing")
+	}
+}
+
 // Pages are short enough to read, and tables narrow enough to show.
 func TestLengths(t *testing.T) {
 	t.Parallel()
