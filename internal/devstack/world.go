@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -132,7 +133,7 @@ func With(vars map[string]string, more ...string) map[string]string {
 // Build compiles a function as it is shipped, into dir.
 func Build(ctx context.Context, dir, function string) (string, error) {
 	var tags []string
-	if function == "lambda-objects" || function == "lambda-http" {
+	if strings.HasPrefix(function, "lambda-") {
 		tags = []string{"lambda.norpc"}
 	}
 	return platform.Build(ctx, dir, "./functions/"+function, tags...)

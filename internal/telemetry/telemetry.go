@@ -49,6 +49,11 @@ func (l *Logger) Refusal(ctx context.Context, status int) {
 	l.write(ctx, metrics{"Refusals": int64(1), "Status": strconv.Itoa(status)}, "Function", "Status")
 }
 
+// Check writes the metrics of a piece of a check.
+func (l *Logger) Check(ctx context.Context, missing, different, failed int64) {
+	l.write(ctx, metrics{"CheckMissing": missing, "CheckDifferent": different, "CheckFailed": failed}, "Function")
+}
+
 // File writes the line of one file.
 func (l *Logger) File(ctx context.Context, o *transfer.Outcome) {
 	level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 19) // room for every field of a line

@@ -26,6 +26,7 @@ func emitted() (map[string]bool, error) {
 	ctx := telemetry.WithIDs(context.Background(), telemetry.IDs{Request: "r"})
 	j.Invocation(ctx, []transfer.Outcome{{Err: &transfer.Error{Kind: transfer.KindDenied}, Untold: []string{"db:files"}, Unsettled: true}}, 0, 0)
 	j.Refusal(ctx, 401)
+	j.Check(ctx, 1, 1, 1)
 	found := map[string]bool{}
 	for line := range strings.Lines(out.String()) {
 		var l struct {

@@ -101,6 +101,7 @@ func TestReferenceDescribesTheLog(t *testing.T) {
 	logger := telemetry.New(&b, slog.LevelInfo, "fn")
 	logger.Invocation(ctx, outs, 1, time.Second)
 	logger.Refusal(ctx, 401)
+	logger.Check(ctx, 1, 1, 1)
 	for line := range strings.Lines(b.String()) {
 		emf := decoded[struct {
 			AWS struct {

@@ -1,0 +1,21 @@
+// Command lambda-check compares a source with what CloudBase's storage has, piece by piece.
+// It runs on AWS Lambda, in a state machine.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/tcbferry/tcbferry/internal/app"
+	"github.com/tcbferry/tcbferry/internal/check/scheduled"
+	"github.com/tcbferry/tcbferry/internal/host/lambdahost"
+)
+
+func main() {
+	app.TuneRuntime()
+	handler, err := scheduled.Function(context.Background(), os.Getenv, os.Stdout)
+	if err != nil {
+		lambdahost.Abort(err)
+	}
+	lambdahost.Run(handler)
+}

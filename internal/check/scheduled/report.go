@@ -1,0 +1,112 @@
+package scheduled
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tcbferry/tcbferry/internal/check"
+	"github.com/tcbferry/tcbferry/internal/transfer"
+)
+
+// A report is what a piece has found that is not the same.
+type report struct {
+	lines, manifest bytes.Buffer
+	queue           Queue // may be nil
+	waiting         []string
+	sent            int64
+}
+
+// add notes a result. Only one goroutine calls it.
+func (r *report) add(ctx context.Context, result check.Result) error {
+	if result.State == check.StateSame {
+		return nil
+	}
+	r.lines.WriteString(result.String() + "\n")
+	if line := result.ManifestLine(); line != "" {
+		r.manifest.WriteString(line + "\n")
+		if r.queue != nil {
+			r.waiting = append(r.waiting, created(result.Item))
+		}
+	}
+	if len(r.waiting) == MaxBatch {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if r.lines.Len() >= maxReport {
+		return errUnfinished
+	}
+	return nil
+}
+
+// flush sends what waits.
+func (r *report) flush(ctx context.Context) error {
+	if len(r.waiting) == 0 {
+		return nil
+	}
+	if err := r.queue.Send(ctx, r.waiting); err != nil {
+		return fmt.Errorf("what is to be delivered again could not be sent to the queue: %w", err)
+	}
+	r.sent += int64(len(r.waiting))
+	r.waiting = nil
+	return nil
+}
+
+// created is the event by which S3 tells EventBridge of an object
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html).
+func created(item transfer.Item) string {
+	type bucket struct {
+		Name string `json:"name"`
+	}
+	type object struct {
+		Key string `json:"key"`
+	}
+	type detail struct {
+		Bucket bucket `json:"bucket"`
+		Object object `json:"object"`
+		Reason string `json:"reason"`
+	}
+	text, err := json.Marshal(struct {
+		Version    string `json:"version"`
+		DetailType string `json:"detail-type"`
+		Source     string `json:"source"`
+		Time       string `json:"time"`
+		Detail     detail `json:"detail"`
+	}{"0", "Object Created", "aws.s3", eventTime(item).UTC().Format(time.RFC3339), detail{bucket{item.Ref.Bucket}, object{item.Ref.Key}, "tcbferry check"}})
+	if err != nil {
+		panic(err) // of texts: never
+	}
+	return string(text)
+}
+
+// eventTime is the time that {yyyy}, {mm} and {dd} of a cloud path come from.
+func eventTime(item transfer.Item) time.Time {
+	if item.Time.IsZero() {
+		return time.Now()
+	}
+	return item.Time
+}
+
+// put writes what there is to write.
+func (r *report) put(ctx context.Context, to Bucket, name string) error {
+	if r.lines.Len() > 0 {
+		if err := to.Put(ctx, name+".txt", "text/plain; charset=utf-8", r.lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	if r.manifest.Len() > 0 {
+		return to.Put(ctx, name+".csv", "text/csv", r.manifest.Bytes())
+	}
+	return nil
+}
+
+// batchName is the same for the same batch, so that a second try replaces its report.
+func batchName(first transfer.Item) string {
+	sum := sha256.Sum256([]byte(first.Ref.String()))
+	return hex.EncodeToString(sum[:8])
+}
