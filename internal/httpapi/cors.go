@@ -56,7 +56,7 @@ func (o Origins) setHeaders(h http.Header, r *http.Request) (preflight bool) {
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "PUT, POST, GET")
-	h.Set("Access-Control-Allow-Headers", "authorization, content-type")
+	h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-api-key") // the last is API Gateway's own
 	h.Set("Access-Control-Max-Age", "3600")
 	return true
 }

@@ -57,7 +57,7 @@ func TestCORS(t *testing.T) {
 		h := resp.Header
 		if resp.StatusCode != tt.status || h.Get("Access-Control-Allow-Origin") != want || h.Get("Vary") != "Origin" ||
 			(h.Get("Access-Control-Allow-Methods") == "PUT, POST, GET") != tt.allowed ||
-			(h.Get("Access-Control-Allow-Headers") == "authorization, content-type") != tt.allowed ||
+			(h.Get("Access-Control-Allow-Headers") == "authorization, content-type, x-api-key") != tt.allowed ||
 			h.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: %d %v %s", tt.name, resp.StatusCode, h, answer)
 		}
