@@ -18,6 +18,7 @@ func TestCAM(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := regexp.MustCompile(`name/cos:\w+`).FindAllString(string(source), -1)
+	asked = slices.DeleteFunc(asked, func(a string) bool { return a == "name/cos:GetBucket" }) // local -check lists, no function does
 	granted := map[string]bool{}
 	for _, file := range []string{"cam-policy.json", "cam-policy-tag.json", "cam-policy-delete.json"} {
 		text, err := os.ReadFile(filepath.Join(root, "docs", file))
