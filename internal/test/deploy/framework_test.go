@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,21 +107,36 @@ func framework(t *testing.T, modules string, mistakes ...fileMistake) template {
 }
 
 // own are lines that one of the two has by its nature: where the code is, SAM's type of a
-// function, and the framework's own bucket. Stacks within the stack become part of it.
+// function, and the framework's own bucket.
 var own = regexp.MustCompile(`^ServerlessDeploymentBucket|^Outputs\.ServerlessDeploymentBucketName|^Lambda\w+\.(Type|DependsOn|Metadata|Properties\.(Code|CodeUri))\b`)
 
-// checkFramework compares the framework's stack with the template's, for each option.
+// checkFramework compares the framework's stack with the template's, for each option. Stacks
+// within the stack became part of it, so their outputs are what the outputs refer to.
 func checkFramework(sam, sls template) (problems []string) {
 	c := (*complaints)(&problems)
-	var within []string
+	var within, outputs []string
 	for name, r := range sam.doc["Resources"].(map[string]any) {
-		if at(r, "Type") == "AWS::CloudFormation::Stack" {
-			within = append(within, name)
+		if at(r, "Type") != "AWS::CloudFormation::Stack" {
+			continue
+		}
+		within = append(within, name)
+		text, err := os.ReadFile(filepath.Join(root, at(r, "Properties", "TemplateURL").(string)))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		inner, err := parse(string(text))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for output, o := range inner.doc["Outputs"].(map[string]any) {
+			value := fmt.Sprint(stack{inner.doc, nil}.resolve(at(o, "Value")))
+			outputs = append(outputs, "<"+name+".Outputs."+output+">", strings.Replace(value, "<", "<"+name, 1))
 		}
 	}
+	become := strings.NewReplacer(outputs...)
 	lines := func(s stack) (all []string) {
 		for _, line := range s.lines() {
-			line = strings.Replace(line, ".Properties.TracingConfig.Mode ", ".Properties.Tracing ", 1)
+			line = become.Replace(strings.Replace(line, ".Properties.TracingConfig.Mode ", ".Properties.Tracing ", 1))
 			name, _, _ := strings.Cut(strings.TrimPrefix(line, "Outputs."), ".")
 			if !own.MatchString(line) && !slices.ContainsFunc(within, func(stack string) bool { return strings.HasPrefix(name, stack) }) {
 				all = append(all, line)
