@@ -143,7 +143,7 @@ func TestBadRequests(t *testing.T) {
 		`{"path":"/files/x","httpMethod":"P?SECRET T"}`,
 	} {
 		a, err := invoke(t, h, payload)
-		if err != nil || a.StatusCode != 400 || a.Headers["Content-Type"] != "application/problem+json" || !strings.Contains(a.Body, `"detail"`) || strings.Contains(a.Body, "SECRET") || reached {
+		if err != nil || a.StatusCode != 400 || a.Headers["Content-Type"] != "application/problem+json" || !strings.Contains(a.Body, `"detail"`) || !strings.Contains(a.Body, `errors.md#malformed"`) || strings.Contains(a.Body, "SECRET") || reached {
 			t.Errorf("%s: %+v, %v", payload, a, err)
 		}
 	}
