@@ -70,7 +70,7 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## measure against a bare relay; writes docs/benchmarks.md (about 5 minutes)
+bench: ## measure against a bare relay; writes docs/benchmarks.md (about 6 minutes)
 	$(GO) run ./internal/tools/bench
 
 browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core

@@ -292,6 +292,9 @@ func (w *window) begin(at time.Time) {
 func (w *window) send(now time.Time, n int) (lost bool) {
 	if !now.Before(w.end) { // the sender had nothing to send when the round ended
 		idle := now.Sub(w.end)
+		if w.lost {
+			idle -= w.options.RTT // in which the lost packet was sent again
+		}
 		w.begin(now)
 		if idle > w.options.RTT { // longer than its timeout: it begins anew (RFC 5681, 4.1)
 			w.packets = min(w.packets, firstWindow)

@@ -100,6 +100,7 @@ var mayImport = map[string][]string{
 	"internal/devstack/platform": {},
 	"internal/devstack/webhook":  {},
 	"internal/devstack/sqs":      {},
+	"internal/devstack/line":     {},
 	"internal/devstack":          {"internal/devstack/webhook", "internal/devstack/tcb", "internal/devstack/staging", "internal/devstack/platform"},
 
 	"internal/tools/pack": {},

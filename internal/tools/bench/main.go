@@ -2,7 +2,8 @@
 // part of docs/benchmarks.md. The source, the sink and each contestant are separate
 // processes on loopback. In each round every contestant does the same job, and a ratio
 // compares two contestants of the same round, so a machine that is slow for a while
-// slows both. CPU time and memory are the contestant's alone, read from /proc.
+// slows both. CPU time and memory are the contestant's alone, read from /proc. At the end
+// it compares one POST with parts on the model of a long line.
 //
 //	go run ./internal/tools/bench            everything
 //	go run ./internal/tools/bench -quick     small files, one round: does it work?
@@ -58,6 +59,7 @@ type bench struct {
 
 	rows    []*row
 	cold    coldStarts
+	long    longLine
 	skipped []string // what was not measured, and why
 }
 
@@ -87,6 +89,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 		if err := b.inWorld(ctx, k, b.measure); err != nil {
 			return fmt.Errorf("over %s: %w", k, err)
 		}
+	}
+	if err := b.measureLongLine(ctx); err != nil {
+		return err
 	}
 	if err := b.canName(); err != nil {
 		b.skipped = append(b.skipped, "cold starts: "+err.Error())

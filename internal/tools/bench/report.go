@@ -54,7 +54,7 @@ func (b *bench) bounds() []bound {
 	if len(b.cold.first) > 0 {
 		all = append(all, bound{what: fmt.Sprintf("first file after a cold start, in %g of a CPU", smallestShare), unit: " ms", limit: 40, value: ms(median(b.cold.first))})
 	}
-	return all
+	return append(all, b.long.bounds()...)
 }
 
 // ratio is the median, over the rounds, of a figure divided by another contestant's.
@@ -112,6 +112,7 @@ func (b *bench) report() string {
 		fmt.Fprintf(&s, "| exec to first poll, whole CPU | %.1f ms |\n| first file of 10 kB | %.1f ms |\n| second file | %.1f ms |\n| peak memory | %.1f MiB |\n",
 			ms(median(c.poll)), ms(median(c.first)), ms(median(c.second)), float64(c.peak)/mib)
 	}
+	s.WriteString(b.long.report())
 	for _, line := range b.skipped {
 		s.WriteString("\nSkipped: " + line + "\n")
 	}
