@@ -25,8 +25,8 @@ type finding struct {
 func lint(t *testing.T, regions []string, files ...string) []finding {
 	t.Helper()
 	program, err := exec.LookPath("cfn-lint")
-	if err != nil {
-		t.Skip("skipped: cfn-lint is not installed")
+	if err != nil || underRace {
+		t.Skip("SKIPPED: cfn-lint is not installed, or make check runs it")
 	}
 	args := append([]string{"--format", "json", "--regions"}, regions...)
 	// It exits with a code for what it found; what is no JSON is a failure.
@@ -65,7 +65,7 @@ func TestLintFindsMistakes(t *testing.T) {
 		{name: "misspelt property", old: "SqsManagedSseEnabled", new: "SqsManagedSSEEnabled", says: "E3002"},
 		{name: "circle", old: "FunctionArn: !GetAtt LambdaHttp.Arn", new: "FunctionArn: !GetAtt HttpUrl.Outputs.Url", says: "E3004"},
 		{name: "type that the region does not have", old: "  AlarmTopic:\n", new: "  Url:\n    Type: AWS::Lambda::Url\n    Properties: {AuthType: NONE, TargetFunctionArn: x}\n\n  AlarmTopic:\n", says: "'AWS::Lambda::Url' does not exist in 'us-gov-west-1'"},
-		{name: "function that no rule may call", old: "Fn::EachMemberEquals", new: "Fn::Join", says: "E8006"},
+		{name: "function that no rule may call", old: `{"Fn::EachMemberEquals"`, new: `{"Fn::Join"`, says: "E8006"},
 	}
 	var err error
 	for _, m := range seeds {
