@@ -9,45 +9,56 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// npm returns the directory of npm packages under .cache. With DEPLOYTEST_INSTALL=1, which
-// make check sets, what is missing is installed; without it, and without npm or a
-// registry, the test is skipped and says so.
-func npm(t *testing.T, packages ...string) string {
+// npmPackages are what the tests need of npm's registry: the Serverless Framework, what
+// Tencent's component is made of, and the types of Tencent's API.
+var npmPackages = []string{"osls@4.3.1", "tencent-component-toolkit@2.27.6", "tencentcloud-sdk-nodejs@4.1.313"}
+
+// npm returns the directory of npmPackages. With DEPLOYTEST_INSTALL=1, which make check
+// sets, what is missing is installed; without it, and without npm or a registry, the test
+// is skipped and says so.
+func npm(t *testing.T) string {
 	t.Helper()
+	dir, err := npmInstall()
+	if err != nil {
+		t.Skip("SKIPPED: ", err)
+	}
+	return dir
+}
+
+var npmInstall = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs(filepath.Join(root, ".cache", "deploytest"))
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		t.Skip("SKIPPED: there is no npm (Debian: npm)")
+		return "", err
 	}
 	var missing []string
-	for _, p := range packages {
+	for _, p := range npmPackages {
 		name, version, _ := strings.Cut(p, "@")
 		manifest, err := os.ReadFile(filepath.Join(dir, "node_modules", name, "package.json"))
 		if err != nil || !strings.Contains(string(manifest), `"version": "`+version+`"`) {
 			missing = append(missing, p)
 		}
 	}
-	if len(missing) > 0 && os.Getenv("DEPLOYTEST_INSTALL") != "1" {
-		t.Skipf("SKIPPED: %s is not installed; make check installs it", strings.Join(missing, ", "))
+	modules := filepath.Join(dir, "node_modules")
+	if len(missing) == 0 {
+		return modules, nil
 	}
-	if len(missing) > 0 {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-		defer cancel()
-		install := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", dir}, packages...)...)
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED: npm cannot install %s: %v\n%s", strings.Join(missing, ", "), err, out)
-		}
+	if os.Getenv("DEPLOYTEST_INSTALL") != "1" {
+		return "", fmt.Errorf("%s is not installed; make check installs it", strings.Join(missing, ", "))
 	}
-	return filepath.Join(dir, "node_modules")
-}
-
-const osls = "osls@4.3.1"
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	// All at once, because npm removes what is not named.
+	install := exec.CommandContext(ctx, "npm", append([]string{"install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix", dir}, npmPackages...)...)
+	if out, err := install.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm cannot install %s: %w\n%s", strings.Join(missing, ", "), err, out)
+	}
+	return modules, nil
+})
 
 // framework packages a copy of the repository's files with osls, and returns what it
 // would have CloudFormation make, with the names that the functions have in the template.
@@ -175,7 +186,7 @@ var frameworkMistakes = []fileMistake{
 // The Serverless Framework makes the stack that SAM makes.
 func TestFramework(t *testing.T) {
 	t.Parallel()
-	modules := npm(t, osls)
+	modules := npm(t)
 	sam, err := parse(source(t))
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +206,7 @@ func TestFramework(t *testing.T) {
 // at the first tag of CloudFormation's and shows the lines around it, as js-yaml 4 does.
 func TestWrongTool(t *testing.T) {
 	t.Parallel()
-	modules := npm(t, osls)
+	modules := npm(t)
 	const load = `try { require("js-yaml").load(require("fs").readFileSync(process.argv[1], "utf8")) } catch (e) { console.log(e.message) }`
 	cmd := exec.CommandContext(t.Context(), "node", "-e", load, filepath.Join(root, "serverless.yml"))
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)

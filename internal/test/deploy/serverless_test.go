@@ -104,7 +104,8 @@ func checkServerless(t *testing.T, files map[string]string) []string {
 		c.want(at(doc, "app") == "tcbferry" && at(doc, "stage") == "prod", "%s belongs to another application", i.dir)
 		c.want(!names[in("name")], "two functions are called %v", in("name"))
 		names[in("name")] = true
-		c.want(in("src") == "../../dist/"+i.dir, "%s takes its code from %v", i.dir, in("src"))
+		c.want(in("src", "dist") == "../../dist/"+i.dir, "%s takes its code from %v", i.dir, in("src", "dist"))
+		c.want(in("src", "hook") == "node ../check-env.js" && in("src", "src") == ".", "%s is deployed where a value is missing", i.dir)
 		c.want(in("handler") == i.handler && in("type") == i.kind && in("runtime") == "Go1", "%s starts %v as %v on %v", i.dir, in("handler"), in("type"), in("runtime"))
 		trigger := at(in("events"), i.trigger, "parameters")
 		c.want(trigger != nil, "%s has no %s trigger", i.dir, i.trigger)
@@ -159,6 +160,7 @@ func TestServerlessMistakes(t *testing.T) {
 		{"API gateway", "scf-http", "    - http:", "    - apigw:", "apigw"},
 		{"misspelt field", "scf-http", "  publicAccess: true", "  publicAcces: true", "publicAcces"},
 		{"code of the other function", "scf-http", "../../dist/scf-http", "../../dist/scf-objects", "takes its code from"},
+		{"values not checked", "scf-http", "    hook: node ../check-env.js", "    # hook: node ../check-env.js", "is deployed where a value is missing"},
 		{"another application", "scf-http", "app: tcbferry", "app: ferry", "belongs to another application"},
 		{"same name", "scf-http", "name: http", "name: objects", "two functions are called"},
 	} {

@@ -116,7 +116,7 @@ func (p packer) tencentFiles() ([]byte, error) {
 		return nil
 	}
 	sources := []string{"LICENSE"}
-	for _, pattern := range []string{"docs/cam-*.json", "functions/scf-*/serverless.yml"} {
+	for _, pattern := range []string{"docs/cam-*.json", "functions/check-env.js", "functions/scf-*/serverless.yml"} {
 		found, err := filepath.Glob(filepath.Join(p.root, pattern))
 		if err != nil || len(found) == 0 {
 			return nil, fmt.Errorf("no file is called %s: %w", pattern, err)

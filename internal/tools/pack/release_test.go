@@ -49,7 +49,7 @@ func TestTencentFilesTwice(t *testing.T) {
 	}
 	for name, mode := range map[string]os.FileMode{
 		"tcbferry/LICENSE": 0o644, "tcbferry/docs/cam-policy.json": 0o644, "tcbferry/docs/cam-trust.json": 0o644,
-		"tcbferry/functions/scf-objects/serverless.yml": 0o644, "tcbferry/functions/scf-http/serverless.yml": 0o644,
+		"tcbferry/functions/check-env.js": 0o644, "tcbferry/functions/scf-objects/serverless.yml": 0o644, "tcbferry/functions/scf-http/serverless.yml": 0o644,
 		"tcbferry/dist/scf-objects/main": 0o755, "tcbferry/dist/scf-http/scf_bootstrap": 0o755, "tcbferry/dist/scf-http/LICENSES.txt": 0o644,
 	} {
 		if modes[name] != mode {
@@ -58,7 +58,7 @@ func TestTencentFilesTwice(t *testing.T) {
 	}
 	// What an instance takes its code from is there.
 	for _, f := range open(t, zips[0]).File {
-		if src := regexp.MustCompile(`\n  src: (\S+)`).FindSubmatch(content(t, zips[0], f.Name)); src != nil {
+		if src := regexp.MustCompile(`\n    dist: (\S+)`).FindSubmatch(content(t, zips[0], f.Name)); src != nil {
 			dir := filepath.ToSlash(filepath.Join(filepath.Dir(f.Name), string(src[1]))) + "/"
 			if !slices.ContainsFunc(open(t, zips[0]).File, func(g *zip.File) bool { return strings.HasPrefix(g.Name, dir) }) {
 				t.Errorf("%s takes its code from %s, where nothing is", f.Name, dir)
