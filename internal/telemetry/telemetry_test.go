@@ -45,9 +45,12 @@ func TestFileLines(t *testing.T) {
 	for i, want := range []map[string]any{
 		{"level": "INFO", "status": "delivered", "size": 10.0, "attempts": 2.0, "resumes": 1.0, "durationMs": 1000.0, "fileId": "cloud://e.b/p", "item": "m-1"},
 		{"level": "INFO", "status": "skipped", "reason": "folder"},
-		{"level": "ERROR", "status": "failed", "stage": "ticket", "kind": "Denied", "code": "40164", "retryable": false, "error": "not allowed"},
+		{"level": "ERROR", "status": "failed", "stage": "ticket", "kind": "Denied", "code": "40164", "help": transfer.Help("40164"), "retryable": false, "error": "not allowed"},
 		{"level": "WARN", "status": "delivered", "warning": "not tagged"},
 	} {
+		if _, ok := got[i]["help"]; ok != (want["help"] != nil) {
+			t.Errorf("line %d has help: %v", i, ok) // it is for failures alone
+		}
 		want["msg"], want["source"], want["requestId"], want["traceId"] = "file", "s3://b/k", "r-1", "Root=1"
 		for k, v := range want {
 			if got[i][k] != v {

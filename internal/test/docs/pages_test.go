@@ -14,7 +14,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "docs/zh/*/*.md"} {
+	for _, pattern := range []string{"*.md", "events/*.md", "docs/*.md", "docs/*/*.md", "docs/zh/*/*.md"} {
 		names, err := filepath.Glob(root + pattern)
 		if err != nil {
 			t.Fatal(err)
