@@ -1,6 +1,7 @@
 package blackbox_test
 
 import (
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -89,5 +90,13 @@ func TestFIFO(t *testing.T) {
 	}
 	if n := w.Cloud.Commits(); n != 1 {
 		t.Errorf("%d files are stored, not 1", n)
+	}
+	// Each has its line, those that were not tried too.
+	codes := map[string]string{}
+	for _, l := range kit.Lines(f.program.Output()) {
+		codes[l.Item] = l.Code
+	}
+	if want := map[string]string{"m-0": "", "m-1": "AccessDenied", "m-2": "NotTried", "m-3": "NotTried"}; !maps.Equal(codes, want) {
+		t.Errorf("the log has the codes %v, want %v", codes, want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
@@ -12,38 +13,33 @@ import (
 // With LOG_LEVEL=debug the log says what was decided about each file, and why; without
 // it nothing of that. The harness searches all lines for secrets.
 func TestDebugLog(t *testing.T) {
-	t.Parallel()
-	for name, run := range eventFunctions {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			kit.Put(t, w, "in/small.txt", "small")
-			kit.Put(t, w, "in/large.bin", body(2, 1))
-			busy := tcb.WeChatError(tcb.OpTicket, -1, "busy")
-			busy.Match = func(key string) bool { return key == "in/small.txt" }
-			w.Cloud.Inject(busy)
-			vars := append([]string{"EXCLUDE", "**/*.tmp"}, inParts...)
-			f := run.start(t, w, vars...)
-			f.deliver(run.event("in/small.txt", "in/large.bin", "in/x.tmp"))
-			for _, want := range []string{
-				`plan source=in/x.tmp why=EXCLUDE names it reason=excluded`,
-				`plan source=in/small.txt why=route 1 takes it path=in/small.txt`,
-				`try again source=in/small.txt stage=ticket kind=Unavailable code=-1 path=in/small.txt`,
-				`upload source=in/small.txt why=the ticket is one for a form; it is below MULTIPART_THRESHOLD how=POST path=in/small.txt`,
-				`upload source=in/large.bin why=it reaches MULTIPART_THRESHOLD, and its source has ranges how=parts path=in/large.bin`,
-				`parts found=no unfinished upload path=in/large.bin`,
-			} {
-				if !debugLines(f.program.Output())[want] {
-					t.Errorf("there is no line %s", want)
-				}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		kit.Put(t, w, "in/small.txt", "small")
+		kit.Put(t, w, "in/large.bin", body(2, 1))
+		busy := tcb.WeChatError(tcb.OpTicket, -1, "busy")
+		busy.Match = func(key string) bool { return key == "in/small.txt" }
+		w.Cloud.Inject(busy)
+		vars := append([]string{"EXCLUDE", "**/*.tmp"}, inParts...)
+		f := run.start(t, w, vars...)
+		f.deliver(run.event("in/small.txt", "in/large.bin", "in/x.tmp"))
+		for _, want := range []string{
+			`plan source=in/x.tmp why=EXCLUDE names it reason=excluded`,
+			`plan source=in/small.txt why=route 1 takes it path=in/small.txt`,
+			`try again source=in/small.txt stage=ticket kind=Unavailable code=-1 path=in/small.txt`,
+			`upload source=in/small.txt why=the ticket is one for a form; it is below MULTIPART_THRESHOLD how=POST path=in/small.txt`,
+			`upload source=in/large.bin why=it reaches MULTIPART_THRESHOLD, and its source has ranges how=parts path=in/large.bin`,
+			`parts found=no unfinished upload path=in/large.bin`,
+		} {
+			if !debugLines(f.program.Output())[want] {
+				t.Errorf("there is no line %s", want)
 			}
-			f = run.start(t, w, append(vars, "LOG_LEVEL", "info")...)
-			f.deliver(run.event("in/small.txt", "in/large.bin"))
-			if strings.Contains(f.program.Output(), "DEBUG") {
-				t.Error("there are lines of the level debug")
-			}
-		})
-	}
+		}
+		f = run.start(t, w, append(vars, "LOG_LEVEL", "info")...)
+		f.deliver(run.event("in/small.txt", "in/large.bin"))
+		if strings.Contains(f.program.Output(), "DEBUG") {
+			t.Error("there are lines of the level debug")
+		}
+	})
 }
 
 // debugLines are the lines of the level debug, with what is the same for every run.

@@ -33,6 +33,7 @@ type function struct {
 type instance struct {
 	program *platform.Program
 	call    func(payload []byte, limit time.Duration) (platform.Result, error)
+	kill    func() // ends the process; the function is of no use after that
 
 	mu      sync.Mutex
 	said    strings.Builder
@@ -59,7 +60,7 @@ func scf(t testing.TB, w *devstack.World, more ...string) *function {
 }
 
 func started(t testing.TB, w *devstack.World, vars map[string]string, p *platform.Program, end func(), call func([]byte, time.Duration) (platform.Result, error)) *function {
-	f := &function{&instance{program: p, call: call}, t}
+	f := &function{&instance{program: p, call: call, kill: end}, t}
 	t.Cleanup(func() {
 		end()
 		kit.NoSecrets(t, f.said.String()+p.Output(), vars, slices.Concat(f.secrets, w.Cloud.Secrets(), []string{uploaderSignature, receiptHandle}))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
-	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
@@ -19,13 +18,30 @@ import (
 // Files of at least the threshold go in parts of 1 MiB.
 var inParts = []string{"MULTIPART_THRESHOLD", "2MiB", "MULTIPART_CONCURRENCY", "4"}
 
-// eventFunctions are the event functions with their events.
-var eventFunctions = map[string]struct {
-	start func(testing.TB, *devstack.World, ...string) *function
-	event func(...string) []byte
-}{
-	"lambda": {lambda, s3Event},
-	"scf":    {scf, cosEvent},
+// An eventFunction is one of the event functions with its events.
+type eventFunction struct {
+	start  func(testing.TB, *devstack.World, ...string) *function
+	event  func(...string) []byte
+	bucket string // that the events are about
+}
+
+var eventFunctions = map[string]eventFunction{
+	"lambda": {lambda, s3Event, devstack.Bucket},
+	"scf":    {scf, cosEvent, kit.CosBucket},
+}
+
+// forEventFunctions runs a test with each of the event functions, in a world of its own
+// that keeps the content of large files.
+func forEventFunctions(t *testing.T, test func(t *testing.T, w *devstack.World, run eventFunction)) {
+	t.Parallel()
+	for name, run := range eventFunctions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := kit.NewWorld(t)
+			w.Cloud.KeepContent = 64 << 20
+			test(t, w, run)
+		})
+	}
 }
 
 // body is a file of which no two parts are the same.
@@ -53,91 +69,117 @@ func slowParts(w *devstack.World, delay time.Duration, each func()) {
 // A large file goes in parts, and is verified by its CRC64; a smaller one goes in one
 // piece.
 func TestLargeFile(t *testing.T) {
-	t.Parallel()
-	for name, run := range eventFunctions {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			large, small := kit.Put(t, w, "in/大 film.mp4", body(5, 7)), kit.Put(t, w, "in/small.bin", body(1, 7))
-			f := run.start(t, w, inParts...)
-			e := f.one(run.event("in/大 film.mp4"))
-			kit.Delivered(t, w.Cloud, devstack.Env, e, large)
-			if e.Parts != 6 || e.ResumedParts != 0 || e.Attempts != 1 || !strings.HasSuffix(e.ETag, "-6") || !slices.Equal(e.Verified, []string{"size", "crc64"}) {
-				t.Errorf("the file is %+v", e)
-			}
-			if w.Cloud.Requests()[tcb.OpUpload] != 0 || !strings.Contains(f.program.Output(), `"parts":6`) {
-				t.Errorf("it went by POST, or the log does not say parts:\n%s", f.program.Output())
-			}
-			e = f.one(run.event("in/small.bin"))
-			kit.Delivered(t, w.Cloud, devstack.Env, e, small)
-			if e.Parts != 0 || w.Cloud.Requests()[tcb.OpUpload] != 1 {
-				t.Errorf("the small file is %+v", e)
-			}
-		})
-	}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		large, small := kit.Put(t, w, "in/大 film.mp4", body(5, 7)), kit.Put(t, w, "in/small.bin", body(1, 7))
+		f := run.start(t, w, inParts...)
+		e := f.one(run.event("in/大 film.mp4"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, large)
+		if e.Parts != 6 || e.ResumedParts != 0 || e.Attempts != 1 || !strings.HasSuffix(e.ETag, "-6") || !slices.Equal(e.Verified, []string{"size", "crc64"}) {
+			t.Errorf("the file is %+v", e)
+		}
+		if w.Cloud.Requests()[tcb.OpUpload] != 0 || !strings.Contains(f.program.Output(), `"parts":6`) {
+			t.Errorf("it went by POST, or the log does not say parts:\n%s", f.program.Output())
+		}
+		e = f.one(run.event("in/small.bin"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, small)
+		if e.Parts != 0 || w.Cloud.Requests()[tcb.OpUpload] != 1 {
+			t.Errorf("the small file is %+v", e)
+		}
+	})
+}
+
+// With an API key a large file has its ID from that key's ticket, and goes in parts too; a
+// smaller one goes by PUT.
+func TestLargeFileWithAPIKey(t *testing.T) {
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		large, small := kit.Put(t, w, "in/film.mp4", body(3, 7)), kit.Put(t, w, "in/small.bin", "small")
+		f := run.start(t, w, append([]string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_API_URL", "",
+			"CLOUDBASE_API_KEY", devstack.APIKey, "CLOUDBASE_API_URL", w.KeyVars()["CLOUDBASE_API_URL"]}, inParts...)...)
+		e := f.one(run.event("in/film.mp4"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, large)
+		if e.Parts != 4 || w.Cloud.Requests()[tcb.OpUpload] != 0 {
+			t.Errorf("the file is %+v", e)
+		}
+		kit.Delivered(t, w.Cloud, devstack.Env, f.one(run.event("in/small.bin")), small)
+	})
 }
 
 // What ran out of time says how far it came. The next invocation, of another process,
 // keeps what is there and sends the rest: no part crosses twice.
 func TestLargeFileResumes(t *testing.T) {
-	t.Parallel()
-	for name, run := range eventFunctions {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Cloud.KeepContent = 64 << 20
-			content := kit.Put(t, w, "in/film.mp4", body(40, 7))
-			slowParts(w, 10*time.Millisecond, nil) // 0.64 s for 1 MiB
-			e := kit.Entries(t, run.start(t, w, inParts...).invoke(run.event("in/film.mp4"), short))[0]
-			matches(t, e, ending{code: "OutOfTime", retryable: true})
-			if !strings.Contains(e.Error.Message, "of 41 parts") || !strings.Contains(e.Error.Message, "MB/s") {
-				t.Errorf("the message is %s", e.Error.Message)
-			}
-			left := w.Cloud.Unfinished()
-			if len(left) != 1 || len(left[0].Parts) == 0 {
-				t.Fatalf("left: %v", left)
-			}
-			w.Cloud.OnRequest(nil)
-			before := w.Cloud.Requests()[tcb.OpPart]
-			e = run.start(t, w, inParts...).one(run.event("in/film.mp4"))
-			kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-			sent := int(w.Cloud.Requests()[tcb.OpPart] - before)
-			if e.Parts != 41 || e.ResumedParts < len(left[0].Parts) || sent != 41-e.ResumedParts {
-				t.Errorf("%d parts were there, %d sent, and the file is %+v", len(left[0].Parts), sent, e)
-			}
-			if left := w.Cloud.Unfinished(); len(left) != 0 {
-				t.Errorf("left behind: %v", left)
-			}
-		})
-	}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		content := kit.Put(t, w, "in/film.mp4", body(40, 7))
+		slowParts(w, 10*time.Millisecond, nil) // 0.64 s for 1 MiB
+		e := kit.Entries(t, run.start(t, w, inParts...).invoke(run.event("in/film.mp4"), short))[0]
+		matches(t, e, ending{code: "OutOfTime", retryable: true})
+		if !strings.Contains(e.Error.Message, "of 41 parts") || !strings.Contains(e.Error.Message, "MB/s") {
+			t.Errorf("the message is %s", e.Error.Message)
+		}
+		left := w.Cloud.Unfinished()
+		if len(left) != 1 || len(left[0].Parts) == 0 {
+			t.Fatalf("left: %v", left)
+		}
+		w.Cloud.OnRequest(nil)
+		before := w.Cloud.Requests()[tcb.OpPart]
+		e = run.start(t, w, inParts...).one(run.event("in/film.mp4"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+		sent := int(w.Cloud.Requests()[tcb.OpPart] - before)
+		if e.Parts != 41 || e.ResumedParts < len(left[0].Parts) || sent != 41-e.ResumedParts {
+			t.Errorf("%d parts were there, %d sent, and the file is %+v", len(left[0].Parts), sent, e)
+		}
+		if left := w.Cloud.Unfinished(); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
 }
 
 // Killed in the middle of parts, a file loses none that has arrived.
 func TestLargeFileKilled(t *testing.T) {
-	t.Parallel()
-	w := kit.NewWorld(t)
-	w.Cloud.KeepContent = 64 << 20
-	content := kit.Put(t, w, "in/film.mp4", body(12, 0))
-	vars := devstack.With(w.Vars(), inParts...)
-	first := platform.NewLambda(functions.Path(t, "lambda-objects"), vars)
-	var parts atomic.Int64
-	killed := make(chan struct{})
-	slowParts(w, time.Millisecond, func() {
-		if parts.Add(1) == 8 {
-			first.Close()
-			close(killed)
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		content := kit.Put(t, w, "in/film.mp4", body(12, 0))
+		first := run.start(t, w, inParts...)
+		var parts atomic.Int64
+		killed := make(chan struct{})
+		slowParts(w, time.Millisecond, func() {
+			if parts.Add(1) == 8 {
+				first.kill()
+				close(killed)
+			}
+		})
+		go first.call(run.event("in/film.mp4"), limit) // it does not answer
+		<-killed
+		w.Cloud.OnRequest(nil)
+		arrived := len(w.Cloud.Unfinished()[0].Parts)
+		before := w.Cloud.Requests()[tcb.OpPart]
+		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+		if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 12-e.ResumedParts {
+			t.Errorf("%d parts had arrived, %d were sent, and the file is %+v", arrived, sent, e)
 		}
 	})
-	go first.Invoke(t.Context(), s3Event("in/film.mp4"), limit)
-	<-killed
-	w.Cloud.OnRequest(nil)
-	arrived := len(w.Cloud.Unfinished()[0].Parts)
-	before := w.Cloud.Requests()[tcb.OpPart]
-	e := lambda(t, w, inParts...).one(s3Event("in/film.mp4"))
-	kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-	if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 12-e.ResumedParts {
-		t.Errorf("%d parts had arrived, %d were sent, and the file is %+v", arrived, sent, e)
-	}
+}
+
+// An upload that ends meanwhile is begun anew, and one part's failure costs that part, all
+// within the invocation.
+func TestLargeFileGoesOn(t *testing.T) {
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		f := run.start(t, w, inParts...)
+		for _, name := range []string{"part NoSuchUpload", "part reset middle", "complete NoSuchUpload", "complete answer lost"} {
+			key := "in/" + name
+			content := kit.Put(t, w, key, body(5, 0))
+			w.Cloud.Inject(tcb.FaultNamed(name))
+			before := w.Cloud.Requests()[tcb.OpPart]
+			e := f.one(run.event(key))
+			kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+			sent, most := w.Cloud.Requests()[tcb.OpPart]-before, int64(6)
+			if strings.HasSuffix(name, "NoSuchUpload") {
+				most = 10
+			}
+			if sent > most || len(w.Cloud.Unfinished()) != 0 {
+				t.Errorf("%s: %d requests for 5 parts, left behind: %v", name, sent, w.Cloud.Unfinished())
+			}
+		}
+	})
 }
 
 // A refusal is final, without a POST instead, and leaves nothing behind. Where only
@@ -146,20 +188,20 @@ func TestLargeFileRefused(t *testing.T) {
 	t.Parallel()
 	for _, op := range []tcb.Op{tcb.OpInitiate, tcb.OpPart, tcb.OpComplete, tcb.OpListUploads | tcb.OpListParts} {
 		t.Run(op.String(), func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.DenyCOS(op)
-			content := kit.Put(t, w, "in/film.mp4", body(3, 0))
-			e := lambda(t, w, inParts...).one(s3Event("in/film.mp4"))
-			switch {
-			case op&tcb.OpListUploads != 0:
-				kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-			case e.Status != "failed" || e.Error.Retryable || e.Error.Code != "AccessDenied" || !strings.Contains(e.Error.Message, "grant name/cos:"):
-				t.Errorf("the file is %+v", e)
-			}
-			if n := w.Cloud.Requests()[tcb.OpUpload]; n != 0 || len(w.Cloud.Unfinished()) != 0 {
-				t.Errorf("%d POSTs, left behind: %v", n, w.Cloud.Unfinished())
-			}
+			forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+				w.DenyCOS(op)
+				content := kit.Put(t, w, "in/film.mp4", body(3, 0))
+				e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
+				switch {
+				case op&tcb.OpListUploads != 0:
+					kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+				case e.Status != "failed" || e.Error.Retryable || e.Error.Code != "AccessDenied" || !strings.Contains(e.Error.Message, "grant name/cos:"):
+					t.Errorf("the file is %+v", e)
+				}
+				if n := w.Cloud.Requests()[tcb.OpUpload]; n != 0 || len(w.Cloud.Unfinished()) != 0 {
+					t.Errorf("%d POSTs, left behind: %v", n, w.Cloud.Unfinished())
+				}
+			})
 		})
 	}
 }
@@ -185,54 +227,54 @@ func TestLargeFileWithoutCredentials(t *testing.T) {
 
 // Above 5 GiB a file needs the threshold.
 func TestAbove5GiB(t *testing.T) {
-	t.Parallel()
-	w := kit.NewWorld(t)
-	if err := w.Staging.Synthesize(devstack.Bucket, "in/huge", 5<<30+1, 1); err != nil {
-		t.Fatal(err)
-	}
-	e := lambda(t, w).one(s3Event("in/huge"))
-	if e.Status != "failed" || e.Error.Retryable || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
-		t.Errorf("the file is %+v", e)
-	}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		if err := w.Staging.Synthesize(run.bucket, "in/huge", 5<<30+1, 1); err != nil {
+			t.Fatal(err)
+		}
+		e := run.start(t, w).one(run.event("in/huge"))
+		if e.Status != "failed" || e.Error.Retryable || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
+			t.Errorf("the file is %+v", e)
+		}
+	})
 }
 
 // A file that cannot arrive in time in one piece ends early, and says what to set.
 func TestHopelessUpload(t *testing.T) {
-	t.Parallel()
-	w := kit.NewWorld(t)
-	kit.Put(t, w, "in/film.mp4", body(64, 0))
-	slow := tcb.FaultNamed("upload slow")
-	slow.Delay = 100 * time.Millisecond // 0.16 MB/s
-	w.Cloud.Inject(kit.Always(slow, "in/film.mp4"))
-	start := time.Now()
-	e := lambda(t, w).one(s3Event("in/film.mp4"))
-	matches(t, e, ending{code: "OutOfTime", retryable: true})
-	if took := time.Since(start); took > limit-5*time.Second || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
-		t.Errorf("after %v: %s", took, e.Error.Message)
-	}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		if err := w.Staging.Synthesize(run.bucket, "in/film.mp4", 64<<20, 1); err != nil {
+			t.Fatal(err)
+		}
+		slow := tcb.FaultNamed("upload slow")
+		slow.Delay = 100 * time.Millisecond // 0.16 MB/s
+		w.Cloud.Inject(kit.Always(slow, "in/film.mp4"))
+		start := time.Now()
+		e := run.start(t, w).one(run.event("in/film.mp4"))
+		matches(t, e, ending{code: "OutOfTime", retryable: true})
+		if took := time.Since(start); took > limit-5*time.Second || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
+			t.Errorf("after %v: %s", took, e.Error.Message)
+		}
+	})
 }
 
 // The memory of the real process does not depend on the size of a file in parts.
 func TestMemoryOfParts(t *testing.T) {
-	t.Parallel()
-	const size = 256 << 20
-	w := kit.NewWorld(t)
-	w.Cloud.CRC64Only = true
-	content := staging.Synthetic{Size: size, Seed: 1}
-	if err := w.Staging.Synthesize(devstack.Bucket, good, content.Size, content.Seed); err != nil {
-		t.Fatal(err)
-	}
-	f := lambda(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16")
-	r := f.invoke(s3Event(good), 20*limit)
-	e := kit.Entries(t, r)[0]
-	if e.Status != "delivered" || e.Parts != 128 || !slices.Contains(e.Verified, "crc64") {
-		t.Fatalf("the file is %+v", e)
-	}
-	rss := f.program.PeakRSS()
-	t.Logf("%d MiB in %v, resident %d MiB", size>>20, r.Took, rss>>20)
-	if rss == 0 || rss >= 64<<20 {
-		t.Errorf("%d MiB are resident", rss>>20)
-	}
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		const size = 128 << 20 // twice the bound
+		if err := w.Staging.Synthesize(run.bucket, good, size, 1); err != nil {
+			t.Fatal(err)
+		}
+		f := run.start(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16", "LOG_LEVEL", "info")
+		r := f.invoke(run.event(good), 20*limit)
+		e := kit.Entries(t, r)[0]
+		if e.Status != "delivered" || e.Parts != 128 || !slices.Contains(e.Verified, "crc64") {
+			t.Fatalf("the file is %+v", e)
+		}
+		rss := f.program.PeakRSS()
+		t.Logf("%d MiB in %v, resident %d MiB", size>>20, r.Took, rss>>20)
+		if rss == 0 || rss >= 64<<20 {
+			t.Errorf("%d MiB are resident", rss>>20)
+		}
+	})
 }
 
 // A large source of a request goes in parts if it can be read by ranges.
