@@ -55,6 +55,21 @@ type Summary struct {
 	After                            string // the key of the last result; "" without one
 }
 
+// Count adds a result.
+func (s *Summary) Count(r Result) {
+	s.After = r.Item.Ref.Key
+	switch r.State {
+	case StateSame:
+		s.Same++
+	case StateMissing:
+		s.Missing++
+	case StateDifferent:
+		s.Different++
+	default:
+		s.Failed++
+	}
+}
+
 // Checked is the number of results.
 func (s *Summary) Checked() int64 { return s.Same + s.Missing + s.Different + s.Failed }
 

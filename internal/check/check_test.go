@@ -226,6 +226,7 @@ func TestComparison(t *testing.T) {
 		"source with KMS":              {stored: map[string]string{"Etag": otherSum}, source: &transfer.Object{Size: 7, ETag: sum}, want: '=', heads: 1},
 		"replaced since it was listed": {stored: map[string]string{"Etag": otherSum}, source: &transfer.Object{Size: 7, ETag: otherSum, MD5: otherSum}, want: '=', heads: 1},
 		"size not listed":              {item: func(i *transfer.Item) { i.Size, i.ETag = -1, "" }, want: '=', heads: 1},
+		"ETag not listed":              {item: func(i *transfer.Item) { i.ETag = "" }, stored: map[string]string{"Etag": otherSum}, want: '*', heads: 1},
 		"COS, MD5 equal":               {item: cos, want: '='},
 		"COS, CRC64 equal":             {item: func(i *transfer.Item) { cos(i); i.ETag = multipart }, source: &transfer.Object{Size: 7, ETag: multipart, CRC64: crc}, want: '=', heads: 1},
 		"COS, CRC64 differs":           {item: func(i *transfer.Item) { cos(i); i.ETag = multipart }, source: &transfer.Object{Size: 7, ETag: multipart, CRC64: "1"}, want: '*', heads: 1},

@@ -53,7 +53,8 @@ const maxUnread = 2 * maxHeads
 
 // compare finishes a file that exists. A listing does not say whether an ETag is an MD5,
 // and it may be out of date. So what differs by it is compared once more, with what the
-// source says of the object now, and so is what only COS's CRC64 can decide.
+// source says of the object now, and so is what only COS's CRC64 can decide. A list may
+// also lack sizes or ETags.
 func (r *run) compare(f *file, link transfer.Link) {
 	stored, err := r.stored(link)
 	switch {
@@ -70,7 +71,7 @@ func (r *run) compare(f *file, link transfer.Link) {
 	r.unread.Store(0)
 	source := facts{size: f.item.Size, md5: plainMD5(f.item.ETag)}
 	how, sure := differ(source, stored)
-	if source.size < 0 || how != "" || !sure && f.item.Ref.Scheme == transfer.SchemeCOS && stored.crc64 != "" {
+	if source.size < 0 || f.item.ETag == "" || how != "" || !sure && f.item.Ref.Scheme == transfer.SchemeCOS && stored.crc64 != "" {
 		if !f.know(r.ctx, r.Head) {
 			return
 		}

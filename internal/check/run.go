@@ -186,23 +186,9 @@ func (r *run) report(tell func(Result) error) (Summary, error) {
 		if err := tell(f.result); err != nil {
 			return s, err
 		}
-		s.count(f.result)
+		s.Count(f.result)
 	}
 	return s, context.Cause(r.ctx)
-}
-
-func (s *Summary) count(r Result) {
-	s.After = r.Item.Ref.Key
-	switch r.State {
-	case StateSame:
-		s.Same++
-	case StateMissing:
-		s.Missing++
-	case StateDifferent:
-		s.Different++
-	default:
-		s.Failed++
-	}
 }
 
 // unique returns the file IDs without repetitions, and for each file the place of its own.

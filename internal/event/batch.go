@@ -28,7 +28,7 @@ func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 			bucket = bucketInARN(string(t.S3BucketARN))
 		}
 		item := classify(transfer.Item{
-			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: formKey(string(t.S3Key))},
+			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: FormKey(string(t.S3Key))},
 			Size: -1,
 		}, true)
 		item.ID = string(t.TaskID)

@@ -44,7 +44,7 @@ func decodeMap(doc document) (Form, []transfer.Item, *transfer.Error) {
 			ETag: f.ETag.etag(),
 			Time: cmp.Or(f.LastModified, f.LastModifiedDate).time(),
 		}
-		switch decoded := formKey(item.Ref.Key); {
+		switch decoded := FormKey(item.Ref.Key); {
 		case item.Ref.Bucket == "" && item.Ref.Key != "":
 			return []transfer.Item{unreadable(malformed("neither it nor BatchInput names a bucket; %s", mapAdvice))}
 		case f.LastModifiedDate != "":

@@ -57,12 +57,12 @@ func classify(item transfer.Item, created bool) transfer.Item {
 	return item
 }
 
-// formKey returns the key that an S3 notification or a Batch manifest spells
+// FormKey returns the key that an S3 notification or a Batch manifest spells
 // form-encoded ("+" is a space; aws docs, notification-content-structure). A
 // spelling that cannot be decoded, or that plainly was never encoded because it
 // holds a space, a control character or a byte beyond ASCII, is the key itself:
 // some S3-compatible stores send keys as they are.
-func formKey(spelled string) string {
+func FormKey(spelled string) string {
 	for i := range len(spelled) {
 		if spelled[i] <= ' ' || spelled[i] >= 0x7f {
 			return spelled

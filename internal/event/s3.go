@@ -48,7 +48,7 @@ func decodeS3(raw json.RawMessage) transfer.Item {
 // does versitygw, whose ARN of the bucket ends in the bucket's name and the key.
 // Any other sender is believed to do as S3 does, but not blindly.
 func eventKey(source, spelled, bucket, arn string) (key, alt string) {
-	decoded := formKey(spelled)
+	decoded := FormKey(spelled)
 	switch {
 	case strings.HasSuffix(arn, "/"+bucket+"/"+spelled):
 		return spelled, ""

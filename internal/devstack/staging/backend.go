@@ -37,7 +37,11 @@ var (
 // A backend is gofakes3's store in memory and what it lacks: the ETags of
 // multipart uploads, CRC64s, synthetic objects, and a record of what was
 // stored.
-type backend struct{ *s3mem.Backend }
+type backend struct {
+	*s3mem.Backend
+	now  func() time.Time
+	keys map[string]syntheticKeys // by bucket
+}
 
 // etagOf is an object's ETag, without quotes.
 func etagOf(o *gofakes3.Object) string {
@@ -51,7 +55,7 @@ func etagOf(o *gofakes3.Object) string {
 func (b *backend) put(ctx context.Context, bucket, key string, meta map[string]string, body []byte) error {
 	w := writesOf(ctx)
 	if meta["Last-Modified"] == "" {
-		meta["Last-Modified"] = time.Now().UTC().Format(http.TimeFormat)
+		meta["Last-Modified"] = b.now().UTC().Format(http.TimeFormat)
 	}
 	sum := md5.Sum(body)
 	etag := hex.EncodeToString(sum[:])
@@ -104,7 +108,7 @@ func (b *backend) CopyObject(ctx context.Context, srcBucket, srcKey, dstBucket, 
 func (b *backend) synthesize(bucket, key string, c Synthetic, withCRC64 bool) error {
 	meta := map[string]string{
 		"Content-Type":  "application/octet-stream",
-		"Last-Modified": time.Now().UTC().Format(http.TimeFormat),
+		"Last-Modified": b.now().UTC().Format(http.TimeFormat),
 		metaSynthetic:   fmt.Sprint(c.Size, " ", c.Seed),
 		metaETag:        c.etag(),
 	}
@@ -157,13 +161,21 @@ func (b *backend) HeadObject(ctx context.Context, bucket, key string) (*gofakes3
 
 // ListBucket implements gofakes3.Backend.
 func (b *backend) ListBucket(ctx context.Context, name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
+	if keys, ok := b.keys[name]; ok {
+		return keys.list(prefix, page), nil
+	}
 	list, err := b.Backend.ListBucket(ctx, name, prefix, page)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range list.Contents {
-		if o, err := b.HeadObject(ctx, name, c.Key); err == nil {
-			c.Size, c.ETag = o.Size, `"`+etagOf(o)+`"`
+		o, err := b.HeadObject(ctx, name, c.Key)
+		if err != nil {
+			continue
+		}
+		c.Size, c.ETag = o.Size, `"`+etagOf(o)+`"`
+		if at, err := http.ParseTime(o.Metadata["Last-Modified"]); err == nil {
+			c.LastModified = gofakes3.NewContentTime(at)
 		}
 	}
 	return list, nil

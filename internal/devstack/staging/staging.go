@@ -34,10 +34,13 @@ type Server struct {
 	// from Inject come first.
 	OnGet func(bucket, key string, nth int) *Fault
 
+	// Now is the clock by which objects are stored.
+	Now func() time.Time
+
 	// COS makes the server answer as Tencent COS does: every answer has
 	// x-cos-request-id, an object's also x-cos-hash-crc64ecma (of the whole
 	// object, unsigned decimal), and a conditional DELETE deletes without
-	// looking at its conditions.
+	// looking at its conditions. A list is ListObjects alone, as COS documents it.
 	COS bool
 
 	store *backend
@@ -54,18 +57,21 @@ type Server struct {
 
 // New returns a server with the named buckets, all empty, in us-east-1.
 func New(buckets ...string) *Server {
-	store := &backend{Backend: s3mem.New()}
+	store := &backend{Backend: s3mem.New(), keys: map[string]syntheticKeys{}}
 	for _, b := range buckets {
 		// The store is new: only a name given twice is refused, which changes nothing.
 		_ = store.CreateBucket(context.Background(), b)
 	}
-	return &Server{
+	s := &Server{
+		Now:    time.Now,
 		store:  store,
 		s3:     gofakes3.New(store, gofakes3.WithoutVersioning()).Server(),
 		done:   make(chan struct{}),
 		gets:   make(map[string]int),
 		counts: make(map[string]int),
 	}
+	store.now = func() time.Time { return s.Now() }
+	return s
 }
 
 // Close ends every answer that a fault holds back. Objects stay.
@@ -159,6 +165,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fault = s.nextFault(bucket, key)
 	}
 	if a.refused() {
+		return
+	}
+	if s.COS && r.URL.Query().Get("list-type") == "2" {
+		writeError(w, http.StatusBadRequest, "InvalidArgument", "COS documents no list-type.")
 		return
 	}
 	wr := &writes{}

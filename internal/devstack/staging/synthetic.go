@@ -8,8 +8,13 @@ import (
 	"hash/crc64"
 	"io"
 	"math/rand/v2"
+	"sort"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/rclone/gofakes3"
 )
 
 // block is the unit of synthetic content: each MiB of it is a window, at its
@@ -65,6 +70,40 @@ func (c Synthetic) CRC64() string {
 // etag is made up, but the same for the same content.
 func (c Synthetic) etag() string {
 	return fmt.Sprintf("%x-2", md5.Sum(fmt.Append(nil, c.Size, c.Seed)))
+}
+
+// Synthetic keys are the content of a bucket that exists in listings alone: n objects of
+// 1,024 bytes.
+type syntheticKeys struct {
+	n    int
+	name func(int) string // in the order of the keys
+	at   time.Time
+}
+
+// SyntheticSize and SyntheticETag are those of each object of SynthesizeKeys.
+const (
+	SyntheticSize = 1024
+	SyntheticETag = "0f343b0931126a20f133d67c2b018a3b" // MD5 of 1,024 zero bytes
+)
+
+// SynthesizeKeys has a bucket list n objects, under the keys name(0) to name(n-1), which
+// must be in order. They take no memory. They cannot be read, and nothing else in the
+// bucket is listed. It is called before the first request.
+func (s *Server) SynthesizeKeys(bucket string, n int, name func(int) string) {
+	s.store.keys[bucket] = syntheticKeys{n, name, s.Now()}
+}
+
+func (k syntheticKeys) list(prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) *gofakes3.ObjectList {
+	list := gofakes3.NewObjectList()
+	first := sort.Search(k.n, func(i int) bool { return k.name(i) > page.Marker && k.name(i) >= prefix.Prefix })
+	for i := first; i < k.n && strings.HasPrefix(k.name(i), prefix.Prefix); i++ {
+		if int64(len(list.Contents)) == page.MaxKeys {
+			list.IsTruncated, list.NextMarker = true, k.name(i-1)
+			break
+		}
+		list.Add(&gofakes3.Content{Key: k.name(i), LastModified: gofakes3.NewContentTime(k.at), ETag: `"` + SyntheticETag + `"`, Size: SyntheticSize})
+	}
+	return list
 }
 
 // A section reads a part of a Synthetic.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/xml"
 	"fmt"
 	"hash/crc64"
 	"io"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,5 +83,48 @@ func TestSyntheticObject(t *testing.T) {
 	}
 	if err := s.Synthesize("elsewhere", "a", 1, 1); err == nil {
 		t.Error("an object in a bucket that does not exist")
+	}
+}
+
+// A bucket of a million keys that takes no memory is listed in pages like any other.
+func TestSynthesizeKeys(t *testing.T) {
+	t.Parallel()
+	server := staging.New("million")
+	name := func(i int) string { return fmt.Sprintf("in/%06d", i) }
+	server.SynthesizeKeys("million", 1_000_000, name)
+	srv := httptest.NewServer(server)
+	t.Cleanup(srv.Close)
+	for query, want := range map[string]struct {
+		n         int
+		first     string
+		truncated bool
+	}{
+		"":                                   {1000, name(0), true},
+		"&start-after=in/999000":             {999, name(999_001), false},
+		"&start-after=in/999000x&max-keys=2": {2, name(999_001), true},
+		"&prefix=in/0001":                    {100, name(100), false},
+		"&prefix=in/0001&start-after=in/0":   {100, name(100), false},
+		"&prefix=other/":                     {0, "", false},
+	} {
+		resp, err := srv.Client().Get(srv.URL + "/million?list-type=2" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page struct {
+			IsTruncated bool
+			Contents    []struct {
+				Key  string
+				Size int64
+			}
+		}
+		err = xml.NewDecoder(resp.Body).Decode(&page)
+		resp.Body.Close()
+		first := ""
+		if len(page.Contents) > 0 {
+			first = page.Contents[0].Key
+		}
+		if err != nil || len(page.Contents) != want.n || first != want.first || page.IsTruncated != want.truncated {
+			t.Errorf("%s: %d keys from %q, truncated %v, %v", query, len(page.Contents), first, page.IsTruncated, err)
+		}
 	}
 }

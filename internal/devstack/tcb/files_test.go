@@ -177,3 +177,23 @@ func TestKeepContent(t *testing.T) {
 		t.Errorf("GET %d, HEAD %d", get.status, head.status)
 	}
 }
+
+// Files that were put or made up are there as those that were uploaded.
+func TestPutAndSynthesize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tcb.DefaultRules())
+	uploaded := w.put("uploaded", "content", nil)
+	w.cloud.Put(env, "put", []byte("content"))
+	w.cloud.Synthesize(env, 7, "9a0364b9e99bb480dd25e1f0284c8555", func(path string) bool { return path == "made-up" })
+	prefix := strings.TrimSuffix(uploaded, "uploaded")
+	list := w.links(uploaded, prefix+"put", prefix+"made-up", prefix+"neither").FileList
+	for i, item := range list[:3] {
+		a := w.fetch("HEAD", item.DownloadURL)
+		if a.status != 200 || a.header.Get("Content-Length") != "7" || a.header.Get("ETag") != `"9a0364b9e99bb480dd25e1f0284c8555"` {
+			t.Errorf("%d: %d %v", i, a.status, a.header)
+		}
+	}
+	if list[3].Status == 0 {
+		t.Errorf("%+v", list[3])
+	}
+}

@@ -1,6 +1,9 @@
 package tcb
 
 import (
+	"crypto/md5"
+	"encoding/hex"
+	"hash/crc64"
 	"slices"
 	"strings"
 	"sync"
@@ -32,9 +35,10 @@ type version struct{ current, previous *Object }
 
 // store maps "bucket/key" to objects, each visible whole or not at all.
 type store struct {
-	mu      sync.RWMutex
-	objects map[string]*version
-	seq     int64
+	mu        sync.RWMutex
+	objects   map[string]*version
+	seq       int64
+	synthetic func(name string) *Object // see Cloud.Synthesize
 }
 
 func (s *store) put(o *Object, keepPrevious bool) {
@@ -52,11 +56,15 @@ func (s *store) put(o *Object, keepPrevious bool) {
 func (s *store) get(name string) (version, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	v := s.objects[name]
-	if v == nil {
-		return version{}, false
+	if v := s.objects[name]; v != nil {
+		return *v, true
 	}
-	return *v, true
+	if s.synthetic != nil {
+		if o := s.synthetic(name); o != nil {
+			return version{current: o}, true
+		}
+	}
+	return version{}, false
 }
 
 func (s *store) remove(name string) bool {
@@ -76,6 +84,29 @@ func (c *Cloud) known(v version) bool {
 func (c *Cloud) remove(name string) bool {
 	v, ok := c.store.get(name)
 	return ok && c.known(v) && c.store.remove(name)
+}
+
+// Put stores a file as an upload does.
+func (c *Cloud) Put(env, path string, content []byte) {
+	sum := md5.Sum(content)
+	etag := hex.EncodeToString(sum[:])
+	c.store.put(&Object{
+		Env: env, Bucket: c.buckets[env], Path: path, FileID: "cloud://" + env + "." + c.buckets[env] + "/" + path,
+		Size: int64(len(content)), MD5: etag, ETag: etag, CRC64: crc64.Checksum(content, crc64.MakeTable(crc64.ECMA)),
+		Time: c.Now(), Readable: true, Content: content,
+	}, c.rules.StaleDownloads)
+}
+
+// Synthesize has an environment hold files that take no memory, beside those that are
+// stored: holds says which paths there are. Links of them answer HEAD alone.
+func (c *Cloud) Synthesize(env string, size int64, etag string, holds func(path string) bool) {
+	c.store.synthetic = func(name string) *Object {
+		path, ok := strings.CutPrefix(name, c.buckets[env]+"/")
+		if !ok || !holds(path) {
+			return nil
+		}
+		return &Object{Env: env, Bucket: c.buckets[env], Path: path, Size: size, MD5: etag, ETag: etag, Readable: true}
+	}
 }
 
 // Object returns the file at a cloud path.
