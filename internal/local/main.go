@@ -17,6 +17,9 @@ import (
 // interrupted is the exit code of a shell's command that an interrupt ended.
 const interrupted = 130
 
+const usage = "usage: local [-addr HOST:PORT] [-http HOST:PORT] [-env FILE] [-quiet] | -demo | -event FILE | -version" +
+	" | -check s3://BUCKET/PREFIX [-quick] [-manifest FILE] [-from FILE] [-after KEY] | -doctor [-probe [-slow]] [s3://BUCKET/KEY]"
+
 // Main is the command local: it reads the flags, runs until the work is done or
 // the process is interrupted, and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
@@ -31,6 +34,7 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	web := flags.String("http", "127.0.0.1:9445", "`host:port` of the page and of the HTTP function; loopback only")
 	env := flags.String("env", "", "read the functions' configuration variables from this `file`, too; it wins over the environment")
 	quiet := flags.Bool("quiet", false, "do not show the functions' log lines")
+	checked := checkFlags(flags)
 	version := flags.Bool("version", false, "print the version")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -43,11 +47,17 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 
 	set, err := ReadSettings(getenv, *env)
 	switch {
+	case checked.given(flags):
+		if flags.NArg() > 0 || *version || *demo || *diagnose || *event != "" {
+			fmt.Fprintln(stderr, "local: "+usage)
+			return exitFailed
+		}
+		return Check(soft, *checked, stdout, stderr, getenv)
 	case err != nil:
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
 	case flags.NArg() > 1 || (flags.NArg() > 0 || *probe) && !*diagnose || *slow && !*probe || *demo && *event != "" || *diagnose && (*demo || *event != ""):
-		err = errors.New("usage: local [-addr HOST:PORT] [-http HOST:PORT] [-env FILE] [-quiet] | -demo | -event FILE | -doctor [-probe [-slow]] [s3://BUCKET/KEY] | -version")
+		err = errors.New(usage)
 	case *diagnose:
 		s := newScreen(stdout)
 		err = doctor.Run(soft, stdout, getenv, doctor.Options{Source: flags.Arg(0), Probe: *probe, Slow: *slow, Pass: s.green("✓"), Fail: s.red("✗")})
