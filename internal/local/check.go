@@ -46,7 +46,7 @@ func (o *CheckOptions) given(flags *flag.FlagSet) bool {
 	return checks
 }
 
-// Exit codes of Check (interface.md, "Local").
+// Exit codes of Check (docs/check.md).
 const (
 	exitSame = iota
 	exitDifferent
