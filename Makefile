@@ -73,7 +73,7 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## measure against a bare relay; writes docs/benchmarks.md (about 6 minutes)
 	$(GO) run ./internal/tools/bench
 
-browser: ## upload from a page in headless Chromium; installs Chromium and playwright-core
+browser: ## drive the pages in headless Chromium; installs Chromium and playwright-core
 	BROWSERTEST_INSTALL=1 $(GO) test $(RACE) -count=1 -v ./internal/test/browser
 
 package: ## build reproducible zips for Lambda and SCF into dist/

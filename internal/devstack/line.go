@@ -39,6 +39,9 @@ type lineConn struct {
 	free time.Time // when the line has brought what was read
 }
 
+// credit is how much of the time that a busy machine lost a connection may catch up with.
+const credit = 200 * time.Millisecond
+
 // slice is how often a limited connection is read. A guess: short enough for a bar on a
 // page to move smoothly.
 const slice = 20 * time.Millisecond
@@ -50,8 +53,8 @@ func (c *lineConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p[:min(int64(len(p)), max(1, rate*int64(slice)/int64(time.Second)))])
 	now := time.Now()
-	if c.free.Before(now) {
-		c.free = now
+	if late := now.Add(-credit); c.free.Before(late) {
+		c.free = late
 	}
 	c.free = c.free.Add(time.Duration(int64(n) * int64(time.Second) / rate))
 	time.Sleep(c.free.Sub(now))

@@ -23,12 +23,17 @@ type entry struct {
 }
 
 // entries reads the answer, or the error that holds the same document.
-func entries(r platform.Result) ([]entry, error) {
+func entries(r platform.Result) ([]entry, error) { return files[entry](r) }
+
+// rawEntries are entries as they stand in the answer.
+func rawEntries(r platform.Result) ([]json.RawMessage, error) { return files[json.RawMessage](r) }
+
+func files[T any](r platform.Result) ([]T, error) {
 	doc := r.Payload
 	if r.FunctionError {
 		doc = []byte(r.ErrorMessage)
 	}
-	var answer struct{ Files []entry }
+	var answer struct{ Files []T }
 	if json.Unmarshal(doc, &answer) != nil || len(answer.Files) == 0 {
 		return nil, fmt.Errorf("the function answered %s: %s", r.ErrorType, r.ErrorMessage)
 	}

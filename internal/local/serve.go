@@ -2,16 +2,20 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/local/workbench"
 )
 
 // Addresses are where Serve listens, on loopback only.
@@ -31,10 +35,13 @@ func Serve(soft, hard context.Context, out io.Writer, set Settings, addr Address
 	}
 	defer v.close()
 	v.banner()
-	if !quiet {
-		for _, l := range []*platform.Lambda{v.objects, v.http} {
-			defer follow(l.Program, func(line string) { v.screen.say("%s", v.screen.faint(shown(line))) }).stop()
-		}
+	for _, l := range []*platform.Lambda{v.objects, v.http} {
+		defer follow(l.Program, func(line string) {
+			v.bench.Log(line)
+			if !quiet {
+				v.screen.say("%s", v.screen.faint(shown(line)))
+			}
+		}).stop()
 	}
 	return v.run(soft, hard)
 }
@@ -44,11 +51,19 @@ type server struct {
 	*stack
 	httpURL string
 	web     *http.Server
-	events  chan []byte
+	bench   *workbench.Bench
+	events  chan notification
+	racers  [2]*platform.Lambda // of the page's race: one piece, parts
 
 	mu                sync.Mutex
 	delivered, failed int
 	bytes             int64
+}
+
+// A notification is the bucket's, and the numbers of its files on the page.
+type notification struct {
+	event []byte
+	ids   []int
 }
 
 func newServer(ctx context.Context, s screen, set Settings, addr Addresses) (*server, error) {
@@ -56,26 +71,57 @@ func newServer(ctx context.Context, s screen, set Settings, addr Addresses) (*se
 	if err != nil {
 		return nil, addressError("-http", addr.HTTP, err)
 	}
-	w, err := newStack(s, set, addr.S3, devstack.Options{})
+	bench := workbench.New()
+	w, err := newStack(s, set, addr.S3, devstack.Options{AroundS3: bench.AroundS3, AroundAPI: bench.AroundAPI, Line: bench.Line})
 	if err != nil {
 		listener.Close()
 		return nil, addressError("-addr", addr.S3, err)
 	}
 	// 1000 is a guess: more uploads than a person starts at once.
-	v := &server{stack: w, httpURL: "http://" + listener.Addr().String(), events: make(chan []byte, 1000)}
-	w.Staging.Notify = func(event []byte) { v.events <- event }
+	v := &server{stack: w, bench: bench, httpURL: "http://" + listener.Addr().String(), events: make(chan notification, 1000)}
 	if err = v.start(ctx); err != nil {
 		listener.Close()
 		v.close()
 		return nil, err
 	}
+	v.attach(set)
+	v.web = &http.Server{Handler: bench.Handler(), ReadHeaderTimeout: time.Minute}
+	go v.web.Serve(listener)
+	return v, nil
+}
+
+// attach gives the page what has been started.
+func (v *server) attach(set Settings) {
 	front := &platform.FunctionURL{Lambda: v.http, Timeout: limit}
 	if v.webVars["HTTP_AUTH"] == "iam" {
 		front.Caller = "arn:aws:iam::123456789012:user/local"
 	}
-	v.web = &http.Server{Handler: front, ReadHeaderTimeout: time.Minute}
-	go v.web.Serve(listener)
-	return v, nil
+	v.bench.Attach(workbench.Stack{
+		World: v.World, Bucket: devstack.Bucket, Front: front, Key: v.key, Vars: v.webVars,
+		Own: slices.Collect(maps.Keys(set.Vars)), Addresses: v.addresses(), Notes: v.notes, Race: v.race,
+	})
+	v.Staging.Notify = func(event []byte) { v.events <- notification{event, v.bench.Staged(event)} }
+}
+
+// race delivers one event of the page's race by a function of its own.
+func (v *server) race(parts bool, event []byte) ([]json.RawMessage, error) {
+	threshold, i := "", 0
+	if parts {
+		threshold, i = "1MiB", 1
+	}
+	v.mu.Lock()
+	if v.racers[i] == nil {
+		vars := devstack.With(v.vars, "CLOUDBASE_PATH", "", "ROUTES", "", "INCLUDE", "", "EXCLUDE", "", "ON_DELIVERED", "", "RECEIPTS", "",
+			"MULTIPART_THRESHOLD", threshold, "MULTIPART_CONCURRENCY", "")
+		v.racers[i] = platform.NewLambda(v.binary["lambda-objects"], vars)
+	}
+	racer := v.racers[i]
+	v.mu.Unlock()
+	result, err := racer.Invoke(context.Background(), event, limit)
+	if err != nil {
+		return nil, err
+	}
+	return rawEntries(result)
 }
 
 // start builds both functions and starts their processes, which say what is wrong with
@@ -95,8 +141,14 @@ func (v *server) start(ctx context.Context) error {
 }
 
 func (v *server) close() {
+	v.bench.Close()
 	if v.web != nil {
 		v.web.Close()
+	}
+	for _, l := range v.racers {
+		if l != nil {
+			l.Close()
+		}
 	}
 	v.stack.close()
 }
@@ -106,23 +158,27 @@ func addressError(flag, addr string, err error) error {
 	return fmt.Errorf("%s %s cannot be used: %w; choose another with %s 127.0.0.1:PORT", flag, addr, err, flag)
 }
 
+// addresses are what was made, by name.
+func (v *server) addresses() [][2]string {
+	all := [][2]string{{"page", v.httpURL + "/"}, {"HTTP function", v.httpURL}}
+	if v.key != "" {
+		all = append(all, [2]string{"HTTP key", v.key})
+	}
+	return append(all, [2]string{"staging bucket", v.S3URL + "  bucket " + devstack.Bucket}, [2]string{"WeChat API", v.APIURL + "  COS, too"},
+		[2]string{"CloudBase API", strings.ReplaceAll(v.vars["CLOUDBASE_API_URL"], "{env}", v.vars["CLOUDBASE_ENV"])},
+		[2]string{"webhook", v.HookURL})
+}
+
 // banner says where everything is.
 func (v *server) banner() {
 	s := v.screen
 	for _, note := range v.notes {
 		s.say("%s", shown(note))
 	}
-	row := func(name, value string) { s.say("  %-16s %s", name, value) }
 	s.say("tcbferry runs on this machine. Interrupt to end.\n")
-	row("page", v.httpURL+"/")
-	row("HTTP function", v.httpURL)
-	if v.key != "" {
-		row("HTTP key", v.key)
+	for _, a := range v.addresses() {
+		s.say("  %-16s %s", a[0], a[1])
 	}
-	row("staging bucket", v.S3URL+"  bucket "+devstack.Bucket)
-	row("WeChat API", v.APIURL+"  COS, too")
-	row("CloudBase API", strings.ReplaceAll(v.vars["CLOUDBASE_API_URL"], "{env}", v.vars["CLOUDBASE_ENV"]))
-	row("webhook", v.HookURL)
 	s.say(`
 Put a file into the bucket with any S3 client, or drop one on the page:
 
@@ -152,10 +208,10 @@ func (v *server) run(soft, hard context.Context) error {
 			under.Wait()
 			v.total()
 			return hard.Err()
-		case event := <-v.events:
+		case n := <-v.events:
 			turn <- struct{}{}
 			under.Go(func() {
-				v.deliver(hard, event)
+				v.deliver(hard, n)
 				<-turn
 			})
 		}
@@ -170,13 +226,16 @@ func (v *server) total() {
 }
 
 // deliver gives one notification to the function and says what became of its file.
-func (v *server) deliver(ctx context.Context, event []byte) {
+func (v *server) deliver(ctx context.Context, n notification) {
 	s, start := v.screen, time.Now()
-	result, err := v.objects.Invoke(ctx, event, limit)
+	result, err := v.objects.Invoke(ctx, n.event, limit)
 	var files []entry
+	var raw []json.RawMessage
 	if err == nil {
 		files, err = entries(result)
+		raw, _ = rawEntries(result) // as readable as entries
 	}
+	v.bench.Answered(n.ids, raw, err)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err != nil {

@@ -9,6 +9,8 @@ package staging
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/url"
@@ -133,6 +135,20 @@ func (s *Server) Get(bucket, key string) (body []byte, ok bool) {
 	}
 	body, err = io.ReadAll(found.Contents)
 	return body, err == nil
+}
+
+// SHA256 is the digest of an object's bytes, in lower-case hex; "" if there is none.
+func (s *Server) SHA256(bucket, key string) string {
+	found, err := s.store.GetObject(context.Background(), bucket, key, nil)
+	if err != nil {
+		return ""
+	}
+	defer found.Contents.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, found.Contents); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(digest.Sum(nil))
 }
 
 // Remove deletes an object, if there is one.

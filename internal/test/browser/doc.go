@@ -1,5 +1,5 @@
-// Package browser holds one test: a page in a headless Chromium uploads a file
-// by a ticket of scf-http, and the emulated storage shows that it arrived. It needs
-// node, Chromium and the npm package playwright-core; without them it is skipped,
-// unless BROWSERTEST_INSTALL=1 lets it install what is missing.
+// Package browser drives pages in a headless Chromium: the page of docs/ticket-uploads.md
+// uploads a file by a ticket of scf-http, and the page of functions/local is used as a
+// person would use it. It needs node, Chromium and the npm package playwright-core; without
+// them its tests are skipped, unless BROWSERTEST_INSTALL=1 lets it install what is missing.
 package browser
