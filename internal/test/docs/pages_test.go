@@ -94,13 +94,20 @@ func headings(text string) []string {
 	return all
 }
 
-// The dark picture is the light one in other colours.
+// A dark picture is the light one in other colours, and the Chinese one is the English one
+// in other words.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	colour := regexp.MustCompile(`#[0-9a-f]{6}`)
-	light, dark := read(t, root+"docs/images/flow-light.svg"), read(t, root+"docs/images/flow-dark.svg")
-	if light == dark || colour.ReplaceAllString(light, "") != colour.ReplaceAllString(dark, "") {
-		t.Error("flow-light.svg and flow-dark.svg differ in more than their colours, or in nothing")
+	colour, words := regexp.MustCompile(`#[0-9a-f]{6}`), regexp.MustCompile(`>[^<]+<|font-family="[^"]*"`)
+	picture := func(name string) string { return read(t, root+"docs/images/"+name+".svg") }
+	shape := func(name string) string { return colour.ReplaceAllString(picture(name), "") }
+	for _, name := range []string{"flow-", "flow-zh-"} {
+		if picture(name+"light") == picture(name+"dark") || shape(name+"light") != shape(name+"dark") {
+			t.Errorf("%slight.svg and %[1]sdark.svg differ in more than their colours, or in nothing", name)
+		}
+	}
+	if words.ReplaceAllString(shape("flow-light"), "") != words.ReplaceAllString(shape("flow-zh-light"), "") {
+		t.Error("flow-light.svg and flow-zh-light.svg differ in more than their words")
 	}
 }
 
