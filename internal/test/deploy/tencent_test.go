@@ -158,6 +158,45 @@ func TestTccliCommands(t *testing.T) {
 	}
 }
 
+// tencentOptions are the commands of Tencent's other tools that the guide uses, with their
+// options: scf (its docs/commands), coscli (cloud.tencent.com/document/product/436/63143)
+// and tcb (docs.cloudbase.net/cli-v1/functions/deploy).
+var tencentOptions = map[string][]string{
+	"scf deploy": {"--force"}, "scf remove": {}, "scf info": {}, "scf -v": {},
+	"coscli ls": {}, "coscli cp": {}, "coscli rm": {"-r"}, "coscli rb": {},
+	"tcb fn": {"--httpFn", "--path", "-e"},
+}
+
+func TestTencentCommands(t *testing.T) {
+	t.Parallel()
+	guide := file(t, "docs", "deploy-tencent.md")
+	code := codeBlocks(guide)
+	for _, m := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(guide, -1) {
+		code = append(code, m[1])
+	}
+	seen := map[string]bool{}
+	for _, c := range code {
+		for _, at := range regexp.MustCompile(`(?m)(?:^|&& |; |\()((?:scf|coscli|tcb) [a-z-]+)`).FindAllStringSubmatchIndex(c, -1) {
+			name := c[at[2]:at[3]]
+			options, ok := tencentOptions[name]
+			if !ok {
+				t.Errorf("%q is no command that is known here", name)
+			}
+			seen[name] = true
+			for _, w := range shellWords(c[at[2]:])[2:] {
+				if strings.HasPrefix(w, "-") && !slices.Contains(options, w) {
+					t.Errorf("%q has the option %s, which is not known here", name, w)
+				}
+			}
+		}
+	}
+	for name := range tencentOptions {
+		if !seen[name] {
+			t.Errorf("the guide does not use %s", name)
+		}
+	}
+}
+
 // tccli tells what the command lacks that the types of the API have.
 func tccli(t *testing.T, modules string, words []string) (problems []string) {
 	t.Helper()
