@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
+	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 // passing are the faults of a multipart upload after which the next try may succeed.
@@ -31,16 +34,29 @@ func passing() (all []tcb.Fault) {
 
 // A largeFile is one file that goes in parts.
 type largeFile struct {
-	key, body string
+	key     string
+	content staging.Synthetic
 
 	mu      sync.Mutex
 	rng     *rand.Rand
 	parts   int // requests for parts in this invocation
 	killAt  int // the number of such requests after which the function is killed; 0 is never
 	kill    func()
-	faults  int
 	kills   int
-	resumed int
+	entry   kit.Entry // of the last invocation that answered
+	invoked int
+}
+
+// A largeRun is a test of files in parts.
+type largeRun struct {
+	t     *testing.T
+	w     *devstack.World
+	files map[string]*largeFile // by key
+	kinds []tcb.Fault
+
+	mu     sync.Mutex
+	faults map[string]int // that applied, by name
+	wrong  int
 }
 
 // TestLargeFiles breaks the requests of multipart uploads and kills functions in the
@@ -49,100 +65,127 @@ type largeFile struct {
 func TestLargeFiles(t *testing.T) {
 	files := 10
 	if *long {
-		files = 200
+		files = 300
 	}
-	w := kit.NewWorld(t)
-	w.Cloud.KeepContent = 64 << 20
-	kinds := passing()
-	all := map[string]*largeFile{}
+	r := &largeRun{t: t, w: kit.NewWorld(t), files: map[string]*largeFile{}, kinds: passing(), faults: map[string]int{}}
+	r.w.Cloud.KeepContent = 0
+	var all []*largeFile
 	for n := range files {
 		f := &largeFile{key: fmt.Sprintf("large/%d.bin", n), rng: rand.New(rand.NewPCG(*seed, uint64(n)))}
-		content := make([]byte, 2<<20+f.rng.IntN(6<<20))
-		rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(*seed)}).Read(content)
-		f.body = kit.Put(t, w, f.key, string(content))
-		all[f.key] = f
-	}
-	w.Cloud.OnRequest(func(op tcb.Op, key string) *tcb.Fault {
-		f := all[key]
-		if f == nil || op&tcb.OpMultipart == 0 {
-			return nil
+		f.content = staging.Synthetic{Size: 2<<20 + f.rng.Int64N(6<<20), Seed: f.rng.Uint64() >> 1}
+		if err := r.w.Staging.Synthesize(devstack.Bucket, f.key, f.content.Size, f.content.Seed); err != nil {
+			t.Fatal(err)
 		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if op == tcb.OpPart {
-			if f.parts++; f.parts == f.killAt {
-				f.kills++
-				go f.kill()
-			}
-		}
-		if f.rng.IntN(8) > 0 {
-			return nil
-		}
-		for range 20 { // until one of the call is drawn
-			if k := kinds[f.rng.IntN(len(kinds))]; k.Op == op {
-				f.faults++
-				return &k
-			}
-		}
-		return nil
-	})
-
-	waiting := make(chan *largeFile, files)
-	for _, f := range all {
-		waiting <- f
+		r.files[f.key], all = f, append(all, f)
 	}
-	close(waiting)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	invocations, kills, faults, resumed := 0, 0, 0, 0
-	for range 4 {
-		wg.Go(func() {
-			for f := range waiting {
-				n := f.deliver(t, w)
-				mu.Lock()
-				invocations, kills, faults, resumed = invocations+n, kills+f.kills, faults+f.faults, resumed+f.resumed
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	for _, f := range all {
-		kit.Stored(t, w.Cloud, devstack.Env, f.key, f.body)
-	}
-	t.Logf("%d files in parts: %d invocations, %d of them killed, %d faults, %d parts kept from before", files, invocations, kills, faults, resumed)
-	if kills == 0 || faults == 0 || resumed == 0 {
-		t.Error("nothing was broken")
+	r.w.Cloud.OnRequest(r.onRequest)
+	began := time.Now()
+	each(all, 4, r.deliver)
+	rows := r.rows(time.Since(began))
+	t.Logf("%v", rows)
+	if *docFile != "" && !t.Failed() {
+		if err := write(*docFile, "large files", table(rows)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
+// onRequest breaks every eighth request, and kills the function of a file when its part's
+// turn has come.
+func (r *largeRun) onRequest(op tcb.Op, key string) *tcb.Fault {
+	f := r.files[key]
+	if f == nil || op&tcb.OpMultipart == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if op == tcb.OpPart {
+		if f.parts++; f.parts == f.killAt {
+			f.kills++
+			go f.kill()
+		}
+	}
+	if f.rng.IntN(8) > 0 {
+		return nil
+	}
+	for range 20 { // until one of the call is drawn
+		if k := r.kinds[f.rng.IntN(len(r.kinds))]; k.Op == op {
+			r.mu.Lock()
+			r.faults[k.Name]++
+			r.mu.Unlock()
+			return &k
+		}
+	}
+	return nil
+}
+
 // deliver invokes the function for a file until it is delivered.
-func (f *largeFile) deliver(t *testing.T, w *devstack.World) (invocations int) {
-	vars := devstack.With(w.Vars(), "MULTIPART_THRESHOLD", "1MiB", "MULTIPART_CONCURRENCY", "3")
-	for invocations < 30 {
-		invocations++
-		l := platform.NewLambda(functions.Path(t, "lambda-objects"), vars)
+func (r *largeRun) deliver(f *largeFile) {
+	vars := devstack.With(r.w.Vars(), "MULTIPART_THRESHOLD", "1MiB", "MULTIPART_CONCURRENCY", "3")
+	for f.invoked < 30 {
+		f.invoked++
+		l := platform.NewLambda(functions.Path(r.t, "lambda-objects"), vars)
 		f.mu.Lock()
 		f.parts, f.killAt, f.kill = 0, 0, l.Close
 		if f.rng.IntN(2) == 0 {
 			f.killAt = 1 + f.rng.IntN(6)
 		}
 		f.mu.Unlock()
-		r, err := l.Invoke(t.Context(), []byte(`{"files":["s3://`+devstack.Bucket+`/`+f.key+`"]}`), 30*time.Second)
+		result, err := l.Invoke(r.t.Context(), []byte(`{"files":["s3://`+devstack.Bucket+`/`+f.key+`"]}`), 30*time.Second)
 		l.Close()
-		if err != nil || r.FunctionError && !strings.HasPrefix(r.ErrorMessage, `{"files"`) {
+		if err != nil || result.FunctionError && !strings.HasPrefix(result.ErrorMessage, `{"files"`) {
 			continue // killed
 		}
-		e := kit.Entries(t, r)[0]
-		if e.Status == "delivered" {
-			f.resumed += e.ResumedParts
-			kit.Stored(t, w.Cloud, devstack.Env, f.key, f.body)
-			return invocations
+		f.entry = kit.Entries(r.t, result)[0]
+		if f.entry.Status == transfer.StatusDelivered {
+			r.check(f)
+			return
 		}
-		if !e.Error.Retryable {
-			t.Errorf("%s: %s", f.key, e.Error.Message)
-			return invocations
+		if !f.entry.Error.Retryable {
+			r.t.Errorf("%s: %s", f.key, f.entry.Error.Message)
+			return
 		}
 	}
-	t.Errorf("%s was not delivered in %d invocations", f.key, invocations)
-	return invocations
+	r.t.Errorf("%s was not delivered in %d invocations", f.key, f.invoked)
+}
+
+// check compares a file that is reported delivered with its source.
+func (r *largeRun) check(f *largeFile) {
+	o, ok := r.w.Cloud.Object(devstack.Env, f.key)
+	if ok && o.Readable && o.Size == f.content.Size && o.SHA256 == f.content.SHA256() {
+		return
+	}
+	r.t.Errorf("%s is reported delivered and is not there", f.key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wrong++
+}
+
+// rows are what the run counted.
+func (r *largeRun) rows(took time.Duration) [][2]string {
+	invocations, kills, kept, parts, delivered, applied := 0, 0, 0, 0, 0, 0
+	var bytes int64
+	for _, f := range r.files {
+		r.check(f) // once more: no late request may have changed it
+		invocations, kills, bytes = invocations+f.invoked, kills+f.kills, bytes+f.content.Size
+		kept, parts = kept+f.entry.ResumedParts, parts+f.entry.Parts
+		if f.entry.Status == transfer.StatusDelivered {
+			delivered++
+		}
+	}
+	for _, n := range r.faults {
+		applied += n
+	}
+	if kills == 0 || applied == 0 || kept == 0 {
+		r.t.Error("nothing was broken")
+	}
+	n := strconv.Itoa
+	return [][2]string{
+		{"seed", strconv.FormatUint(*seed, 10)}, {"files", n(len(r.files))}, {"bytes", fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))},
+		{"invocations of the built function", n(invocations)}, {"of them killed in the middle of parts", n(kills)},
+		{"kinds of fault", n(len(r.faults))}, {"faults applied", n(applied)},
+		{"parts", n(parts)}, {"of them kept from an earlier invocation, in the last one", n(kept)},
+		{"delivered in the end", n(delivered)}, {"lost", n(len(r.files) - delivered)}, {"wrong, or reported delivered and not there", n(r.wrong)},
+		{"it took", took.Round(100 * time.Millisecond).String()},
+	}
 }
