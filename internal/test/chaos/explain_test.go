@@ -10,6 +10,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
+// endsEarly is the size from which an upload in one piece is ended when it is too slow to
+// end in time.
+const endsEarly = 8 << 20
+
 // checkLine tells whether a file may fail as its log line says.
 func (r *run) checkLine(l kit.Line) {
 	ref, err := transfer.Parse(l.Source)
@@ -20,12 +24,15 @@ func (r *run) checkLine(l kit.Line) {
 	}
 	r.fig.attempts += l.Attempts
 	r.fig.resumes += l.Resumes
+	if l.Parts > 0 {
+		r.fig.inParts++
+	}
 	if l.Status != transfer.StatusFailed {
 		return
 	}
 	r.fig.failures++
 	late := l.Time.Sub(f.began) > f.timeout/2
-	if k := transfer.Kind(l.Kind); k == transfer.KindOutOfTime && late || f.explains(k) && (late || !f.mustRecover() || slices.Contains(f.inst.ends, k)) {
+	if k := transfer.Kind(l.Kind); k == transfer.KindOutOfTime && (late || f.size >= endsEarly) || f.explains(k) && (late || !f.mustRecover() || slices.Contains(f.inst.ends, k)) {
 		return
 	}
 	r.fig.unexplained++

@@ -15,6 +15,7 @@ import (
 // Where a fault applies.
 const (
 	atSource   = "source"   // a GET of the object
+	atParts    = "parts"    // a call of the multipart upload of a large file
 	atConfirm  = "confirm"  // a HEAD of the object, after the upload
 	atToken    = "token"    // the access token, for a whole instance
 	atTicket   = "ticket"   // tcb/uploadfile
@@ -42,7 +43,7 @@ type kind struct {
 
 // kinds are all of them.
 func kinds() []*kind {
-	return slices.Concat(sourceKinds(), confirmKinds(), cloudKinds(), functionKinds())
+	return slices.Concat(sourceKinds(), confirmKinds(), cloudKinds(), partKinds(), functionKinds())
 }
 
 func one(k transfer.Kind) []transfer.Kind { return []transfer.Kind{k} }
@@ -164,6 +165,17 @@ func cloudKinds() []*kind {
 		k.needsStallTimeout = strings.HasSuffix(f.Name, " hang") || strings.HasSuffix(f.Name, " trickles") || f.Name == "upload processing" || f.Name == "upload stall"
 		k.affectsInstance = at == atTicket && slices.Contains(apiStale, f.Code)
 		all = append(all, k)
+	}
+	return all
+}
+
+// partKinds are the emulator's faults of multipart uploads that may pass. One that stays
+// need not fail its file: not every upload needs every call.
+func partKinds() []*kind {
+	var all []*kind
+	for _, f := range passing() {
+		all = append(all, &kind{name: atParts + " " + f.Name, at: atParts, cloud: f, exclusive: true,
+			ends: []transfer.Kind{transfer.KindUnavailable, transfer.KindCorrupt}})
 	}
 	return all
 }

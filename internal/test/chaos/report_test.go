@@ -20,6 +20,7 @@ type figures struct {
 	invocations int
 	applied     map[*kind]int
 	attempts    int
+	inParts     int // lines of the log about files that went in parts
 	resumes     int
 	failures    int           // files answered as failed, while there were faults
 	unexplained int           // of them, those that no planned fault explains
@@ -48,6 +49,7 @@ func (g *figures) rows() [][2]string {
 		{"kinds of fault", n(len(g.applied))},
 		{"faults applied", n(applied)},
 		{"uploads to COS", n(g.attempts)},
+		{"of them in parts, at least", n(g.inParts)},
 		{"sources reopened", n(g.resumes)},
 		{"answered as failed", n(g.failures)},
 		{"failed without a reason", n(g.unexplained)},
@@ -70,7 +72,7 @@ func (g *figures) String() string {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
 	w.Flush()
-	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
+	for _, at := range []string{atSource, atToken, atTicket, atUpload, atParts, atConfirm, atFunction} {
 		kinds, applied, list := g.byPlace(at)
 		fmt.Fprintf(&b, "\n%s: %d kinds applied %d times\n  %s\n", at, kinds, applied, list)
 	}
@@ -95,7 +97,7 @@ func (g *figures) markdown() string {
 	var b strings.Builder
 	b.WriteString(table(g.rows()))
 	b.WriteByte('\n')
-	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
+	for _, at := range []string{atSource, atToken, atTicket, atUpload, atParts, atConfirm, atFunction} {
 		kinds, applied, list := g.byPlace(at)
 		fmt.Fprintf(&b, "- **%s**, %d kinds of fault, applied %d times: %s\n", at, kinds, applied, list)
 	}

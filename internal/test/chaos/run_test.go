@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,12 +38,16 @@ type run struct {
 
 func newRun(t *testing.T, w *world, p *plan) *run {
 	r := newRunOf(t, w, p)
-	for _, in := range p.instances {
-		r.handler[in] = w.function(t, in.n, r.log, "ON_DELIVERED", in.mode)
-	}
 	w.s3.OnGet, w.cos.OnGet = r.onGet, r.onGet
 	w.onHead = r.onHead
 	w.cloud.OnRequest(r.onRequest)
+	for _, in := range p.instances { // which fetch their tokens while they start
+		vars := []string{"ON_DELIVERED", in.mode}
+		if in.parts {
+			vars = append(vars, "MULTIPART_THRESHOLD", strconv.Itoa(partThreshold), "MULTIPART_CONCURRENCY", "3")
+		}
+		r.handler[in] = w.function(t, in.n, r.log, vars...)
+	}
 	return r
 }
 
@@ -111,6 +116,8 @@ func (r *run) onRequest(op tcb.Op, key string) *tcb.Fault {
 		k = f.next(atTicket)
 	case f != nil && op == tcb.OpUpload:
 		k = f.next(atUpload)
+	case f != nil && op&tcb.OpMultipart != 0:
+		k = f.nextCall(op)
 	}
 	if k == nil {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
@@ -41,6 +42,7 @@ type file struct {
 type instance struct {
 	n        int
 	mode     string // ON_DELIVERED
+	parts    bool   // files of partThreshold and more go in parts
 	affected bool   // its files have faults that hit others
 	mu       sync.Mutex
 	tokens   *plannedFault // nil: none
@@ -70,12 +72,15 @@ type plan struct {
 	invocations []*invocation
 }
 
+// partThreshold is MULTIPART_THRESHOLD of some instances: the least that there is.
+const partThreshold = 1 << 20
+
 // weights say how often a fault is drawn at each place, in percent. Those that
 // hit tokens hit whole instances and are drawn with them.
 var weights = []struct {
 	at      string
 	percent int
-}{{atSource, 35}, {atTicket, 20}, {atUpload, 30}, {atConfirm, 12}, {atFunction, 3}}
+}{{atSource, 33}, {atTicket, 19}, {atUpload, 29}, {atParts, 4}, {atConfirm, 12}, {atFunction, 3}}
 
 // schedule draws a plan. At each place, each kind of fault comes as often as the
 // others, in a random order; a quarter of the files has none, and some have two.
@@ -84,7 +89,7 @@ func schedule(seed uint64, sc scale) *plan {
 	p := &plan{byKey: map[string]*file{}}
 	kinds := slices.DeleteFunc(kinds(), func(k *kind) bool { return k.needsStallTimeout && !sc.slow })
 	shuffled := map[string]func() *kind{}
-	for _, at := range []string{atSource, atToken, atTicket, atUpload, atConfirm, atFunction} {
+	for _, at := range []string{atSource, atToken, atTicket, atUpload, atParts, atConfirm, atFunction} {
 		shuffled[at] = shuffler(rng, slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.at != at }))
 	}
 	draw := func() *kind {
@@ -129,7 +134,7 @@ func shuffler(rng *rand.Rand, all []*kind) func() *kind {
 
 func (p *plan) drawInstances(rng *rand.Rand, sc scale, draw func() *kind) {
 	for n := range sc.instances {
-		in := &instance{n: n, mode: []string{"keep", "tag", "delete"}[n%3]}
+		in := &instance{n: n, mode: []string{"keep", "tag", "delete"}[n%3], parts: n%2 == 0}
 		switch {
 		case n < sc.instances/8:
 			in.affected = true
@@ -147,11 +152,16 @@ var names = []string{"a b+c%20&=.png", "红花/日本.jpg", "~'(1)!*.txt", "plai
 // add draws one file with its faults.
 func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 	f := &file{timeout: sc.timeout, version: rng.Uint64() >> 1, rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(n)))}
-	for f.inst == nil || f.inst.affected != slices.ContainsFunc(ks, func(k *kind) bool { return k.affectsInstance }) ||
+	at := func(place string) bool {
+		return slices.ContainsFunc(ks, func(k *kind) bool { return k.at == place })
+	}
+	for f.inst == nil || at(atParts) && !f.inst.parts || f.inst.affected != slices.ContainsFunc(ks, func(k *kind) bool { return k.affectsInstance }) ||
 		f.inst.mode == "delete" && slices.ContainsFunc(ks, func(k *kind) bool { return k.name == twice }) {
 		f.inst = p.instances[rng.IntN(len(p.instances))]
 	}
 	switch d := rng.IntN(100); {
+	case at(atParts):
+		f.size, f.big = partThreshold+rng.Int64N(2<<20), true
 	case d < 3:
 		f.size, f.big = 1<<20+rng.Int64N(7<<20), true
 	case d < 7:
@@ -160,6 +170,9 @@ func (p *plan) add(rng *rand.Rand, n int, sc scale, ks []*kind) {
 		f.size = rng.Int64N(int64(1) << (1 + rng.IntN(16)))
 	}
 	key := fmt.Sprintf("i%02d/%05d %s", f.inst.n, n, names[rng.IntN(len(names))])
+	if f.inst.parts && at(atUpload) {
+		f.size %= partThreshold // it is to go by POST
+	}
 	f.ref = transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key}
 	if rng.IntN(7) == 0 {
 		f.ref = transfer.Ref{Scheme: transfer.SchemeCOS, Region: region, Bucket: cosRef, Key: key}
@@ -220,10 +233,19 @@ func (f *file) plans(at string) bool {
 
 // next takes the fault that applies now at a place, if any.
 func (f *file) next(at string) *kind {
+	return f.take(func(k *kind) bool { return k.at == at })
+}
+
+// nextCall takes the fault that applies now to a call of a multipart upload, if any.
+func (f *file) nextCall(op tcb.Op) *kind {
+	return f.take(func(k *kind) bool { return k.at == atParts && k.cloud.Op == op })
+}
+
+func (f *file) take(is func(*kind) bool) *kind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, b := range f.pending {
-		if b.kind.at != at {
+		if !is(b.kind) {
 			continue
 		}
 		if b.left--; b.left == 0 {

@@ -53,10 +53,11 @@ func worldOf(t *testing.T, rules tcb.Rules) *world {
 	w.cos.COS = true
 	w.cloud.KeepContent = 0
 	w.cloud.ForgetSecrets = true
+	w.cloud.AddKey(tcb.COSKey{ID: "AKIDemulated", Secret: "emulated-tencent-key"})
 	s3, cos := w.serve(t, w.headed(w.s3)), w.serve(t, w.headed(w.cos))
 	api := w.serve(t, w.cloud.Handler())
 	w.vars = map[string]string{
-		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api,
+		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api, "COS_UPLOAD_URL": api,
 		"AWS_ENDPOINT_URL_S3": s3, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEMULATED", "AWS_SECRET_ACCESS_KEY": "emulated-aws-key",
 		"COS_ENDPOINT_URL": cos, "TENCENTCLOUD_SECRETID": "AKIDemulated", "TENCENTCLOUD_SECRETKEY": "emulated-tencent-key",
 	}

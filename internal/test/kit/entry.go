@@ -67,7 +67,7 @@ type Line struct {
 	Msg, Source, Status, Reason, Path, Warning, Item string
 	Kind, Code                                       string
 	Retryable                                        bool
-	Attempts, Resumes                                int
+	Attempts, Resumes, Parts                         int
 	Verified                                         []string
 	Time                                             time.Time
 }
