@@ -157,16 +157,16 @@ func (b *bench) outOfTime(ctx context.Context, atOnce int) (resumption, error) {
 	return far.resume(ctx, b, "out of time", atOnce)
 }
 
-// A far is a world whose WeChat and COS are at the other end of a long line. The source is
-// near.
-type far struct {
+// A farWorld is one whose WeChat and COS are at the other end of a long line. The source
+// is near.
+type farWorld struct {
 	world  *devstack.World
 	line   *line.Line
 	lambda *platform.Lambda
 	vars   map[string]string
 }
 
-func (b *bench) farAway(seed uint64, atOnce int) (*far, error) {
+func (b *bench) farAway(seed uint64, atOnce int) (*farWorld, error) {
 	w, err := devstack.Start("127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (b *bench) farAway(seed uint64, atOnce int) (*far, error) {
 	}
 	url := "http://" + l.Addr()
 	w.Cloud.COSOrigin = url
-	f := &far{world: w, line: l, vars: devstack.With(w.Vars(), "WECHAT_API_URL", url, "COS_UPLOAD_URL", url,
+	f := &farWorld{world: w, line: l, vars: devstack.With(w.Vars(), "WECHAT_API_URL", url, "COS_UPLOAD_URL", url,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", strconv.Itoa(twoCPUs))}
 	if atOnce > 0 {
 		f.vars = devstack.With(f.vars, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", strconv.Itoa(atOnce))
@@ -189,7 +189,7 @@ func (b *bench) farAway(seed uint64, atOnce int) (*far, error) {
 	return f, w.Staging.Synthesize(devstack.Bucket, longKey, b.long.size, seed)
 }
 
-func (f *far) close() {
+func (f *farWorld) close() {
 	f.lambda.Close()
 	f.line.Close()
 	f.world.Close()
@@ -202,7 +202,7 @@ type longEntry struct {
 	Error               struct{ Code, Message string }
 }
 
-func (f *far) deliver(ctx context.Context, limit time.Duration) (longEntry, time.Duration, error) {
+func (f *farWorld) deliver(ctx context.Context, limit time.Duration) (longEntry, time.Duration, error) {
 	if _, err := f.lambda.Init(ctx); err != nil {
 		return longEntry{}, 0, err
 	}
@@ -223,7 +223,7 @@ func (f *far) deliver(ctx context.Context, limit time.Duration) (longEntry, time
 
 // resume has another process go on, and counts what crosses again. Requests and their
 // headers count too.
-func (f *far) resume(ctx context.Context, b *bench, how string, atOnce int) (resumption, error) {
+func (f *farWorld) resume(ctx context.Context, b *bench, how string, atOnce int) (resumption, error) {
 	f.line.Cut() // what is in the sockets of a frozen function is lost
 	f.lambda.Close()
 	f.lambda = platform.NewLambda(b.function, f.vars)
