@@ -47,6 +47,7 @@ func TestMoto(t *testing.T) {
 		{"poison goes to the dead-letter queue", testPoison},
 		{"a failure comes again and is replayed", testReplay},
 		{"SQS_PARTIAL_BATCH=false keeps the batch", testWholeBatch},
+		{"check, repair, check", testRepair},
 		{"ON_DELIVERED=tag", testTag},
 		{"ON_DELIVERED=delete", testDelete},
 		{"secrets by reference", testSecrets},

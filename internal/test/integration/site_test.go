@@ -40,15 +40,16 @@ var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credent
 type site struct {
 	*devstack.World
 	*platform.Lambda
-	s3     *s3.Client
-	bucket string
+	s3       *s3.Client
+	endpoint string
+	bucket   string
 }
 
 // newSite makes a bucket at an S3 endpoint and a function that reads it there.
 func newSite(t *testing.T, endpoint, bucket string, vars ...string) *site {
 	t.Helper()
 	world := kit.NewWorld(t)
-	s := &site{World: world, s3: s3Client(endpoint), bucket: bucket}
+	s := &site{World: world, s3: s3Client(endpoint), endpoint: endpoint, bucket: bucket}
 	if _, err := s.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
 		t.Fatal(err)
 	}
