@@ -108,10 +108,10 @@ func (c *checking) run(ctx context.Context, getenv func(string) string) (check.S
 	summary, err := checker.Check(ctx, counted(items, &c.seen), c.report)
 	stop()
 	closed := errors.Join(c.lines.Flush(), closeManifest())
-	c.conclude(summary)
 	if err == nil {
 		err = closed
 	}
+	c.conclude(summary, err)
 	return summary, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/check"
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
@@ -327,5 +328,34 @@ func TestCheckInterrupted(t *testing.T) {
 	}
 	if got := read(t, manifest); got != listed.String() {
 		t.Errorf("the manifest is\n%s", got)
+	}
+}
+
+func TestCheckProgress(t *testing.T) {
+	t.Parallel()
+	fraction := 0.0
+	c := &checking{fraction: func() float64 { return fraction }, start: time.Now().Add(-10 * time.Second)}
+	c.summary = check.Summary{Same: 3097, Missing: 2, Different: 1}
+	if got := c.progressText(); got != "3100 files checked, 310/s; 2 missing, 1 different, 0 not compared" {
+		t.Error(got)
+	}
+	fraction = 0.25
+	if got := c.progressText(); got != "3100 files checked, 310/s, 25.0 %, about 30s left; 2 missing, 1 different, 0 not compared" {
+		t.Error(got)
+	}
+}
+
+// A shell reads the key that a check goes on after as it is.
+func TestQuoted(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, key := range []string{"in/a b.txt", "it's $HOME `id` \\", "-x", "红\n\x1b[31m'\\\u202e"} {
+		got, err := exec.Command(bash, "-c", "printf -- %s "+quoted(key)).Output()
+		if err != nil || string(got) != key || strings.ContainsAny(quoted(key), "\x1b\n") {
+			t.Errorf("%q is quoted as %s, which is %q (%v)", key, quoted(key), got, err)
+		}
 	}
 }

@@ -109,12 +109,12 @@ func (c *checking) clearLine() {
 	}
 }
 
-// conclude writes the summary.
-func (c *checking) conclude(s check.Summary) {
+// conclude writes the summary of a check that err ended; nil: it is complete.
+func (c *checking) conclude(s check.Summary, err error) {
 	took := time.Since(c.start)
 	c.say("%d files checked in %v, %.0f/s: %d the same, %s; %d keys skipped",
 		s.Checked(), took.Round(100*time.Millisecond), float64(s.Checked())/max(took.Seconds(), 0.001), s.Same, counts(&s), s.Skipped)
-	if s.Checked()+s.Skipped == 0 {
+	if err == nil && s.Checked()+s.Skipped == 0 {
 		c.say("There is nothing under %s. If that is a surprise, look at the prefix.", check.Shown(strings.TrimSpace(c.Source)))
 	}
 	if c.Manifest != "" && s.Missing+s.Different > 0 {
