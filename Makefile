@@ -88,8 +88,8 @@ release: ## build everything that a release has into dist/; VERSION=v1.2.3
 # variables are fixed so that the environment does not change the binary.
 GOARCH  ?= $(if $(shell grep -s '^Architecture:.*x86_64' params.yaml),amd64,arm64)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-.PHONY: build-LambdaObjects build-LambdaHttp
-build-LambdaObjects build-LambdaHttp: build-Lambda%:
+.PHONY: build-LambdaObjects build-LambdaHttp build-LambdaCheck
+build-LambdaObjects build-LambdaHttp build-LambdaCheck: build-Lambda%:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= $(GO) build -trimpath -buildvcs=false -tags lambda.norpc \
 		-ldflags '-s -w -buildid= -X github.com/tcbferry/tcbferry/internal/app.Version=$(VERSION)' \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/lambda-$(shell echo $* | tr A-Z a-z)

@@ -1,7 +1,9 @@
 package deploy
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tcbferry/tcbferry/internal/check/scheduled"
 	"github.com/tcbferry/tcbferry/internal/config"
 )
 
@@ -37,7 +40,11 @@ var (
 	onLambda = map[string]string{
 		"COS_ENDPOINT_URL": "on Lambda the keys of COS would be a secret in the plain environment",
 	}
-	onSCF    = map[string]string{"TENCENTCLOUD_SECRETID": "set by SCF", "TENCENTCLOUD_SECRETKEY": "set by SCF", "SQS_PARTIAL_BATCH": "there is no SQS", "AWS_ENDPOINT_URL_S3": "AWS credentials would be secrets in the plain environment"}
+	onSCF   = map[string]string{"TENCENTCLOUD_SECRETID": "set by SCF", "TENCENTCLOUD_SECRETKEY": "set by SCF", "SQS_PARTIAL_BATCH": "there is no SQS", "AWS_ENDPOINT_URL_S3": "AWS credentials would be secrets in the plain environment"}
+	inCheck = map[string]string{
+		"ON_DELIVERED": "a check changes nothing", "RECEIPTS": "a check tells nobody", "RECEIPT_SECRET": "as above", "SQS_PARTIAL_BATCH": "there is no batch",
+		"MULTIPART_CONCURRENCY": "a check sends no file", "COS_UPLOAD_URL": "as above", "TENCENTCLOUD_SECRETID": "as above", "TENCENTCLOUD_SECRETKEY": "as above",
+	}
 	overHTTP = map[string]string{"SQS_PARTIAL_BATCH": "there is no batch", "ON_DELIVERED": "a caller may name a source, not have it deleted"}
 )
 
@@ -88,6 +95,10 @@ var reads = sync.OnceValues(func() (map[string]map[string]bool, error) {
 	all := map[string]map[string]bool{}
 	for function, load := range map[string]func(func(string) string) (config.Config, error){
 		"lambda-objects": config.Load, "lambda-http": config.LoadHTTP, "scf-objects": config.Load, "scf-http": config.LoadHTTP,
+		"lambda-check": func(getenv func(string) string) (config.Config, error) {
+			_, err := scheduled.Function(context.Background(), getenv, io.Discard)
+			return config.Config{}, err
+		},
 	} {
 		names, err := read(function, load)
 		if err != nil {
@@ -117,7 +128,7 @@ func compare(where string, set []string, read map[string]bool, left ...map[strin
 }
 
 func checkEnvironment(d template) []string {
-	functions := d.with(map[string]string{"Http": "keys", "S3EndpointUrl": "https://s3.example.com"}).properties("AWS::Serverless::Function")
+	functions := d.with(map[string]string{"Http": "keys", "S3EndpointUrl": "https://s3.example.com", "Check": "daily", "CheckRepair": "true"}).properties("AWS::Serverless::Function")
 	variables := func(id string) []string {
 		env, _ := functions[id]["Environment"].(map[string]any)
 		vars, _ := env["Variables"].(map[string]any)
@@ -127,6 +138,7 @@ func checkEnvironment(d template) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return append(compare("LambdaObjects", variables("LambdaObjects"), reads["lambda-objects"], onLambda),
-		compare("LambdaHttp", variables("LambdaHttp"), reads["lambda-http"], onLambda, overHTTP)...)
+	return slices.Concat(compare("LambdaObjects", variables("LambdaObjects"), reads["lambda-objects"], onLambda),
+		compare("LambdaHttp", variables("LambdaHttp"), reads["lambda-http"], onLambda, overHTTP),
+		compare("LambdaCheck", variables("LambdaCheck"), reads["lambda-check"], onLambda, inCheck))
 }

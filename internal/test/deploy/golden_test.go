@@ -42,6 +42,8 @@ var options = []struct {
 	{"VPC", map[string]string{"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}},
 	{"traced", map[string]string{"Tracing": "Active"}},
 	{"backfill", map[string]string{"Backfill": "true"}},
+	{"daily check", map[string]string{"Check": "daily"}},
+	{"daily check that repairs", map[string]string{"Check": "daily", "CheckRepair": "true", "BucketKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/b"}},
 	{"60 s", map[string]string{"Timeout": "60"}},
 	{"120 s", map[string]string{"Timeout": "120"}},
 	{"600 s", map[string]string{"Timeout": "600"}},

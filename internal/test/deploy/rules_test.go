@@ -46,6 +46,8 @@ var impossible = []struct {
 	{"HTTP with routes alone", and(app, map[string]string{"Http": "iam", "CloudBaseEnv": "", "Routes": `[{"from":"s3://b/","env":"e"}]`}), "Routes do not apply to requests"},
 	{"HTTP with the credentials in routes", map[string]string{"Http": "iam", "Routes": `[{"from":"s3://b/","env":"e","apiKey":"ssm:/k"}]`}, "Set WeChatAppId and WeChatAppSecret, or one of"},
 	{"parts without credentials", and(app, map[string]string{"MultipartThreshold": "8MiB", "TencentSecretId": "ssm:/id"}), "MultipartThreshold needs"},
+	{"a repair without a check", and(app, map[string]string{"CheckRepair": "true"}), "CheckRepair needs"},
+	{"a repair without a queue", and(app, map[string]string{"Check": "daily", "CheckRepair": "true", "Trigger": "direct"}), "CheckRepair needs"},
 	{"subnets without a group", and(app, map[string]string{"SubnetIds": "subnet-1"}), "SubnetIds and SecurityGroupIds belong together"},
 	{"a fixed address and subnets", and(app, map[string]string{"FixedEgress": "true", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}), "leave SubnetIds and SecurityGroupIds empty"},
 	{"a group without subnets", and(app, map[string]string{"SecurityGroupIds": "sg-1"}), "SubnetIds and SecurityGroupIds belong together"},
@@ -54,7 +56,7 @@ var impossible = []struct {
 // unknownToCode are what rules say of AWS and of parts, which the configuration alone does
 // not know.
 func unknownToCode(says string) bool {
-	return slices.ContainsFunc([]string{"MultipartThreshold", "SubnetIds", "set HttpFront", "HttpKeyRate", "Tracing"}, func(name string) bool { return strings.Contains(says, name) })
+	return slices.ContainsFunc([]string{"MultipartThreshold", "SubnetIds", "set HttpFront", "HttpKeyRate", "Tracing", "CheckRepair"}, func(name string) bool { return strings.Contains(says, name) })
 }
 
 // Rules refuse what can never work: what the code refuses at start, and nothing else.

@@ -62,7 +62,7 @@ func checkTelemetry(d template) (problems []string) {
 	}
 	alarmed := map[string]bool{}
 	for _, trigger := range []string{"queue", "direct"} {
-		s := d.with(map[string]string{"Trigger": trigger, "Http": "keys", "AlarmEmail": "a@example.com"})
+		s := d.with(map[string]string{"Trigger": trigger, "Http": "keys", "Check": "daily", "AlarmEmail": "a@example.com"})
 		for id, a := range s.properties("AWS::CloudWatch::Alarm") {
 			watched, _ := a["Dimensions"].([]any)
 			var names, values []string
@@ -88,6 +88,10 @@ func checkTelemetry(d template) (problems []string) {
 	}
 	c.want(alarmed["ReceiptFailures <LambdaObjects>"] && alarmed["ReceiptFailures <LambdaHttp>"], "receivers that are not told raise no alarm")
 	c.want(alarmed["SettleFailures <LambdaObjects>"], "sources that ON_DELIVERED cannot settle raise no alarm")
+	for _, name := range []string{"CheckMissing", "CheckDifferent", "CheckFailed"} {
+		c.want(alarmed[name+" <LambdaCheck>"], "%s raises no alarm", name)
+	}
+	c.want(alarmed["ExecutionsFailed <CheckDaily.Outputs.Check>"], "a check that ends early raises no alarm")
 	c.want(alarmed["Refusals <LambdaHttp>"], "refused requests raise no alarm")
 	for _, name := range []string{"Errors", "Throttles", "Duration"} {
 		c.want(alarmed[name+" <LambdaObjects>"] && alarmed[name+" <LambdaHttp>"], "%s raise no alarm", name)

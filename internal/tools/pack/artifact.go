@@ -44,6 +44,8 @@ var artifacts = []artifact{
 	{"lambda-objects-amd64", "lambda-objects", "linux", "amd64", "lambda.norpc", "bootstrap", nil, lambda},
 	{"lambda-http-arm64", "lambda-http", "linux", "arm64", "lambda.norpc", "bootstrap", nil, lambda},
 	{"lambda-http-amd64", "lambda-http", "linux", "amd64", "lambda.norpc", "bootstrap", nil, lambda},
+	{"lambda-check-arm64", "lambda-check", "linux", "arm64", "lambda.norpc", "bootstrap", nil, lambda},
+	{"lambda-check-amd64", "lambda-check", "linux", "amd64", "lambda.norpc", "bootstrap", nil, lambda},
 	{"scf-objects", "scf-objects", "linux", "amd64", "", "main", nil, scfObjects},
 	{"scf-http", "scf-http", "linux", "amd64", "", "scf-http", []entry{bootstrap}, scfHTTP},
 	{"local-linux-amd64", "local", "linux", "amd64", "", "local", nil, local},
