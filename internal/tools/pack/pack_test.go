@@ -55,7 +55,6 @@ func TestSameBytesTwice(t *testing.T) {
 	if sizes.zip != int64(len(zips[0])) || sizes.exceeds(web.limits) || sum != done[0].sum {
 		t.Errorf("sizes %+v, the zip has %d bytes", sizes, len(zips[0]))
 	}
-	checkGuide(t, done[0].name, sizes)
 	for name, mode := range map[string]os.FileMode{"scf-http": 0o755, "scf_bootstrap": 0o755, "LICENSE": 0o644, "LICENSES.txt": 0o644} {
 		if info, err := os.Stat(filepath.Join(p[0].dir, "scf-http", name)); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", name, info, err)
