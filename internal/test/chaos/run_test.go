@@ -231,7 +231,7 @@ func (r *run) invoke(inv *invocation) {
 	}
 	r.fig.margin = min(r.fig.margin, margin)
 	if margin <= 0 && *long { // a short run shares the machine with other tests
-		r.t.Errorf("an answer came %v after the deadline", -margin)
+		r.t.Errorf("an answer came %v after the deadline; the first of %d files is %s, planned %s", -margin, len(inv.files), inv.files[0].ref, inv.files[0].plannedText())
 	}
 	for i, f := range inv.files {
 		f.statuses = append(f.statuses, statuses[i])
