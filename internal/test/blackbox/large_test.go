@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -155,6 +156,54 @@ func TestLargeFileKilled(t *testing.T) {
 		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
 		if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 12-e.ResumedParts {
 			t.Errorf("%d parts had arrived, %d were sent, and the file is %+v", arrived, sent, e)
+		}
+	})
+}
+
+// A file that changes after its first attempt arrives as it is now: parts of other content
+// are sent again, and those that are the same are kept.
+func TestLargeFileChanges(t *testing.T) {
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		old := kit.Put(t, w, "in/film.mp4", body(8, 0))
+		first := run.start(t, w, inParts...)
+		hang := tcb.FaultNamed("complete hang")
+		w.Cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
+			if op == tcb.OpComplete {
+				return &hang
+			}
+			return nil
+		})
+		go first.call(run.event("in/film.mp4"), limit)
+		kit.Until(t, "all parts are there", func() bool {
+			left := w.Cloud.Unfinished()
+			return len(left) == 1 && len(left[0].Parts) == 8
+		})
+		first.kill()
+		w.Cloud.OnRequest(nil)
+		content := kit.Put(t, w, "in/film.mp4", old[:3<<20]+body(5, 1)[:5<<20])
+		before := w.Cloud.Requests()[tcb.OpPart]
+		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+		if sent := w.Cloud.Requests()[tcb.OpPart] - before; e.ResumedParts != 3 || sent != 5 || len(w.Cloud.Unfinished()) != 0 {
+			t.Errorf("%d parts were sent, left behind: %v, and the file is %+v", sent, w.Cloud.Unfinished(), e)
+		}
+	})
+}
+
+// Two invocations of one file at the same time leave it whole, and nothing unfinished.
+func TestLargeFileTwiceAtOnce(t *testing.T) {
+	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+		content := kit.Put(t, w, "in/film.mp4", body(6, 0))
+		slowParts(w, time.Millisecond, nil)
+		var wg sync.WaitGroup
+		for range 2 {
+			f := run.start(t, w, inParts...)
+			wg.Go(func() { kit.Delivered(t, w.Cloud, devstack.Env, f.one(run.event("in/film.mp4")), content) })
+		}
+		wg.Wait()
+		kit.Stored(t, w.Cloud, devstack.Env, "in/film.mp4", content)
+		if left := w.Cloud.Unfinished(); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
 		}
 	})
 }
