@@ -58,6 +58,8 @@ const maxUnread = 2 * maxHeads
 func (r *run) compare(f *file, link transfer.Link) {
 	stored, err := r.stored(link)
 	switch {
+	case r.ctx.Err() != nil: // an end of the check says nothing about the file
+		return
 	case err != nil && err.Kind == transfer.KindNotFound:
 		r.missing(f, err.What)
 		return
@@ -90,8 +92,8 @@ func (r *run) compare(f *file, link transfer.Link) {
 	}
 }
 
-// know asks the source about the file. It finishes the file and returns false where that
-// fails or the source is gone.
+// know asks the source about the file. It returns false where that fails or the source is
+// gone, and the file is finished then, unless the check ended.
 func (f *file) know(ctx context.Context, head func(context.Context, transfer.Ref) (*transfer.Object, error)) bool {
 	o, err := insist(ctx, new(pacer), fewTries, func() (*transfer.Object, error) { return head(ctx, f.item.Ref) })
 	if err == nil {
@@ -101,6 +103,9 @@ func (f *file) know(ctx context.Context, head func(context.Context, transfer.Ref
 			f.source.md5 = plainMD5(o.ETag)
 		}
 		return true
+	}
+	if ctx.Err() != nil {
+		return false // an end of the check says nothing about the file
 	}
 	e := transfer.AsError(ctx, transfer.StageOpen, err)
 	if e.Kind == transfer.KindNotFound {

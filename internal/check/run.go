@@ -59,9 +59,9 @@ type run struct {
 	vain    vainWaits
 	unread  atomic.Int32 // links in a row that were out of order
 
-	skipped int64 // read's until queue is closed
-
-	mu           sync.Mutex
+	// These are read's until queue is closed.
+	skipped      int64
+	unlisted     error                          // why the items ended too early
 	destinations map[transfer.Dest]*destination // by app and environment
 }
 
@@ -87,8 +87,8 @@ func (r *run) read(items Items) {
 	number := 0
 	for item, err := range items(r.ctx) {
 		if err != nil {
-			r.cancel(err)
-			return
+			r.unlisted = err
+			break // what came before is reported
 		}
 		f, ok := r.plan(item)
 		if !ok {
@@ -156,8 +156,6 @@ func (r *run) send(waiting map[transfer.Dest]*batch, dest transfer.Dest) {
 }
 
 func (r *run) destination(dest transfer.Dest) *destination {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	d := r.destinations[dest]
 	if d == nil {
 		d = &destination{run: r, dest: dest, storage: r.Storage(dest.App)}
@@ -188,7 +186,10 @@ func (r *run) report(tell func(Result) error) (Summary, error) {
 		}
 		s.Count(f.result)
 	}
-	return s, context.Cause(r.ctx)
+	if err := context.Cause(r.ctx); err != nil {
+		return s, err
+	}
+	return s, r.unlisted
 }
 
 // unique returns the file IDs without repetitions, and for each file the place of its own.
