@@ -23,6 +23,9 @@ var npmPackages = []string{"osls@4.3.1", "tencent-component-toolkit@2.27.6", "te
 // is skipped and says so.
 func npm(t *testing.T) string {
 	t.Helper()
+	if underRace {
+		t.Skip("SKIPPED: make check runs it")
+	}
 	dir, err := npmInstall()
 	if err != nil {
 		t.Skip("SKIPPED: ", err)

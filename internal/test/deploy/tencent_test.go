@@ -158,27 +158,29 @@ func TestTccliCommands(t *testing.T) {
 	}
 }
 
-// tencentOptions are the commands of Tencent's other tools that the guide uses, with their
-// options: scf (its docs/commands), coscli (cloud.tencent.com/document/product/436/63143)
-// and tcb (docs.cloudbase.net/cli-v1/functions/deploy).
-var tencentOptions = map[string][]string{
+// otherOptions are the commands of other tools that the guides use, with their options:
+// scf (docs/commands of its repository), coscli (cloud.tencent.com/document/product/436/63143),
+// tcb (docs.cloudbase.net/cli-v1/functions/deploy) and osls (its docs/cli-reference).
+var otherOptions = map[string][]string{
 	"scf deploy": {"--force"}, "scf remove": {}, "scf info": {}, "scf -v": {},
+	"scf logs": {"--startTime"}, "scf invoke": {"--data"},
+	"osls deploy": {"--region"}, "osls info": {"--verbose"}, "osls remove": {},
 	"coscli ls": {}, "coscli cp": {}, "coscli rm": {"-r"}, "coscli rb": {},
 	"tcb fn": {"--httpFn", "--path", "-e"},
 }
 
-func TestTencentCommands(t *testing.T) {
+func TestOtherCommands(t *testing.T) {
 	t.Parallel()
-	guide := file(t, "docs", "deploy-tencent.md")
+	guide := file(t, "docs", "deploy-tencent.md") + file(t, "docs", "deploy-serverless.md")
 	code := codeBlocks(guide)
 	for _, m := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(guide, -1) {
 		code = append(code, m[1])
 	}
 	seen := map[string]bool{}
 	for _, c := range code {
-		for _, at := range regexp.MustCompile(`(?m)(?:^|&& |; |\()((?:scf|coscli|tcb) [a-z-]+)`).FindAllStringSubmatchIndex(c, -1) {
+		for _, at := range regexp.MustCompile(`(?m)(?:^ *|&& |; |\()((?:scf|coscli|tcb|osls) [a-z-]+)`).FindAllStringSubmatchIndex(c, -1) {
 			name := c[at[2]:at[3]]
-			options, ok := tencentOptions[name]
+			options, ok := otherOptions[name]
 			if !ok {
 				t.Errorf("%q is no command that is known here", name)
 			}
@@ -190,9 +192,9 @@ func TestTencentCommands(t *testing.T) {
 			}
 		}
 	}
-	for name := range tencentOptions {
+	for name := range otherOptions {
 		if !seen[name] {
-			t.Errorf("the guide does not use %s", name)
+			t.Errorf("no guide uses %s", name)
 		}
 	}
 }

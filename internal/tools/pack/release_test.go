@@ -179,6 +179,31 @@ func TestBill(t *testing.T) {
 	}
 }
 
+// The guides name zips that a release has.
+func TestGuidesNameZips(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../../docs/deploy-*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\b((?:lambda|scf|local)-[a-z0-9-]+)\.zip`).FindAllStringSubmatch(string(text), -1) {
+			named++
+			if !slices.ContainsFunc(artifacts, func(a artifact) bool { return a.name == m[1] }) {
+				t.Errorf("%s names %s, which no release has", page, m[0])
+			}
+		}
+	}
+	if named < 8 {
+		t.Errorf("only %d zips are named", named)
+	}
+}
+
 func TestSums(t *testing.T) {
 	t.Parallel()
 	const want = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  a.zip\n" +
