@@ -102,7 +102,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d B, verified by ", obj.Size) + strings.Join(verified, " "), err
 }
 
-const unreadable = "COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
+const unreadable = "COS took the file, but CloudBase cannot read it. That happens to files without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	var address string

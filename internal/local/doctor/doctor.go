@@ -161,7 +161,7 @@ func (d *doctor) checkClock(ctx context.Context) {
 			side = "behind"
 		}
 		if off > time.Minute {
-			return "", fmt.Errorf("this machine's clock is about %v %s WeChat's; set it (NTP), for S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
+			return "", fmt.Errorf("this machine's clock is about %v %s WeChat's; set it (NTP), because S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
 		}
 		return fmt.Sprintf("%v from WeChat's", off.Round(time.Second)), nil
 	})

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -160,6 +163,20 @@ func TestDoctorFindings(t *testing.T) {
 	rules := tcb.DefaultRules()
 	inject := func(f tcb.Fault) func(*installation) { return func(c *installation) { c.cloud.Inject(f) } }
 	set := func(name, value string) func(*installation) { return func(c *installation) { c.vars[name] = value } }
+	update, want := os.Getenv("UPDATE_GOLDEN") != "", findings(t)
+	var mu sync.Mutex
+	got := map[string]string{}
+	t.Cleanup(func() {
+		var b strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			b.WriteString("== " + name + "\n" + got[name])
+		}
+		if update {
+			if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	const beforeUpload = "+configuration +access token +clock "
 	for _, tc := range []struct {
 		name    string
@@ -232,6 +249,12 @@ func TestDoctorFindings(t *testing.T) {
 				if !strings.Contains(printed, want) {
 					t.Errorf("%q is not printed:\n%s", want, printed)
 				}
+			}
+			mu.Lock()
+			got[tc.name] = failures(printed)
+			mu.Unlock()
+			if failures(printed) != want[tc.name] && !update {
+				t.Errorf("it says\n%s\nwant\n%s", failures(printed), want[tc.name])
 			}
 			if n := len(c.cloud.Objects()); n != tc.left {
 				t.Errorf("%d files are left, want %d", n, tc.left)
@@ -306,7 +329,7 @@ func TestDoctorWaitsForTheFile(t *testing.T) {
 		{5 * time.Second, healthy, []string{"the same 67 B; CloudBase knew the file 7.5s after its upload"}, 0},
 		{31 * time.Second, healthy, []string{"CloudBase knew the file 31.5s after its upload"}, 0},
 		{time.Hour, strings.NewReplacer("+download", "-download", "+removal", "-removal").Replace(healthy), []string{
-			"COS took the file, but CloudBase cannot read it. So it is with files stored without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields (asked for 31.5s)",
+			"COS took the file, but CloudBase cannot read it. That happens to files without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields (asked for 31.5s)",
 			"remove " + probePath + " from the environment's storage by hand"}, 1},
 	} {
 		rules := tcb.DefaultRules()
