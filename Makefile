@@ -7,7 +7,7 @@ TOOL  := $(GO) tool -modfile=.ci/tools.mod
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: help demo test stress check cross arm64 integration package release chaos soak fuzz bench browser
+.PHONY: help demo test stress check cross arm64 integration package release chaos million soak fuzz bench browser
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -59,6 +59,9 @@ FUZZTIME ?= 60s
 CHAOS    := $(GO) test ./internal/test/chaos -count=1 -v -document $(CURDIR)/docs/reliability.md
 chaos: ## thousands of files, every kind of fault; SEED=n; writes docs/reliability.md
 	$(CHAOS) -timeout 15m -run 'TestChaos|TestToxiproxy|TestLeaks' -long -seed $(SEED)
+
+million: ## check a million files with local -check; memory and calls (about half an hour)
+	$(GO) test ./internal/test/chaos -count=1 -v -long -timeout 2h -run TestCheckOfMany
 
 soak: ## memory of the built function over time; SOAK=10m; writes docs/reliability.md
 	$(CHAOS) -timeout 0 -run TestSoak -soak $(SOAK)

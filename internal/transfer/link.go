@@ -1,16 +1,27 @@
 package transfer
 
 import (
+	"fmt"
+	"io"
 	"net/url"
 	"strings"
 )
 
 // A Link says where a stored file can be read for a while, or why it cannot: Err is
 // NotFound when the file is not in the storage. URL is as the storage wrote it. It holds
-// a signature, so no text shows it.
+// a signature, so it does not print.
 type Link struct {
 	URL string
 	Err *Error
+}
+
+// Format keeps every verb, %+v and %#v included, from printing the URL.
+func (l Link) Format(w fmt.State, _ rune) {
+	if l.Err != nil {
+		io.WriteString(w, "no link: "+l.Err.Error())
+		return
+	}
+	io.WriteString(w, "a download link")
 }
 
 // Parse reads the URL. It may hold characters that a URL may not, because CloudBase

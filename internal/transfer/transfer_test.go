@@ -214,6 +214,9 @@ func TestLink(t *testing.T) {
 	if u, err := (transfer.Link{URL: "https://h/a\x00\x1b"}).Parse(); err != nil || u.String() != "https://h/a%00%1B" {
 		t.Errorf("%v %v", u, err)
 	}
+	if printed := fmt.Sprintf("%v %+v %#v", transfer.Link{URL: "https://h/a?sign=secret"}, transfer.Link{URL: "https://h/a?sign=secret"}, transfer.Link{URL: "https://h/a?sign=secret"}); strings.Contains(printed, "secret") {
+		t.Error(printed)
+	}
 	for _, raw := range []string{"", "/a", "ftp://h/a", "https://", "https://h:x/secret"} {
 		if u, err := (transfer.Link{URL: raw}).Parse(); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q is read as %v, %v", raw, u, err)

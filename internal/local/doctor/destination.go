@@ -116,10 +116,11 @@ func (v *destinationCheck) download(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	link, err := transfer.Link{URL: address}.Parse()
 	if err != nil {
-		return "", errors.New("CloudBase answered a download URL that cannot be used; try again later")
+		return "", err
 	}
+	req := (&http.Request{Method: http.MethodGet, URL: link, Host: link.Host, Header: http.Header{}}).WithContext(ctx)
 	resp, err := v.reader.Do(req)
 	if err != nil {
 		return "", errors.New("the download failed (" + transfer.Cause(err) + "); check that this machine may reach the CDN of the environment")
