@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -67,6 +68,28 @@ func TestGuide(t *testing.T) {
 	}
 	if set < 30 || len(outputs) < 10 {
 		t.Errorf("only %d parameters and %d outputs were found", set, len(outputs))
+	}
+}
+
+// Who deploys a release takes every file that its template refers to.
+func TestGuideNamesEveryFileOfTheTemplate(t *testing.T) {
+	t.Parallel()
+	names := func(pattern string) string {
+		paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, path := range paths {
+			all = append(all, strings.TrimPrefix(strings.TrimSuffix(filepath.Base(path), ".yaml"), "lambda-"))
+		}
+		return strings.Join(all, ",")
+	}
+	guide := file(t, "docs", "deploy-aws.md")
+	for _, files := range []string{"tcbferry-{" + names("stacks/*.yaml") + "}.yaml", "lambda-{" + names("functions/lambda-*") + "}-arm64.zip"} {
+		if !strings.Contains(guide, files) {
+			t.Errorf("the guide does not name %s", files)
+		}
 	}
 }
 
