@@ -48,6 +48,7 @@ func TestMoto(t *testing.T) {
 		{"a failure comes again and is replayed", testReplay},
 		{"SQS_PARTIAL_BATCH=false keeps the batch", testWholeBatch},
 		{"check, repair, check", testRepair},
+		{"scheduled check, queue, check", testScheduled},
 		{"ON_DELIVERED=tag", testTag},
 		{"ON_DELIVERED=delete", testDelete},
 		{"secrets by reference", testSecrets},
