@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
 
@@ -71,5 +72,37 @@ func TestUsage(t *testing.T) {
 		if stdout, stderr, status := run(t, nil, args...); status == 0 || stdout != "" || !strings.HasPrefix(stderr, "local: usage: local ") {
 			t.Errorf("%v: exit status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}
+	}
+}
+
+// A function that was built beside the command is not compiled again, and the command
+// runs anywhere then.
+func TestBuiltBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside, err := devstack.Build(t.Context(), dir, "lambda-objects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(beside, filepath.Join(dir, "lambda-objects")); err != nil {
+		t.Fatal(err)
+	}
+	command := filepath.Join(dir, "local")
+	if err := os.Link(self, command); err != nil {
+		t.Skip("the test binary cannot be linked: ", err)
+	}
+	sample, err := filepath.Abs("../../events/lambda-plain-request.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), command, "-event", sample, "-quiet")
+	cmd.Env, cmd.Dir = []string{asMain + "=1", "PATH="}, dir
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "compiling") || strings.Count(string(out), `"delivered"`) != 2 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

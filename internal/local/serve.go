@@ -225,10 +225,36 @@ func (v *server) total() {
 	}
 }
 
+// slow is after how long a delivery is worth a line on how far it is.
+const slow = 3 * time.Second
+
+// watch says now and then how far the files of a notification are, until stop is called.
+func (v *server) watch(n notification) (stop func()) {
+	quit := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(slow)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				for _, id := range n.ids {
+					f := v.bench.File(id)
+					v.screen.say("%s   %s on its way: %s of %s", time.Now().Format(time.TimeOnly), shown(f.Source), size(f.Sent), size(f.Size))
+				}
+			}
+		}
+	}()
+	return func() { close(quit) }
+}
+
 // deliver gives one notification to the function and says what became of its file.
 func (v *server) deliver(ctx context.Context, n notification) {
 	s, start := v.screen, time.Now()
+	stop := v.watch(n)
 	result, err := v.objects.Invoke(ctx, n.event, limit)
+	stop()
 	var files []entry
 	var raw []json.RawMessage
 	if err == nil {

@@ -132,6 +132,12 @@ func (b *Bench) end(f *File, status string) {
 	b.hub.state = true
 }
 
+// File is one of the files that Staged has numbered.
+func (b *Bench) File(id int) (f File) {
+	b.hub.update(byID(id), func(found *File) { f = found.copy() })
+	return f
+}
+
 // Log takes one line that a function wrote.
 func (b *Bench) Log(line string) {
 	var l struct{ Msg, Source, Path string }

@@ -46,6 +46,7 @@ type File struct {
 	InFlight int      `json:"inFlight"` // parts on their way
 	Begun    int64    `json:"begun"`    // Unix milliseconds
 	Took     int64    `json:"took"`     // milliseconds, once it is over
+	Age      int64    `json:"age"`      // milliseconds since it began
 	Verified []string `json:"verified"` // checks that held
 	Receipts []string `json:"receipts"` // who was told
 	Fault    string   `json:"fault,omitempty"`
@@ -60,7 +61,7 @@ type File struct {
 	bucket string
 	env    string
 	begun  time.Time
-	ranges int            // GETs that began in the middle
+	pieces bool           // it goes in parts, which are read by ranges
 	parts  map[string]int // bytes by part number, of parts under way or there
 	steps  []step
 }

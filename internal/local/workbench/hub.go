@@ -90,6 +90,7 @@ func (h *hub) tell(snapshot func() any) {
 // copy is safe to read outside of the hub.
 func (f *File) copy() File {
 	c := *f
+	c.Age = time.Since(f.begun).Milliseconds()
 	c.Verified, c.Receipts = slices.Clone(f.Verified), slices.Clone(f.Receipts)
 	return c
 }

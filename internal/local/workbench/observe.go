@@ -24,11 +24,13 @@ func (b *Bench) AroundS3(next http.Handler) http.Handler {
 		is := byKey(bucket, key)
 		b.hub.update(is, func(f *File) {
 			f.Opens++
-			if from := rangeStart(r.Header.Get("Range")); from > 0 && f.Parts+f.InFlight == 0 {
+			switch from := rangeStart(r.Header.Get("Range")); {
+			case f.pieces: // each part is a range
+			case from > 0:
 				f.Resumes++
 				f.mark("resumed", strconv.FormatInt(from, 10))
-			} else {
-				f.mark("opened", r.Header.Get("Range"))
+			default:
+				f.mark("opened", "")
 			}
 		})
 		next.ServeHTTP(&watchedWriter{w, func(n int) { b.hub.update(is, func(f *File) { f.Read += int64(n) }) }}, r)
@@ -191,7 +193,7 @@ func (f *File) begin(part string, initiate, complete bool) {
 	default:
 		f.Attempts++
 		f.Sent = 0
-		if initiate {
+		if f.pieces = initiate; initiate {
 			f.mark("parts", "")
 		} else {
 			f.mark("upload", strconv.Itoa(f.Attempts))

@@ -12,7 +12,7 @@ function rowOf(file) {
   path.setAttribute("d", boat);
   svg.append(path);
   const row = {
-    file, at: 0, rate: 0, seen: performance.now(),
+    file, at: 0, rate: 0, from: file, // from: where the speed is measured
     open: make("button", { className: "open" }), size: make("p", { className: "meta" }),
     track: make("div", { className: "track" }, make("i"), svg), now: make("p", { className: "now" }),
     path: make("p", { className: "path" }), checks: make("p", { className: "checks" }),
@@ -37,8 +37,8 @@ function target(f) {
   switch (f.stage) {
     case "ticket": return 0.1;
     case "upload": return 0.12 + 0.62 * share;
-    case "check": return 0.78;
-    case "receipt": return 0.9;
+    case "check": return 0.77;
+    case "receipt": return 0.92;
     case "done": return 1;
   }
   return 0;
@@ -81,12 +81,12 @@ function ended(f) {
 
 function paint(row) {
   const f = row.file;
-  const name = f.key || f.path || "…";
+  const name = visible(f.key || f.path || "…");
   row.open.replaceChildren(name);
   if (f.via !== "bucket") row.open.append(make("span", { className: "tag", textContent: f.via === "ticket" ? t("byTicket") : t("http") }));
   row.open.title = name;
-  row.size.textContent = bytes(f.size);
-  row.path.textContent = row.path.title = f.path || "";
+  row.size.textContent = f.size || f.via === "bucket" ? bytes(f.size) : "";
+  row.path.textContent = row.path.title = visible(f.path || "");
   row.track.setAttribute("aria-label", name);
   const over = f.status && (row.at >= target(f) - 0.001 || f.status !== "delivered");
   row.now.textContent = over ? ended(f) : doing(row);
@@ -102,6 +102,7 @@ function paint(row) {
   row.checks.replaceChildren(...(f.verified || []).map((c) => make("span", { textContent: "✓ " + c })));
   if (f.receipts?.length) row.checks.append(make("span", { className: "told", textContent: t("told", f.receipts.join(", ")) }));
   if (f.via === "ticket" && f.status === "delivered") row.checks.append(make("span", { className: "told", textContent: t("stored") }));
+  [...row.checks.children].forEach((check, i) => check.style.setProperty("--i", i));
   announce(f, name);
   if (f.fault) showStruck(f);
 }
@@ -141,9 +142,11 @@ function update(files) {
       rows.set(f.id, row);
       $("list").prepend(row.el);
     } else {
-      const now = performance.now();
-      if (f.sent > row.file.sent) row.rate = (f.sent - row.file.sent) / ((now - row.seen) / 1000);
-      row.seen = now;
+      if (f.sent < row.from.sent) row.from = f; // another attempt
+      if (f.age - row.from.age >= 400) { // by the server's clock: messages may come in a bunch
+        row.rate = (f.sent - row.from.sent) / (f.age - row.from.age) * 1000;
+        row.from = f;
+      }
       row.file = f;
     }
     paint(row);

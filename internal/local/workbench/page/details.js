@@ -33,7 +33,7 @@ async function openDetails(id) {
   if (!response.ok) return;
   const d = await response.json();
   const f = d.file;
-  $("details-title").textContent = f.key && f.path && f.key !== f.path ? f.key + " → " + f.path : f.key || f.path;
+  $("details-title").textContent = visible(f.key && f.path && f.key !== f.path ? f.key + " → " + f.path : f.key || f.path);
   const steps = make("ol", { className: "steps" });
   for (const s of d.steps) {
     steps.append(make("li", { className: bad.includes(s.what) ? "bad" : "" }, t("s" + capital(s.what)) + (s.note ? " " + s.note : ""), make("small", { textContent: s.at + " ms" })));

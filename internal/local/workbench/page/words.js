@@ -92,6 +92,8 @@ const bytes = (n) => {
   for (; n >= 1000 && i < units.length - 1; i++) n /= 1024;
   return (i && n < 9.95 ? n.toFixed(1) : Math.round(n)) + " " + units[i];
 };
+// visible writes control characters out, so that a key looks like what it is.
+const visible = (s) => s.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 const seconds = (ms) => ms < 1000 ? ms + " ms" : (ms / 1000).toFixed(1) + " s";
 
 document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
