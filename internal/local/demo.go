@@ -63,12 +63,14 @@ func picture() []byte {
 // Demo puts the samples into the staging bucket one after another, gives the
 // bucket's notification to the function, and compares what arrived with what was
 // put. The error is nil only if every byte of every file arrived.
-func Demo(ctx context.Context, out io.Writer) error { return demo(ctx, out, samples(largest)) }
+func Demo(ctx context.Context, out io.Writer) error {
+	return demo(ctx, out, Settings{}, samples(largest))
+}
 
-func demo(ctx context.Context, out io.Writer, files []sample) error {
+func demo(ctx context.Context, out io.Writer, set Settings, files []sample) error {
 	s := newScreen(out)
 	s.say("A staging bucket, the WeChat API and COS, all emulated on this machine,\nand the real Lambda function between them.")
-	w, err := newStack(s, Settings{}, "127.0.0.1:0", devstack.Options{})
+	w, err := newStack(s, set, "127.0.0.1:0", devstack.Options{})
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestSamples(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no samples", err)
 	}
-	w, err := newStack(newScreen(new(bytes.Buffer)), Settings{}, "127.0.0.1:0", devstack.Options{})
+	w, err := newStack(newScreen(new(bytes.Buffer)), built(t, "lambda-objects", "lambda-http", "scf-objects", "scf-http"), "127.0.0.1:0", devstack.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 )
 
@@ -19,7 +18,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(builds.dir)
+	os.Exit(code)
 }
 
 // run runs the command with these variables and no others.
@@ -79,28 +80,12 @@ func TestUsage(t *testing.T) {
 // runs anywhere then.
 func TestBuiltBeside(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	beside, err := devstack.Build(t.Context(), dir, "lambda-objects")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(beside, filepath.Join(dir, "lambda-objects")); err != nil {
-		t.Fatal(err)
-	}
-	command := filepath.Join(dir, "local")
-	if err := os.Link(self, command); err != nil {
-		t.Skip("the test binary cannot be linked: ", err)
-	}
 	sample, err := filepath.Abs("../../events/lambda-plain-request.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), command, "-event", sample, "-quiet")
-	cmd.Env, cmd.Dir = []string{asMain + "=1", "PATH="}, dir
+	cmd := exec.CommandContext(t.Context(), self(t, "lambda-objects"), "-event", sample, "-quiet")
+	cmd.Env, cmd.Dir = []string{asMain + "=1", "PATH="}, t.TempDir()
 	out, err := cmd.CombinedOutput()
 	if err != nil || strings.Contains(string(out), "compiling") || strings.Count(string(out), `"delivered"`) != 2 {
 		t.Errorf("%v\n%s", err, out)

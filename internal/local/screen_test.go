@@ -122,3 +122,13 @@ func TestNarrowTable(t *testing.T) {
 		t.Errorf("nothing says that the name goes on:\n%s", b.String())
 	}
 }
+
+// What is said while Go compiles fits, and is gone afterwards.
+func TestBusy(t *testing.T) {
+	var b strings.Builder
+	s := screen{Writer: &b, live: true, width: columns}
+	s.busy("compiling lambda-objects and lambda-http (once: a minute or two)")()
+	if screen := render(b.String()); len(screen.wrapped) > 0 || strings.TrimSpace(screen.String()) != "" || !strings.Contains(b.String(), "two) ... 0 s") {
+		t.Errorf("%q", b.String())
+	}
+}

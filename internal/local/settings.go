@@ -30,6 +30,7 @@ var variables = []string{
 type Settings struct {
 	Vars  map[string]string // configuration variables
 	Notes []string          // what was not taken as it is, for people
+	built string            // where built functions are; "" is beside this program
 }
 
 // ReadSettings takes the configuration variables of an environment, or with a file those

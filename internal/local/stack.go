@@ -32,7 +32,8 @@ type stack struct {
 	key           string            // for the HTTP function; "" if the platform authenticates
 	notes         []string
 
-	dir    string            // of the binaries
+	dir    string            // of the binaries that are compiled
+	built  string            // of those that are there
 	binary map[string]string // by function
 	screen screen
 }
@@ -45,7 +46,10 @@ func newStack(s screen, set Settings, addr string, o devstack.Options) (*stack, 
 	if err != nil {
 		return nil, err
 	}
-	w := &stack{World: world, screen: s, binary: map[string]string{}, notes: set.Notes}
+	w := &stack{World: world, screen: s, built: set.built, binary: map[string]string{}, notes: set.Notes}
+	if own, err := os.Executable(); err == nil && w.built == "" {
+		w.built = filepath.Dir(own)
+	}
 	if w.dir, err = os.MkdirTemp("", "tcbferry-"); err != nil {
 		w.close()
 		return nil, err
@@ -90,12 +94,10 @@ func (w *stack) build(ctx context.Context, functions ...string) error {
 		if w.binary[name] != "" {
 			continue
 		}
-		if own, err := os.Executable(); err == nil {
-			beside := filepath.Join(filepath.Dir(own), name)
-			if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
-				w.binary[name] = beside
-				continue
-			}
+		beside := filepath.Join(w.built, name)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			w.binary[name] = beside
+			continue
 		}
 		missing = append(missing, name)
 	}

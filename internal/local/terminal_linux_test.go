@@ -57,11 +57,7 @@ type command struct {
 func start(t *testing.T, vars []string, args ...string) *command {
 	t.Helper()
 	near, far := openTerminal(t)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &command{Cmd: exec.Command(exe, args...), done: make(chan struct{})}
+	c := &command{Cmd: exec.Command(self(t, "lambda-objects", "lambda-http"), args...), done: make(chan struct{})}
 	c.Env = append(os.Environ(), asMain+"=1", "TERM=xterm", "NO_COLOR=", "AWS_CA_BUNDLE=")
 	c.Env = append(c.Env, vars...)
 	c.Stdout, c.Stderr = near, near
@@ -129,7 +125,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		all, _ := io.ReadAll(far) // it ends with EIO
 		output <- string(all)
 	}()
-	err := demo(t.Context(), near, samples(65<<20))
+	err := demo(t.Context(), near, built(t, "lambda-objects"), samples(65<<20))
 	near.Close()
 	raw := <-output
 	screen := render(raw)
@@ -216,7 +212,7 @@ func TestInterrupts(t *testing.T) {
 			hard, again := context.WithCancel(t.Context())
 			defer again()
 			var out strings.Builder
-			v, err := newServer(t.Context(), newScreen(&out), Settings{}, Addresses{S3: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
+			v, err := newServer(t.Context(), newScreen(&out), built(t, "lambda-objects", "lambda-http"), Addresses{S3: "127.0.0.1:0", HTTP: "127.0.0.1:0"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -62,6 +62,9 @@ func TestWorkbench(t *testing.T) {
 // serve runs functions/local and returns the page's address.
 func serve(t *testing.T) string {
 	t.Helper()
+	for _, function := range []string{"lambda-objects", "lambda-http"} {
+		functions.Path(t, function) // what is compiled once is soon there for local
+	}
 	var out output
 	soft, end := context.WithCancel(context.Background()) // the test's own ends before its cleanups
 	ended := make(chan error, 1)
