@@ -7,6 +7,6 @@ const text = require("fs").readFileSync("serverless.yml", "utf8").replace(/(^|\s
 const names = new Set([...text.matchAll(/\$\{env:(\w+)\}/g)].map((m) => m[1]));
 const missing = [...names].filter((name) => !(process.env[name] ?? "").trim());
 if (missing.length > 0) {
-  console.error(`${missing.join(", ")} has no value. Write it into .env. If you do not use it, make a comment of its line in serverless.yml.`);
+  console.error(`No value for ${missing.join(", ")}. Write it into .env. If you do not use it, make a comment of its line in serverless.yml.`);
   process.exit(1);
 }

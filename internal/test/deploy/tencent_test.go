@@ -256,10 +256,10 @@ func TestMissingValue(t *testing.T) {
 		{"scf-http", "", "", ""},
 		{"scf-objects", "HTTP_KEYS", "", ""}, // of the other function
 		{"scf-http", "STAGING_BUCKET", "", ""},
-		{"scf-objects", "WECHAT_APP_SECRET", "", "WECHAT_APP_SECRET has no value"},
-		{"scf-objects", "STAGING_BUCKET", " ", "STAGING_BUCKET has no value"},
-		{"scf-http", "HTTP_KEYS", "", "HTTP_KEYS has no value"},
-		{"scf-http", "TENCENT_REGION", "", "TENCENT_REGION has no value"},
+		{"scf-objects", "WECHAT_APP_SECRET", "", "No value for WECHAT_APP_SECRET"},
+		{"scf-objects", "STAGING_BUCKET", " ", "No value for STAGING_BUCKET"},
+		{"scf-http", "HTTP_KEYS", "", "No value for HTTP_KEYS"},
+		{"scf-http", "TENCENT_REGION", "", "No value for TENCENT_REGION"},
 	} {
 		cmd := exec.CommandContext(t.Context(), node, "../check-env.js")
 		cmd.Dir = filepath.Join(root, "functions", tc.dir)
