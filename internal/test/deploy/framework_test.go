@@ -100,7 +100,7 @@ func framework(t *testing.T, modules string, mistakes ...fileMistake) template {
 		write(name, string(text))
 	}
 	write("params.yaml", "StagingBucket: \"staging\"\nCloudBaseEnv: \"env-1\"\n")
-	for _, zip := range []string{"lambda-objects-arm64", "lambda-http-arm64"} {
+	for _, zip := range []string{"lambda-objects-arm64", "lambda-http-arm64", "lambda-check-arm64"} {
 		write("dist/"+zip+".zip", zip)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(modules, "osls", "bin", "serverless.js"), "package")
@@ -113,7 +113,7 @@ func framework(t *testing.T, modules string, mistakes ...fileMistake) template {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := parse(regexp.MustCompile(`\b(Objects|Http)LambdaFunction\b`).ReplaceAllString(string(text), "Lambda$1"))
+	d, err := parse(regexp.MustCompile(`\b(Objects|Http|Check)LambdaFunction\b`).ReplaceAllString(string(text), "Lambda$1"))
 	if err != nil {
 		t.Fatal(err)
 	}

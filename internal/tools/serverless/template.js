@@ -4,7 +4,7 @@
 "use strict";
 
 // The names of the functions in the template, and in the framework's stack.
-const functions = { LambdaObjects: "ObjectsLambdaFunction", LambdaHttp: "HttpLambdaFunction" };
+const functions = { LambdaObjects: "ObjectsLambdaFunction", LambdaHttp: "HttpLambdaFunction", LambdaCheck: "CheckLambdaFunction" };
 
 // The framework copies no templates into a bucket. So a stack within the stack becomes
 // part of the stack, unless it has conditions of its own, which cannot move: a condition
@@ -40,6 +40,7 @@ function substitute(text, local, target) {
   text = text.replace(/\$\{([\w:]+)\.?([\w.]*)\}/g, (all, name, attribute) => {
     if (name in local || name.startsWith("AWS::")) return all;
     const to = target(name, attribute || undefined);
+    if (typeof to !== "object") return String(to);
     if (to.Ref) return "${" + (to === absent ? "AWS::NoValue" : to.Ref) + "}";
     if (to["Fn::GetAtt"]) return "${" + to["Fn::GetAtt"].join(".") + "}";
     const variable = name + attribute.replace(/\./g, "");
@@ -68,7 +69,8 @@ async function flattened(template, read) {
   };
   const within = (stack) => (name, attribute) => {
     if (name.startsWith("AWS::")) return { Ref: name };
-    if (name in stacks[stack].Parameters) return rewrite(template.Resources[stack].Properties.Parameters[name], target);
+    const parameter = stacks[stack].Parameters[name];
+    if (parameter) return rewrite(template.Resources[stack].Properties.Parameters[name] ?? parameter.Default, target);
     return attribute ? { "Fn::GetAtt": [stack + name, attribute] } : { Ref: stack + name };
   };
   const resources = {};
