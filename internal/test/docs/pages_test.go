@@ -29,17 +29,24 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
+// link matches a link of a document: its file, its anchor; or the file of a picture.
+var link = regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)|(?:src|srcset)="([^":{]+)"`)
+
+// target is the file that a match of link in a document leads to.
+func target(name string, m []string) string {
+	if file := m[1] + m[3]; file != "" {
+		return filepath.Join(filepath.Dir(name), file)
+	}
+	return name
+}
+
 // Links between documents lead to files and to anchors that are there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	all := pages(t)
-	link := regexp.MustCompile(`\]\(([^)#: ]*)(#[^) ]*)?\)|(?:src|srcset)="([^":{]+)"`)
 	for name, text := range all {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			target := name
-			if file := m[1] + m[3]; file != "" {
-				target = filepath.Join(filepath.Dir(name), file)
-			}
+			target := target(name, m)
 			if _, err := os.Stat(root + target); err != nil {
 				t.Errorf("%s links to %s, which is not there", name, target)
 				continue
@@ -51,6 +58,23 @@ func TestLinks(t *testing.T) {
 			if !found {
 				t.Errorf("%s: %s has no heading or anchor %s", name, target, m[2])
 			}
+		}
+	}
+}
+
+// The README's table leads to every page, in English or in Chinese.
+func TestReadmeLeadsToEveryPage(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	linked := map[string]bool{"README.md": true, "README.zh-CN.md": true}
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		for _, m := range link.FindAllStringSubmatch(all[name], -1) {
+			linked[target(name, m)] = true
+		}
+	}
+	for name := range all {
+		if !linked[name] && !linked[filepath.Dir(name)] {
+			t.Errorf("neither README.md nor README.zh-CN.md links to %s", name)
 		}
 	}
 }
