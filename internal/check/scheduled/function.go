@@ -38,7 +38,7 @@ func Function(ctx context.Context, getenv func(string) string, out io.Writer) (a
 	}
 	logger := telemetry.New(out, slog.LevelInfo, os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
 	logger.Log().InfoContext(ctx, "start", "version", app.BuiltVersion(), "source", source.String(), "repair", queue != "")
-	pieces := &Piecewise{Checker: checker, Lister: lister, Source: source, Reports: bucket, Prefix: reports.Key, Queue: sender, Count: logger.Check}
+	pieces := &Piecewise{Checker: checker, Lister: lister, Source: source, Reports: bucket, Prefix: reports.Key, Queue: sender, MaxReport: maxReport, Count: logger.Check}
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		answer, err := pieces.Handle(ctx, payload)
 		if err != nil {

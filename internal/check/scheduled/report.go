@@ -17,6 +17,7 @@ import (
 type report struct {
 	lines, manifest bytes.Buffer
 	queue           Queue // may be nil
+	most            int   // bytes of lines
 	waiting         []string
 	sent            int64
 }
@@ -26,6 +27,9 @@ func (r *report) add(ctx context.Context, result check.Result) error {
 	if result.State == check.StateSame {
 		return nil
 	}
+	if r.lines.Len() >= r.most { // not of this piece: a result whose report fails counts as not found
+		return errUnfinished
+	}
 	r.lines.WriteString(result.String() + "\n")
 	if line := result.ManifestLine(); line != "" {
 		r.manifest.WriteString(line + "\n")
@@ -34,12 +38,7 @@ func (r *report) add(ctx context.Context, result check.Result) error {
 		}
 	}
 	if len(r.waiting) == MaxBatch {
-		if err := r.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if r.lines.Len() >= maxReport {
-		return errUnfinished
+		return r.flush(ctx)
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ type Piecewise struct {
 	Reports Bucket
 	Prefix  string // of the reports' keys, with a slash at its end
 	Queue   Queue  // gets what is missing or different; nil: nothing is sent
+	// MaxReport is the size in bytes at which a piece ends, because its report is held in
+	// memory.
+	MaxReport int
 	// Count is told what a piece has found.
 	Count func(ctx context.Context, missing, different, failed int64)
 }
@@ -67,8 +70,7 @@ type Queue interface {
 const (
 	// MaxBatch is the most messages of one SendMessageBatch.
 	MaxBatch = 10
-	// maxReport is the size at which a piece ends so that its report can be written. It holds
-	// some 100,000 lines, and is a small part of the function's memory.
+	// maxReport holds some 100,000 lines, and is a small part of the function's memory.
 	maxReport = 16 << 20
 	// reserve is what a piece leaves of its time for the report; a guess.
 	reserve = 20 * time.Second
@@ -113,7 +115,9 @@ func (w *Piecewise) Handle(ctx context.Context, payload []byte) ([]byte, error) 
 	return answer, err
 }
 
-// batch checks the rows of an inventory. Some may be out of date.
+// batch checks the rows of an inventory, whose keys are always form-encoded
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html). Some
+// rows may be out of date.
 func (w *Piecewise) batch(ctx context.Context, payload []byte, run string) ([]byte, error) {
 	env, derr := event.Decode(payload, event.HostLambda)
 	if derr != nil {
@@ -125,6 +129,9 @@ func (w *Piecewise) batch(ctx context.Context, payload []byte, run string) ([]by
 				if item.Err != nil {
 					yield(item, item.Err)
 					return
+				}
+				if item.AltKey != "" {
+					item.Ref.Key, item.AltKey = item.AltKey, ""
 				}
 				if item.Ref.Bucket == w.Source.Bucket && strings.HasPrefix(item.Ref.Key, w.Source.Key) && item.Reason == "" && !yield(item, nil) {
 					return
@@ -146,7 +153,7 @@ func (w *Piecewise) batch(ctx context.Context, payload []byte, run string) ([]by
 func (w *Piecewise) piece(ctx context.Context, checker *check.Checker, items check.Items, p *Progress, name string) (check.Summary, error) {
 	limited, cancel := withReserve(ctx)
 	defer cancel()
-	r := &report{queue: w.Queue}
+	r := &report{queue: w.Queue, most: w.MaxReport}
 	found, err := checker.Check(limited, items, func(result check.Result) error { return r.add(ctx, result) })
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = errUnfinished

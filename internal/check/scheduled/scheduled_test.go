@@ -26,6 +26,7 @@ type world struct {
 	reports  map[string]string
 	messages []string
 	counted  [3]int64
+	asked    map[string]bool // file IDs
 	queueErr error
 	putErr   error
 }
@@ -51,8 +52,11 @@ func (w *world) Links(ctx context.Context, _ string, ids []string, _ time.Durati
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	links := make([]transfer.Link, len(ids))
 	for i, id := range ids {
+		w.asked[id] = true
 		links[i].URL = "https://cdn.example/" + id
 		if strings.HasSuffix(id, "0") {
 			links[i] = transfer.Link{Err: transfer.Errorf(transfer.StageTicket, transfer.KindNotFound, "NONEXIST")}
@@ -83,7 +87,7 @@ func (w *world) Send(_ context.Context, events []string) error {
 
 // pieces makes the check of a world.
 func (w *world) pieces() *scheduled.Piecewise {
-	w.reports = map[string]string{}
+	w.reports, w.asked = map[string]string{}, map[string]bool{}
 	return &scheduled.Piecewise{
 		Checker: &check.Checker{
 			Plan: func(item transfer.Item) (transfer.Plan, transfer.Reason, *transfer.Error) {
@@ -97,7 +101,7 @@ func (w *world) pieces() *scheduled.Piecewise {
 			Quick:  true,
 		},
 		Lister: w, Source: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "b", Key: "in/"},
-		Reports: w, Prefix: "check/", Queue: w,
+		Reports: w, Prefix: "check/", Queue: w, MaxReport: 1 << 20,
 		Count: func(_ context.Context, missing, different, failed int64) {
 			w.counted[0] += missing
 			w.counted[1] += different
@@ -164,15 +168,43 @@ func TestPieces(t *testing.T) {
 	})
 }
 
+// A piece whose report is full ends before the next line, which the piece after it has.
+func TestFullReport(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{files: 3000}
+		p := w.pieces()
+		p.Queue, p.MaxReport = nil, 1000
+		event, lines, pieces := "{}", 0, 0
+		for state := (scheduled.Progress{}); !state.Done && pieces < 10; pieces++ {
+			var err error
+			if event, state, err = handle(t, p, event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, body := range w.reports {
+			if len(body) > 1020 {
+				t.Errorf("%s has %d bytes", name, len(body))
+			}
+			if strings.HasSuffix(name, ".txt") {
+				lines += strings.Count(body, "\n")
+			}
+		}
+		if pieces < 2 || lines != 300 || w.counted[0] != 300 {
+			t.Errorf("%d pieces, %d lines, %d counted", pieces, lines, w.counted[0])
+		}
+	})
+}
+
 // The rows of an inventory are a piece of their own.
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{files: 1}
 		p := w.pieces()
-		event := `{"BatchInput":{"bucket":"b","run":"r"},"Items":[{"Bucket":"b","Key":"in/%30%31%310","LastModifiedDate":"1999-03-09T00:00:00Z","Size":"7"},{"Bucket":"b","Key":"in/0011","LastModifiedDate":"1999-03-09T00:00:00Z"},{"Bucket":"b","Key":"out/0020"},{"Bucket":"c","Key":"in/0020"}]}`
+		event := `{"BatchInput":{"bucket":"b","run":"r"},"Items":[{"Bucket":"b","Key":"in/%30%31%310","LastModifiedDate":"1999-03-09T00:00:00Z","Size":"7"},{"Bucket":"b","Key":"in/%30+11"},{"Bucket":"b","Key":"out/0020"},{"Bucket":"c","Key":"in/0020"}]}`
 		_, state, err := handle(t, p, event)
-		if err != nil || !state.Done || state.Same != 1 || state.Missing != 1 || len(w.messages) != 1 || len(w.reports) != 2 {
+		if err != nil || !state.Done || state.Same != 1 || state.Missing != 1 || !w.asked["cloud://e.b-1/in/0 11"] || len(w.messages) != 1 || len(w.reports) != 2 {
 			t.Fatalf("%+v, %v, %d messages, reports %v", state, err, len(w.messages), w.reports)
 		}
 		first := fmt.Sprint(w.reports)
