@@ -93,12 +93,12 @@ func TestLargeFile(t *testing.T) {
 // smaller one goes by PUT.
 func TestLargeFileWithAPIKey(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		large, small := kit.Put(t, w, "in/film.mp4", body(3, 7)), kit.Put(t, w, "in/small.bin", "small")
+		large, small := kit.Put(t, w, "in/film.mp4", body(2, 7)), kit.Put(t, w, "in/small.bin", "small")
 		f := run.start(t, w, append([]string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_API_URL", "",
 			"CLOUDBASE_API_KEY", devstack.APIKey, "CLOUDBASE_API_URL", w.KeyVars()["CLOUDBASE_API_URL"]}, inParts...)...)
 		e := f.one(run.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, large)
-		if e.Parts != 4 || w.Cloud.Requests()[tcb.OpUpload] != 0 {
+		if e.Parts != 3 || w.Cloud.Requests()[tcb.OpUpload] != 0 {
 			t.Errorf("the file is %+v", e)
 		}
 		kit.Delivered(t, w.Cloud, devstack.Env, f.one(run.event("in/small.bin")), small)
@@ -109,11 +109,11 @@ func TestLargeFileWithAPIKey(t *testing.T) {
 // keeps what is there and sends the rest: no part crosses twice.
 func TestLargeFileResumes(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		content := kit.Put(t, w, "in/film.mp4", body(40, 7))
-		slowParts(w, 10*time.Millisecond, nil) // 0.64 s for 1 MiB
+		content := kit.Put(t, w, "in/film.mp4", body(12, 7))
+		slowParts(w, 16*time.Millisecond, nil) // 1 s for 1 MiB
 		e := kit.Entries(t, run.start(t, w, inParts...).invoke(run.event("in/film.mp4"), short))[0]
 		matches(t, e, ending{code: "OutOfTime", retryable: true})
-		if !strings.Contains(e.Error.Message, "of 41 parts") || !strings.Contains(e.Error.Message, "MB/s") {
+		if !strings.Contains(e.Error.Message, "of 13 parts") || !strings.Contains(e.Error.Message, "MB/s") {
 			t.Errorf("the message is %s", e.Error.Message)
 		}
 		left := w.Cloud.Unfinished()
@@ -125,7 +125,7 @@ func TestLargeFileResumes(t *testing.T) {
 		e = run.start(t, w, inParts...).one(run.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
 		sent := int(w.Cloud.Requests()[tcb.OpPart] - before)
-		if e.Parts != 41 || e.ResumedParts < len(left[0].Parts) || sent != 41-e.ResumedParts {
+		if e.Parts != 13 || e.ResumedParts < len(left[0].Parts) || sent != 13-e.ResumedParts {
 			t.Errorf("%d parts were there, %d sent, and the file is %+v", len(left[0].Parts), sent, e)
 		}
 		if left := w.Cloud.Unfinished(); len(left) != 0 {
@@ -137,7 +137,7 @@ func TestLargeFileResumes(t *testing.T) {
 // Killed in the middle of parts, a file loses none that has arrived.
 func TestLargeFileKilled(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		content := kit.Put(t, w, "in/film.mp4", body(12, 0))
+		content := kit.Put(t, w, "in/film.mp4", body(8, 0))
 		first := run.start(t, w, inParts...)
 		var parts atomic.Int64
 		killed := make(chan struct{})
@@ -154,7 +154,7 @@ func TestLargeFileKilled(t *testing.T) {
 		before := w.Cloud.Requests()[tcb.OpPart]
 		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-		if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 12-e.ResumedParts {
+		if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 8-e.ResumedParts {
 			t.Errorf("%d parts had arrived, %d were sent, and the file is %+v", arrived, sent, e)
 		}
 	})
@@ -164,7 +164,7 @@ func TestLargeFileKilled(t *testing.T) {
 // are sent again, and those that are the same are kept.
 func TestLargeFileChanges(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		old := kit.Put(t, w, "in/film.mp4", body(8, 0))
+		old := kit.Put(t, w, "in/film.mp4", body(4, 0))
 		first := run.start(t, w, inParts...)
 		hang := tcb.FaultNamed("complete hang")
 		w.Cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
@@ -176,15 +176,15 @@ func TestLargeFileChanges(t *testing.T) {
 		go first.call(run.event("in/film.mp4"), limit)
 		kit.Until(t, "all parts are there", func() bool {
 			left := w.Cloud.Unfinished()
-			return len(left) == 1 && len(left[0].Parts) == 8
+			return len(left) == 1 && len(left[0].Parts) == 4
 		})
 		first.kill()
 		w.Cloud.OnRequest(nil)
-		content := kit.Put(t, w, "in/film.mp4", old[:3<<20]+body(5, 1)[:5<<20])
+		content := kit.Put(t, w, "in/film.mp4", old[:3<<20]+old[:1<<20])
 		before := w.Cloud.Requests()[tcb.OpPart]
 		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-		if sent := w.Cloud.Requests()[tcb.OpPart] - before; e.ResumedParts != 3 || sent != 5 || len(w.Cloud.Unfinished()) != 0 {
+		if sent := w.Cloud.Requests()[tcb.OpPart] - before; e.ResumedParts != 3 || sent != 1 || len(w.Cloud.Unfinished()) != 0 {
 			t.Errorf("%d parts were sent, left behind: %v, and the file is %+v", sent, w.Cloud.Unfinished(), e)
 		}
 	})
@@ -193,7 +193,7 @@ func TestLargeFileChanges(t *testing.T) {
 // Two invocations of one file at the same time leave it whole, and nothing unfinished.
 func TestLargeFileTwiceAtOnce(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		content := kit.Put(t, w, "in/film.mp4", body(6, 0))
+		content := kit.Put(t, w, "in/film.mp4", body(3, 0))
 		slowParts(w, time.Millisecond, nil)
 		var wg sync.WaitGroup
 		for range 2 {
@@ -215,17 +215,17 @@ func TestLargeFileGoesOn(t *testing.T) {
 		f := run.start(t, w, inParts...)
 		for _, name := range []string{"part NoSuchUpload", "part reset middle", "complete NoSuchUpload", "complete answer lost"} {
 			key := "in/" + name
-			content := kit.Put(t, w, key, body(5, 0))
+			content := kit.Put(t, w, key, body(2, 1))
 			w.Cloud.Inject(tcb.FaultNamed(name))
 			before := w.Cloud.Requests()[tcb.OpPart]
 			e := f.one(run.event(key))
 			kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-			sent, most := w.Cloud.Requests()[tcb.OpPart]-before, int64(6)
+			sent, most := w.Cloud.Requests()[tcb.OpPart]-before, int64(4)
 			if strings.HasSuffix(name, "NoSuchUpload") {
-				most = 10
+				most = 6
 			}
 			if sent > most || len(w.Cloud.Unfinished()) != 0 {
-				t.Errorf("%s: %d requests for 5 parts, left behind: %v", name, sent, w.Cloud.Unfinished())
+				t.Errorf("%s: %d requests for 3 parts, left behind: %v", name, sent, w.Cloud.Unfinished())
 			}
 		}
 	})
@@ -239,7 +239,7 @@ func TestLargeFileRefused(t *testing.T) {
 		t.Run(op.String(), func(t *testing.T) {
 			forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
 				w.DenyCOS(op)
-				content := kit.Put(t, w, "in/film.mp4", body(3, 0))
+				content := kit.Put(t, w, "in/film.mp4", body(2, 0))
 				e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
 				switch {
 				case op&tcb.OpListUploads != 0:
@@ -308,14 +308,14 @@ func TestHopelessUpload(t *testing.T) {
 // The memory of the real process does not depend on the size of a file in parts.
 func TestMemoryOfParts(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		const size = 128 << 20 // twice the bound
+		const size = 80 << 20 // more than the bound
 		if err := w.Staging.Synthesize(run.bucket, good, size, 1); err != nil {
 			t.Fatal(err)
 		}
 		f := run.start(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16", "LOG_LEVEL", "info")
 		r := f.invoke(run.event(good), 20*limit)
 		e := kit.Entries(t, r)[0]
-		if e.Status != "delivered" || e.Parts != 128 || !slices.Contains(e.Verified, "crc64") {
+		if e.Status != "delivered" || e.Parts != 80 || !slices.Contains(e.Verified, "crc64") {
 			t.Fatalf("the file is %+v", e)
 		}
 		rss := f.program.PeakRSS()
