@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcbferry/tcbferry/internal/check"
 	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
@@ -25,26 +26,38 @@ const (
 	md5OfSame = "51037a4a37730f52c8732586d3aaa316" // of the content "same"
 )
 
-// newInstallation is a world whose sources are old, so that nobody waits for deliveries.
-func newInstallation(t *testing.T) *devstack.World {
+// An installation is a world with a bucket on COS. Its sources are old, so that no check
+// waits for their deliveries.
+type installation struct {
+	*devstack.World
+	cos    *staging.Server
+	cosURL string
+}
+
+func newInstallation(t *testing.T) *installation {
 	t.Helper()
 	w, err := devstack.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	w.Staging.Now = func() time.Time { return time.Now().Add(-24 * time.Hour) }
-	if err := w.Provide(t.Context(), cosBucket); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	old := func() time.Time { return time.Now().Add(-24 * time.Hour) }
+	cos := staging.New(cosBucket)
+	w.Staging.Now, cos.Now, cos.COS = old, old, true
+	server := httptest.NewServer(cos)
+	t.Cleanup(server.Close)
+	return &installation{w, cos, server.URL}
+}
+
+func (w *installation) Vars() map[string]string {
+	return devstack.With(w.World.Vars(), "COS_ENDPOINT_URL", w.cosURL)
 }
 
 // put puts a file into both buckets, and into the cloud unless arrived is "".
-func put(t *testing.T, w *devstack.World, key, content, arrived string) {
+func put(t *testing.T, w *installation, key, content, arrived string) {
 	t.Helper()
-	for _, bucket := range []string{devstack.Bucket, cosBucket} {
-		if err := w.Staging.Put(bucket, key, "text/plain", []byte(content)); err != nil {
+	for bucket, server := range map[string]*staging.Server{devstack.Bucket: w.Staging, cosBucket: w.cos} {
+		if err := server.Put(bucket, key, "text/plain", []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +68,7 @@ func put(t *testing.T, w *devstack.World, key, content, arrived string) {
 
 // checks runs -check and fails unless it prints these lines and exits with this code. No
 // secret is printed, and nothing that drives a terminal.
-func checks(t *testing.T, w *devstack.World, vars map[string]string, code int, want string, args ...string) (stderr string) {
+func checks(t *testing.T, w *installation, vars map[string]string, code int, want string, args ...string) (stderr string) {
 	t.Helper()
 	stdout, stderr, status := run(t, vars, append([]string{"-check"}, args...)...)
 	if stdout != want || status != code {
@@ -126,7 +139,6 @@ func TestCheck(t *testing.T) {
 
 	// COS: the sources are references, the manifest plain requests.
 	cos := strings.ReplaceAll(strings.ReplaceAll(lines, "s3://staging/", "cos://"+cosBucket+"/"), ".txt", ".txt?region=ap-shanghai")
-	w.Staging.COS = true
 	checks(t, w, vars, 1, cos, "cos://"+cosBucket+"/in/?region=ap-shanghai", "-manifest", manifest)
 	var files []string
 	for line := range strings.Lines(read(t, manifest)) {

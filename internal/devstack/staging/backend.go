@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rclone/gofakes3"
@@ -39,7 +40,9 @@ var (
 // stored.
 type backend struct {
 	*s3mem.Backend
-	now  func() time.Time
+	now func() time.Time
+
+	mu   sync.Mutex
 	keys map[string]syntheticKeys // by bucket
 }
 
@@ -161,7 +164,10 @@ func (b *backend) HeadObject(ctx context.Context, bucket, key string) (*gofakes3
 
 // ListBucket implements gofakes3.Backend.
 func (b *backend) ListBucket(ctx context.Context, name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
-	if keys, ok := b.keys[name]; ok {
+	b.mu.Lock()
+	keys, ok := b.keys[name]
+	b.mu.Unlock()
+	if ok {
 		return keys.list(prefix, page), nil
 	}
 	list, err := b.Backend.ListBucket(ctx, name, prefix, page)

@@ -88,8 +88,10 @@ const (
 
 // SynthesizeKeys has a bucket list n objects, under the keys name(0) to name(n-1), which
 // must be in order. They take no memory. They cannot be read, and nothing else in the
-// bucket is listed. It is called before the first request.
+// bucket is listed.
 func (s *Server) SynthesizeKeys(bucket string, n int, name func(int) string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
 	s.store.keys[bucket] = syntheticKeys{n, name, s.Now()}
 }
 

@@ -100,6 +100,8 @@ func (c *Cloud) Put(env, path string, content []byte) {
 // Synthesize has an environment hold files that take no memory, beside those that are
 // stored: holds says which paths there are. Links of them answer HEAD alone.
 func (c *Cloud) Synthesize(env string, size int64, etag string, holds func(path string) bool) {
+	c.store.mu.Lock()
+	defer c.store.mu.Unlock()
 	c.store.synthetic = func(name string) *Object {
 		path, ok := strings.CutPrefix(name, c.buckets[env]+"/")
 		if !ok || !holds(path) {
