@@ -122,7 +122,7 @@ func (b *Bench) finish(f *File, raw json.RawMessage) {
 
 // end closes a file; the hub is locked.
 func (b *Bench) end(f *File, status string) {
-	f.Status, f.Took, f.InFlight = status, time.Since(f.begun).Milliseconds(), 0
+	f.Status, f.Took, f.Moving = status, time.Since(f.begun).Milliseconds(), 0
 	if status == transfer.StatusDelivered {
 		f.Stage = stageDone
 		f.mark("checked", strings.Join(f.Verified, " "))

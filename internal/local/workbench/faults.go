@@ -9,19 +9,19 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-// A fault is one that the page can arm: it strikes the next file, and no other.
+// A fault is one that the page can arm: it hits the next file, and no other.
 type fault struct {
 	id    string
 	cloud *tcb.Fault // in the WeChat API or COS
-	times int        // how many requests of the file it strikes
+	times int        // how many requests of the file it hits
 	help  string     // where the docs explain it
 }
 
 // broken is the page on what the functions get over by themselves.
 const broken = "https://github.com/tcbferry/tcbferry/blob/main/docs/reliability.md"
 
-// table is what the page offers. A fault strikes often enough for the function to report
-// it: what is retried without end is struck once.
+// table is what the page offers. A fault hits often enough for the function to report
+// it: what is retried without end is hit once.
 func table() []fault {
 	at := func(name string, ops tcb.Op) *tcb.Fault {
 		f := tcb.FaultNamed(name)
@@ -38,31 +38,32 @@ func table() []fault {
 	}
 }
 
-// faults are the armed ones and those that have struck.
+// faults are the armed ones and those that have hit a file.
 type faults struct {
-	hub *hub
+	hub   *hub
+	table []fault
 
-	mu     sync.Mutex
-	armed  map[string]int // strikes left
-	struck map[string]int // the file that a fault strikes, by fault
+	mu    sync.Mutex
+	armed map[string]int // hits left
+	owner map[string]int // the file that a fault hits, by fault
 }
 
 func (f *faults) attach(w *devstack.World, h *hub) {
-	f.hub, f.armed, f.struck = h, map[string]int{}, map[string]int{}
+	f.hub, f.table, f.armed, f.owner = h, table(), map[string]int{}, map[string]int{}
 	w.Cloud.OnRequest(f.onRequest)
 	w.Staging.OnGet = f.onGet
 }
 
 // arm sets a fault for the next file, or takes it back. ok is false for an unknown one.
 func (f *faults) arm(id string, on bool) (ok bool) {
-	for _, row := range table() {
+	for _, row := range f.table {
 		if row.id != id {
 			continue
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.armed, id)
-		delete(f.struck, id)
+		delete(f.owner, id)
 		if on {
 			f.armed[id] = row.times
 		}
@@ -76,15 +77,15 @@ func (f *faults) list() []map[string]any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []map[string]any
-	for _, row := range table() {
+	for _, row := range f.table {
 		_, armed := f.armed[row.id]
 		all = append(all, map[string]any{"id": row.id, "armed": armed, "help": row.help})
 	}
 	return all
 }
 
-// take tells whether a fault strikes a request about a file, and notes that it does. A
-// fault belongs to the first file that it strikes.
+// take tells whether a fault hits a request about a file, and notes that it does. A
+// fault belongs to the first file that it hits.
 func (f *faults) take(id string, is func(*File) bool) bool {
 	file := 0
 	f.hub.mu.Lock()
@@ -94,29 +95,29 @@ func (f *faults) take(id string, is func(*File) bool) bool {
 	f.hub.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	owner, owned := f.struck[id]
+	owner, owned := f.owner[id]
 	if f.armed[id] == 0 || file == 0 || owned && owner != file {
 		return false
 	}
 	f.armed[id]--
-	f.struck[id] = file
+	f.owner[id] = file
 	return true
 }
 
-// release disarms what has struck a file that is over. The hub is locked.
+// release disarms what has hit a file that is over. The hub is locked.
 func (f *faults) release(file int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for id, owner := range f.struck {
+	for id, owner := range f.owner {
 		if owner == file {
 			delete(f.armed, id)
-			delete(f.struck, id)
+			delete(f.owner, id)
 		}
 	}
 }
 
 func (f *faults) onRequest(op tcb.Op, key string) *tcb.Fault {
-	for _, row := range table() {
+	for _, row := range f.table {
 		if row.cloud == nil || row.cloud.Op&op == 0 || !f.take(row.id, byPath(key)) {
 			continue
 		}
@@ -137,7 +138,7 @@ func (f *faults) onGet(bucket, key string, _ int) *staging.Fault {
 	return &staging.Fault{After: half, Break: true}
 }
 
-// note writes into the file's history that a fault struck.
+// note writes into the file's history that a fault hit it.
 func (f *faults) note(id string, is func(*File) bool) {
 	f.hub.update(is, func(file *File) {
 		file.Fault = id

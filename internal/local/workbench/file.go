@@ -43,7 +43,7 @@ type File struct {
 	Resumes  int      `json:"resumes"`
 	Parts    int      `json:"parts"`    // that have arrived
 	Kept     int      `json:"kept"`     // that were there before
-	InFlight int      `json:"inFlight"` // parts on their way
+	Moving   int      `json:"moving"`   // parts on their way
 	Begun    int64    `json:"begun"`    // Unix milliseconds
 	Took     int64    `json:"took"`     // milliseconds, once it is over
 	Age      int64    `json:"age"`      // milliseconds since it began

@@ -153,7 +153,7 @@ func (b *Bench) sample(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, map[string]string{"key": key})
 }
 
-// sampleText is large enough for a fault to strike in its middle.
+// sampleText is large enough for a fault to hit in its middle.
 func sampleText() []byte {
 	return []byte(strings.Repeat("a sample of tcbferry\n", 64<<10/21))
 }

@@ -27,8 +27,7 @@ type hub struct {
 }
 
 func newHub() *hub {
-	h := &hub{dirty: map[int]bool{}, readers: map[chan []byte]bool{}, stop: make(chan struct{})}
-	return h
+	return &hub{dirty: map[int]bool{}, readers: map[chan []byte]bool{}, stop: make(chan struct{})}
 }
 
 // run tells the readers of changes until close. snapshot is the state's document.

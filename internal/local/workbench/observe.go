@@ -185,7 +185,7 @@ func (r *watchedReader) Read(p []byte) (int, error) {
 func (f *File) begin(part string, initiate, complete bool) {
 	switch {
 	case part != "":
-		f.InFlight++
+		f.Moving++
 		f.Sent -= int64(f.parts[part])
 		f.parts[part] = 0
 	case complete:
@@ -218,9 +218,9 @@ func (b *Bench) answered(f *File, part string, initiate bool, w *statusWriter) {
 	switch {
 	case w.status == 0:
 		f.mark("cut", part)
-		f.InFlight = max(0, f.InFlight-min(1, len(part)))
+		f.Moving = max(0, f.Moving-min(1, len(part)))
 	case part != "":
-		f.InFlight--
+		f.Moving--
 		if ok {
 			f.Parts++
 		}

@@ -55,7 +55,7 @@ for (const [button, input] of [["choose-files", "files"], ["choose-folder", "fol
     $(input).value = "";
   });
 }
-for (const id of ["send-sample", "strike"]) $(id).addEventListener("click", () => call("sample"));
+for (const id of ["send-sample", "send-to-fault"]) $(id).addEventListener("click", () => call("sample"));
 
 // Faults.
 function showFaults() {
@@ -75,8 +75,8 @@ function showFaults() {
   $("armed").firstElementChild.textContent = armed.length ? t("armed", armed.join(", ")) : "";
 }
 
-function showStruck(f) {
-  const old = $("struck").querySelector(`[data-fault="${f.fault}"]`);
+function showHit(f) {
+  const old = $("hits").querySelector(`[data-fault="${f.fault}"]`);
   const held = f.status === "delivered";
   const item = make("li", { className: held ? "held" : "" },
     make("p", {}, make("b", { textContent: t("f" + f.fault)[0] })),
@@ -86,7 +86,7 @@ function showStruck(f) {
   item.dataset.fault = f.fault;
   item.dataset.file = f.id;
   old?.remove();
-  $("struck").prepend(item);
+  $("hits").prepend(item);
 }
 
 // The line. The slider's last place is no limit.
@@ -103,8 +103,8 @@ const race = {};
 $("race").addEventListener("click", async () => {
   race.post = race.parts = null;
   $("race-result").textContent = "";
-  $("lanes").hidden = false;
-  for (const lane of $("lanes").children) { lane.querySelector(".bar").style.setProperty("--p", 0); lane.querySelector("b").textContent = ""; }
+  $("bars").hidden = false;
+  for (const racer of $("bars").children) { racer.querySelector(".bar").style.setProperty("--p", 0); racer.querySelector("b").textContent = ""; }
   $("race").disabled = true;
   const response = await call("race");
   if (!response.ok) { $("race-result").textContent = t("raceFailed", await response.text()); $("race").disabled = false; }
@@ -113,11 +113,11 @@ $("race").addEventListener("click", async () => {
 // raced shows one of the two. Those of a race before this page was opened are passed over.
 function raced(f) {
   if (!$("race").disabled) return;
-  const lane = $("lanes").querySelector(`[data-race="${f.race}"]`);
+  const racer = $("bars").querySelector(`[data-race="${f.race}"]`);
   const share = f.status === "delivered" ? 1 : f.size ? f.sent / f.size : 0;
-  lane.querySelector(".bar").style.setProperty("--p", share);
-  lane.querySelector(".bar").setAttribute("aria-valuenow", Math.round(share * 100));
-  lane.querySelector("b").textContent = f.status ? seconds(f.took) : bytes(f.sent);
+  racer.querySelector(".bar").style.setProperty("--p", share);
+  racer.querySelector(".bar").setAttribute("aria-valuenow", Math.round(share * 100));
+  racer.querySelector("b").textContent = f.status ? seconds(f.took) : bytes(f.sent);
   if (!f.status) return;
   race[f.race] = f;
   const { post, parts } = race;

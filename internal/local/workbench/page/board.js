@@ -53,7 +53,7 @@ function doing(row) {
     case "upload":
       parts.push(t("upload"), t("of", bytes(f.sent), bytes(f.size)));
       if (row.rate > 0) parts.push(t("perSecond", bytes(row.rate)));
-      if (f.parts + f.inFlight > 0) parts.push(t("parts", f.parts, f.inFlight));
+      if (f.parts + f.moving > 0) parts.push(t("parts", f.parts, f.moving));
       break;
     case "check": parts.push(t("check")); break;
     case "receipt": parts.push(t("receipt")); break;
@@ -104,7 +104,7 @@ function paint(row) {
   if (f.via === "ticket" && f.status === "delivered") row.checks.append(make("span", { className: "told", textContent: t("stored") }));
   [...row.checks.children].forEach((check, i) => check.style.setProperty("--i", i));
   announce(f, name);
-  if (f.fault) showStruck(f);
+  if (f.fault) showHit(f);
 }
 
 // move brings every row nearer to where its file is.

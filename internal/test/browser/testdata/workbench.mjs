@@ -91,17 +91,17 @@ for (const [id, want] of Object.entries(faults)) {
     const button = tab.locator(`[data-fault="${id}"][aria-pressed]`);
     await button.click();
     await tab.locator(`[data-fault="${id}"][aria-pressed=true]`).waitFor();
-    await tab.click("#strike");
-    const told = tab.locator(`#struck [data-fault="${id}"]`);
+    await tab.click("#send-to-fault");
+    const told = tab.locator(`#hits [data-fault="${id}"]`);
     await told.waitFor();
     const text = await told.innerText();
     if (!text.includes(want.says) || !text.includes(want.docs) || !text.includes("Cure:")) return text;
     await tab.locator(`[data-fault="${id}"][aria-pressed=false]`).waitFor();
-    const struck = tab.locator(`.file[data-id="${await told.getAttribute("data-file")}"]`);
-    if (await struck.getAttribute("data-status") !== want.status) return "it ended as " + await struck.getAttribute("data-status");
+    const hit = tab.locator(`.file[data-id="${await told.getAttribute("data-file")}"]`);
+    if (await hit.getAttribute("data-status") !== want.status) return "it ended as " + await hit.getAttribute("data-status");
     if (want.status === "failed") { // the cause is gone: the same file arrives
-      const key = await struck.locator(".open").innerText();
-      await struck.locator(".again").click();
+      const key = await hit.locator(".open").innerText();
+      await hit.locator(".again").click();
       await row(key, "delivered").waitFor();
     }
   });
