@@ -179,28 +179,45 @@ func TestBill(t *testing.T) {
 	}
 }
 
-// The guides name zips that a release has.
-func TestGuidesNameZips(t *testing.T) {
+// The guides name files that a release has, and the guide to AWS all that its template needs.
+func TestGuidesNameFiles(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../../docs/deploy-*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := 0
+	named, has := map[string]bool{}, map[string]bool{}
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`\b((?:lambda|scf|local)-[a-z0-9-]+)\.zip`).FindAllStringSubmatch(string(text), -1) {
-			named++
-			if !slices.ContainsFunc(artifacts, func(a artifact) bool { return a.name == m[1] }) {
-				t.Errorf("%s names %s, which no release has", page, m[0])
+		for _, m := range regexp.MustCompile(`\b((?:lambda|scf|local|tcbferry)-)(\{[a-z,]+\}|[a-z]+)([a-z0-9-]*\.(?:zip|yaml))`).FindAllStringSubmatch(string(text), -1) {
+			for part := range strings.SplitSeq(strings.Trim(m[2], "{}"), ",") {
+				named[m[1]+part+m[3]] = true
 			}
 		}
 	}
-	if named < 8 {
-		t.Errorf("only %d zips are named", named)
+	for _, a := range artifacts {
+		has[a.name+".zip"] = true
+		if strings.HasPrefix(a.function, "lambda-") && a.arch == "arm64" && !named[a.name+".zip"] {
+			t.Errorf("no guide names %s.zip", a.name)
+		}
+	}
+	stacks, err := filepath.Glob("../../../stacks/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stacks {
+		name := "tcbferry-" + filepath.Base(path)
+		if has[name] = true; !named[name] {
+			t.Errorf("no guide names %s", name)
+		}
+	}
+	for name := range named {
+		if !has[name] {
+			t.Errorf("a guide names %s, which no release has", name)
+		}
 	}
 }
 
