@@ -217,8 +217,8 @@ func (v *prober) expiry(ctx context.Context) (answer, error) {
 	if err := v.wait(ctx, d); err != nil {
 		return answer{}, err
 	}
-	const size = 20 // bytes, one a second
-	a, err := v.sendBody(ctx, v.uploader, crossing, &slow{ctx: ctx, left: size, wait: v.wait}, size)
+	const seconds = 2 * int(early/time.Second)
+	a, err := v.sendBody(ctx, v.uploader, crossing, &slow{ctx: ctx, left: seconds, wait: v.wait}, seconds*piece)
 	if err != nil {
 		return answer{}, err
 	}
@@ -226,21 +226,32 @@ func (v *prober) expiry(ctx context.Context) (answer, error) {
 	return answer{"an upload across the end of its ticket: " + a.did + "\nan upload with an expired ticket: " + b.did, "across the end: " + a.brief + "; after it: " + b.brief}, err
 }
 
-// A slow body has one byte a second, so that no connection counts as idle.
+// piece is what a slow body has a second: a TLS record. net/http gathers 4 KiB before it
+// sends anything, so that with less nothing would move, and the connection would be idle.
+const piece = 16 << 10
+
+// A slow body has a piece each second, so that no connection counts as idle.
 type slow struct {
-	ctx  context.Context
-	left int
-	wait func(context.Context, time.Duration) error
+	ctx   context.Context
+	left  int // pieces
+	ready int // bytes of the piece that has come
+	wait  func(context.Context, time.Duration) error
 }
 
 func (s *slow) Read(p []byte) (int, error) {
-	if s.left == 0 {
-		return 0, io.EOF
+	if s.ready == 0 {
+		if s.left == 0 {
+			return 0, io.EOF
+		}
+		if err := s.wait(s.ctx, time.Second); err != nil {
+			return 0, err
+		}
+		s.left, s.ready = s.left-1, piece
 	}
-	if err := s.wait(s.ctx, time.Second); err != nil {
-		return 0, err
+	n := min(len(p), s.ready)
+	for i := range n {
+		p[i] = '.'
 	}
-	s.left--
-	p[0] = '.'
-	return 1, nil
+	s.ready -= n
+	return n, nil
 }
