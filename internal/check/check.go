@@ -52,7 +52,7 @@ type Result struct {
 type Summary struct {
 	Same, Missing, Different, Failed int64
 	Skipped                          int64  // folders, excluded and unrouted keys, and sources that are gone by now
-	After                            string // the key of the last result; "" without one
+	After                            string // the key up to which all is done; "" without one
 }
 
 // Count adds a result.

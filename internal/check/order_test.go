@@ -129,6 +129,25 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
+// A check that has time for nothing but keys that it skips gets on as well.
+func TestInterruptedAmongSkippedKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		for i := range 2500 {
+			w.add(fmt.Sprintf("%04d/", i))
+		}
+		w.add("a")
+		w.known["a"] = time.Now().Add(time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		s, err := w.checker().Check(ctx, w.Items(), func(check.Result) error { return nil })
+		if !errors.Is(err, context.DeadlineExceeded) || s.After != "1999/" || s.Skipped != 2500 {
+			t.Errorf("%+v %v", s, err)
+		}
+	})
+}
+
 func TestReportEndsTheCheck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,6 +18,9 @@ const (
 	// maxHeads is how many links are read at once, over all destinations. Sixteen is a
 	// guess at what no CDN minds.
 	maxHeads = 16
+	// markEvery is how many skipped items have a mark among the files, so that a check that
+	// ends among them goes on behind it. 1,000 are a page of a listing.
+	markEvery = 1000
 	// window is how many files are under way, because results come in order and one file
 	// may take long. It bounds the memory: a file takes about 1 KB, its key included.
 	window = 2000
@@ -30,6 +33,7 @@ type file struct {
 	source facts // as the source itself states them, where it was asked
 	result Result
 	gone   bool          // the source does not exist any more: there is no result
+	mark   bool          // the item was skipped, and others before it: there is no result
 	done   chan struct{} // closed when result is there
 }
 
@@ -92,11 +96,14 @@ func (r *run) read(items Items) {
 		}
 		f, ok := r.plan(item)
 		if !ok {
-			r.skipped++
-			continue
+			if r.skipped++; r.skipped%markEvery != 0 {
+				continue
+			}
+			f.mark = true
+			close(f.done)
 		}
 		number++
-		if f.result.State == 0 {
+		if !f.mark && f.result.State == 0 {
 			r.gather(waiting, f, number)
 		}
 		for dest, b := range waiting {
@@ -115,13 +122,13 @@ func (r *run) read(items Items) {
 	}
 }
 
-// plan makes a file of an item, unless it is to be skipped.
+// plan makes a file of an item. It is to be skipped where ok is false.
 func (r *run) plan(item transfer.Item) (f *file, ok bool) {
 	p, reason, err := r.Plan(item)
-	if reason != "" {
-		return nil, false
-	}
 	f = &file{item: item, dest: p.Dest, done: make(chan struct{})}
+	if reason != "" {
+		return f, false
+	}
 	if err != nil {
 		f.finish(StateFailed, err.What)
 	}
@@ -177,8 +184,10 @@ func (r *run) report(tell func(Result) error) (Summary, error) {
 		default:
 			return s, context.Cause(r.ctx)
 		}
-		if f.gone {
-			s.Skipped++
+		if f.gone || f.mark {
+			if s.After = f.item.Ref.Key; f.gone {
+				s.Skipped++
+			}
 			continue
 		}
 		if err := tell(f.result); err != nil {
