@@ -49,6 +49,7 @@ func TestMoto(t *testing.T) {
 		{"SQS_PARTIAL_BATCH=false keeps the batch", testWholeBatch},
 		{"check, repair, check", testRepair},
 		{"scheduled check, queue, check", testScheduled},
+		{"commands of the guide", testGuide},
 		{"ON_DELIVERED=tag", testTag},
 		{"ON_DELIVERED=delete", testDelete},
 		{"secrets by reference", testSecrets},
