@@ -21,6 +21,7 @@ type prober struct {
 	destinationCheck
 	transport http.RoundTripper
 	asked     map[string]string // cloud path by file ID: what may have been stored
+	taken     map[string]bool   // by cloud path: COS said that it took the file
 }
 
 // A question is one open point. Its answer is what the service did, in words, and in brief
@@ -36,7 +37,7 @@ type answer struct{ did, brief string }
 
 // probe asks all questions of one destination, and removes the files.
 func (d *doctor) probe(ctx context.Context, p *app.Probe, dest app.Destination, t http.RoundTripper) {
-	v := &prober{destinationCheck{doctor: d, Destination: dest, uploader: p.Uploader, parts: p.Parts}, t, map[string]string{}}
+	v := &prober{destinationCheck{doctor: d, Destination: dest, uploader: p.Uploader, parts: p.Parts}, t, map[string]string{}, map[string]bool{}}
 	d.say("\nquestions to environment %s; all files go to %s", dest.Dest.Env, folder)
 	for _, q := range v.questions() {
 		d.stepWithin(ctx, q.limit, q.name, func(ctx context.Context) (string, error) {
@@ -50,7 +51,7 @@ func (d *doctor) probe(ctx context.Context, p *app.Probe, dest app.Destination, 
 			return fmt.Sprintf("%s\nwire.md H: | %s | %s [O %s] |", a.did, q.point, a.brief, time.Now().UTC().Format(time.DateOnly)), nil
 		})
 	}
-	d.step(context.WithoutCancel(ctx), "removal", v.removeAll)
+	d.stepWithin(context.WithoutCancel(ctx), 5*time.Minute, "removal", v.removeAll) // several files may have to be waited for
 }
 
 func (v *prober) questions() []question {
@@ -93,6 +94,7 @@ func (v *prober) send(ctx context.Context, u transfer.Uploader, t transfer.Ticke
 func (v *prober) sendBody(ctx context.Context, u transfer.Uploader, t transfer.Ticket, body io.Reader, size int) (answer, error) {
 	receipt, err := u.Upload(ctx, t, &transfer.Object{Body: io.NopCloser(body), Size: int64(size)})
 	if err == nil {
+		v.taken[t.Key] = true
 		return answer{fmt.Sprintf("COS took the file (HTTP %d)", receipt.Status), "taken"}, nil
 	}
 	return refusal(err)
@@ -111,22 +113,27 @@ func refusal(err error) (answer, error) {
 	return answer{e.What, brief}, nil
 }
 
-// removeAll deletes every file that may have been stored. One that CloudBase does not know
-// was not stored, or cannot be read.
+// removeAll deletes every file that may have been stored. CloudBase may never know one that
+// COS took: then a person must look for it.
 func (v *prober) removeAll(ctx context.Context) (string, error) {
 	removed := 0
 	var left []string
 	for id, path := range v.asked {
-		switch err := v.Tickets.Delete(ctx, v.Dest.Env, id); {
+		remove := func() error { return v.Tickets.Delete(ctx, v.Dest.Env, id) }
+		err := remove()
+		if isNotFound(err) && v.taken[path] {
+			_, err = v.untilKnown(ctx, remove)
+		}
+		switch {
 		case err == nil:
 			removed++
-		case !isNotFound(err):
+		case !isNotFound(err) || v.taken[path]:
 			left = append(left, path)
 		}
 	}
 	if left != nil {
 		slices.Sort(left)
-		return "", fmt.Errorf("%d files may be left; remove them from the environment's storage by hand:\n%s", len(left), strings.Join(left, "\n"))
+		return "", fmt.Errorf("files that may be left, %d; remove them from the environment's storage by hand:\n%s", len(left), strings.Join(left, "\n"))
 	}
 	return fmt.Sprintf("%d files removed; the others were not stored", removed), nil
 }

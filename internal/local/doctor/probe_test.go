@@ -2,6 +2,9 @@ package doctor
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -124,9 +127,38 @@ func TestProbeLeavesAFile(t *testing.T) {
 	refused.Match, refused.Times = func(fileID string) bool { return strings.HasSuffix(fileID, "-readable") }, -1
 	c.cloud.Inject(refused)
 	printed, err := c.probe(t, false)
-	const want = "✗ removal        1 files may be left; remove them from the environment's storage by hand:\n                 tcbferry-doctor/sample-readable\n"
+	const want = "✗ removal        files that may be left, 1; remove them from the environment's storage by hand:\n                 tcbferry-doctor/sample-readable\n"
 	if err == nil || !strings.Contains(printed, want) || len(c.cloud.Objects()) != 1 {
 		t.Errorf("%d files left, error %v\n%s", len(c.cloud.Objects()), err, printed)
+	}
+}
+
+// A file that COS took and CloudBase does not know is named as well.
+func TestProbeOfAFileThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	c := newInstallation(t, tcb.DefaultRules(), func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/tcb/batchdeletefile" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			body, _ := io.ReadAll(r.Body)
+			if !bytes.Contains(body, []byte("-readable")) {
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				next.ServeHTTP(w, r)
+				return
+			}
+			var in struct {
+				FileIDs []string `json:"fileid_list"`
+			}
+			json.Unmarshal(body, &in)
+			fmt.Fprintf(w, `{"errcode":0,"errmsg":"ok","delete_list":[{"fileid":%q,"status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, in.FileIDs[0])
+		})
+	})
+	printed, err := c.probe(t, false)
+	const want = "✗ removal        files that may be left, 1; remove them from the environment's storage by hand:\n                 tcbferry-doctor/sample-readable\n"
+	if err == nil || !strings.Contains(printed, want) {
+		t.Errorf("%v\n%s", err, printed)
 	}
 }
 

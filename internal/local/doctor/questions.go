@@ -49,6 +49,7 @@ func (v *prober) anotherKey(ctx context.Context) (answer, error) {
 	if err != nil {
 		return a, err
 	}
+	v.taken[t.Key] = v.taken[other] // either key may be the one
 	form.URL = strings.TrimSuffix(t.URL, t.Key) + other
 	b, err := v.send(ctx, v.uploader, form)
 	return answer{"with another key in the form: " + a.did + "\nwith another key in the form and the URL: " + b.did, a.brief + "; in both: " + b.brief}, err
@@ -136,6 +137,7 @@ func (v *prober) inParts(ctx context.Context) (answer, error) {
 	if err != nil {
 		return refusal(err)
 	}
+	v.taken[t.Key] = true
 	waited, err := v.untilKnown(ctx, func() error { _, err := v.Tickets.Download(ctx, v.Dest.Env, t.FileID, time.Minute); return err })
 	switch {
 	case isNotFound(err):
