@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -189,6 +190,7 @@ func TestServeOnATerminal(t *testing.T) {
 	c.until(t, `"msg":"file".*"path":"mine/bell`)
 	put(page+"/files/in/by-http.txt", "Bearer "+key)
 	c.until(t, `"msg":"request".*"path":"in/by-http.txt"`)
+	onPage(t, page, `"via":"bucket".*"path":"mine/bell.*"status":"delivered".*"via":"http".*"path":"in/by-http.txt".*"status":"delivered"`)
 	if unknown := render(c.text()).unknown; len(unknown) > 0 {
 		t.Errorf("the terminal is driven: %q", unknown)
 	}
@@ -200,6 +202,27 @@ func TestServeOnATerminal(t *testing.T) {
 	if code := c.end(); code != 0 || !strings.Contains(c.text(), "1 delivered (7 B), 0 failed") {
 		t.Errorf("after the interrupt: exit code %d\n%s", code, c.text())
 	}
+}
+
+// onPage waits until the page is told of something. It gets everything when it connects.
+func onPage(t *testing.T, page, pattern string) {
+	t.Helper()
+	re, told := regexp.MustCompile(pattern), ""
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get(page + "/workbench/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, err = bufio.NewReader(resp.Body).ReadString('\n')
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if re.MatchString(told) {
+			return
+		}
+	}
+	t.Fatalf("the page is not told of %s: %s", pattern, told)
 }
 
 // The first interrupt lets a file arrive that is on its way; the second does not wait.

@@ -44,6 +44,7 @@ func (b *Bench) Handler() http.Handler {
 		case own || r.URL.Path == "/" && r.Method == http.MethodGet:
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 			mux.ServeHTTP(w, r)
 		default: // not by the mux, which would clean the path
 			function.ServeHTTP(w, r)

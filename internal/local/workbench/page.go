@@ -50,6 +50,5 @@ func (p page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	_, _ = io.WriteString(w, p.document) // a browser that is gone needs no page
 }

@@ -87,6 +87,7 @@ function paint(row) {
   row.open.title = name;
   row.size.textContent = f.size || f.via === "bucket" ? bytes(f.size) : "";
   row.path.textContent = row.path.title = visible(f.path || "");
+  row.path.classList.toggle("same", f.path === f.key || !f.key);
   row.track.setAttribute("aria-label", name);
   const over = f.status && (row.at >= target(f) - 0.001 || f.status !== "delivered");
   row.now.textContent = over ? ended(f) : doing(row);
