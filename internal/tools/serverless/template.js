@@ -26,8 +26,10 @@ function rewrite(value, target) {
       const [resource, ...attribute] = typeof argument === "string" ? argument.split(".") : argument;
       return target(resource, attribute.join("."));
     }
-    case "Fn::Sub":
-      return substitute(...[argument].flat(), target);
+    case "Fn::Sub": {
+      const [text, local = {}] = [argument].flat();
+      return substitute(text, local, target);
+    }
   }
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, rewrite(part, target)]));
 }
@@ -35,7 +37,6 @@ function rewrite(value, target) {
 // substitute rewrites a text with ${names}. local holds the names that the text itself
 // defines; what is no plain reference any more becomes one of them.
 function substitute(text, local, target) {
-  if (target === undefined) [local, target] = [{}, local];
   const names = rewrite(local, target);
   text = text.replace(/\$\{([\w:]+)\.?([\w.]*)\}/g, (all, name, attribute) => {
     if (name in local || name.startsWith("AWS::")) return all;
