@@ -108,10 +108,14 @@ func (f *file) know(ctx context.Context, head func(context.Context, transfer.Ref
 		return false // an end of the check says nothing about the file
 	}
 	e := transfer.AsError(ctx, transfer.StageOpen, err)
-	if e.Kind == transfer.KindNotFound {
+	why := e.What
+	switch {
+	case e.Kind == transfer.KindNotFound && f.altKey != "":
+		why = "there is no such object; if the list does not URL-encode its keys, encode them"
+	case e.Kind == transfer.KindNotFound:
 		f.gone = true
 	}
-	f.finish(StateFailed, e.What)
+	f.finish(StateFailed, why)
 	return false
 }
 

@@ -203,7 +203,11 @@ func (r *reading) item(line []string) (item transfer.Item, ok bool) {
 		return strings.Clone(line[place]) // line shares its memory with the next
 	}
 	item = transfer.Item{Ref: r.prefix, Size: -1, ETag: strings.Trim(field(r.fields.etag), `"`)}
-	item.Ref.Key = event.FormKey(field(r.fields.key))
+	spelled := field(r.fields.key)
+	item.Ref.Key = event.FormKey(spelled)
+	if r.fields == bareColumns && item.Ref.Key != spelled { // an inventory always encodes
+		item.AltKey = spelled
+	}
 	if field(r.fields.bucket) != r.prefix.Bucket || item.Ref.Key == "" || !strings.HasPrefix(item.Ref.Key, r.prefix.Key) ||
 		field(r.fields.latest) == "false" || field(r.fields.deleted) == "true" {
 		return item, false

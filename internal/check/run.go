@@ -28,7 +28,8 @@ const (
 
 // A file is an item on its way through a check.
 type file struct {
-	item   transfer.Item
+	item   transfer.Item // without an AltKey
+	altKey string        // how a list may have meant the key; "" for a certain one
 	dest   transfer.Dest
 	source facts // as the source itself states them, where it was asked
 	result Result
@@ -124,8 +125,10 @@ func (r *run) read(items Items) {
 
 // plan makes a file of an item. It is to be skipped where ok is false.
 func (r *run) plan(item transfer.Item) (f *file, ok bool) {
+	altKey := item.AltKey
+	item.AltKey = ""
 	p, reason, err := r.Plan(item)
-	f = &file{item: item, dest: p.Dest, done: make(chan struct{})}
+	f = &file{item: item, altKey: altKey, dest: p.Dest, done: make(chan struct{})}
 	if reason != "" {
 		return f, false
 	}

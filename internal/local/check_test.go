@@ -269,6 +269,14 @@ func TestCheckFrom(t *testing.T) {
 	checks(t, w, w.Vars(), 1, different, "s3://staging/in/", "-from", batch, "-after", "in/a b.txt")
 	// A single file does not say which lines are old: each is compared with the object of now.
 	checks(t, w, w.Vars(), 0, same+same, "s3://staging/in/a", "-from", data)
+	// Nor does it say how keys are spelled. An object that is not there may be one that is.
+	put(t, w, "in/a+b.csv", "x", "x")
+	w.Cloud.Put(devstack.Env, "in/a b.csv", []byte("x"))
+	w.Cloud.Put(devstack.Env, "in/gone.csv", []byte("x"))
+	raw := write(t, filepath.Join(dir, "raw.csv"), []byte("staging,in/a+b.csv\nstaging,in/gone.csv\n"))
+	if stderr := checks(t, w, w.Vars(), 1, "! s3://staging/in/a b.csv\n", "s3://staging/in/", "-from", raw); !strings.Contains(stderr, "in/a b.csv: there is no such object; if the list does not URL-encode its keys, encode them") {
+		t.Error(stderr)
+	}
 	if stderr := checks(t, w, w.Vars(), 2, "", "s3://staging/in/", "-from", doc, "-after", "in/none"); !strings.Contains(stderr, "does not name the key to go on after") {
 		t.Error(stderr)
 	}
