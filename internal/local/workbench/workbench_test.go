@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/local/workbench"
@@ -181,5 +182,24 @@ func TestFaultsAreExplained(t *testing.T) {
 		if err != nil || anchor != "" && !regexp.MustCompile(`(?im)(id|name)="`+anchor+`"|^#+ .*`+anchor).Match(page) {
 			t.Errorf("%s: %s is not there (%v)", f.ID, f.Help, err)
 		}
+	}
+}
+
+// A slow line holds up what a connection brings. A busy machine makes it slower, never
+// faster.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	if status, _, body := b.do(t, "POST", "/workbench/line?rate=1048576", "", b.url); status != 204 || b.Line.Rate() != 1<<20 {
+		t.Fatalf("%d %s", status, body)
+	}
+	began := time.Now()
+	resp, err := http.Post(b.world.APIURL+"/tcb/uploadfile", "application/json", strings.NewReader(strings.Repeat(" ", 1<<19)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if took := time.Since(began); took < 250*time.Millisecond { // half a second, less what it may catch up with
+		t.Errorf("half a MiB took %v", took)
 	}
 }

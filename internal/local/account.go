@@ -28,9 +28,9 @@ func (s Settings) over(vars map[string]string) map[string]string {
 	return vars
 }
 
-// An outside is what the emulators must know for a user's settings to work: apps,
+// An account is what the emulators must know for a user's settings to work: apps,
 // environments, keys and receivers.
-type outside struct {
+type account struct {
 	config config.Config
 	envs   []string
 	apps   []tcb.App
@@ -38,9 +38,9 @@ type outside struct {
 
 // install reads the settings as a function does. What is wrong with them the function
 // says itself, at its start.
-func (s Settings) install() outside {
+func (s Settings) install() account {
 	vars := s.over((&devstack.World{}).Vars())
-	var in outside
+	var in account
 	in.config, _ = config.Load(func(name string) string { return vars[name] })
 	if env := in.config.Env; env != "" {
 		in.envs = append(in.envs, env)
@@ -70,7 +70,7 @@ func reveal(s transfer.Secret) string {
 }
 
 // apply makes the rest known to a World.
-func (in outside) apply(w *devstack.World, vars map[string]string) {
+func (in account) apply(w *devstack.World, vars map[string]string) {
 	for name, tokens := range in.config.Apps {
 		switch {
 		case !tokens.Fixed.Empty():
