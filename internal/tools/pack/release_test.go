@@ -162,7 +162,7 @@ func TestBill(t *testing.T) {
 		t.Errorf("packages: %s", got)
 	}
 	if d.Creation.Created != "1970-01-01T00:00:00Z" || d.Packages[0].Checksums[0].Value != "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" ||
-		d.Packages[1].Declared != "BSD-3-Clause" || d.Packages[2].Location != "https://proxy.golang.org/github.com/!burnt!sushi/toml/@v/v1.4.1.zip" {
+		d.Packages[1].Declared != "BSD-3-Clause" || d.Packages[2].Refs[0].Locator != "pkg:golang/github.com/BurntSushi/toml@v1.4.1" {
 		t.Errorf("%s", text)
 	}
 	contained := 0

@@ -54,7 +54,8 @@ type (
 
 const releases = "https://github.com/tcbferry/tcbferry/releases/download/"
 
-// spdx is the bill of materials: every zip with its checksum, and the modules in it.
+// spdx is the bill of materials: every zip with its checksum, and the modules in it. A
+// module is named by its package URL, whichever proxy it came from.
 func spdx(version string, created time.Time, zips []packed) ([]byte, error) {
 	d := document{
 		Version: "SPDX-2.3", DataLicense: "CC0-1.0", ID: "SPDXRef-DOCUMENT",
@@ -74,7 +75,7 @@ func spdx(version string, created time.Time, zips []packed) ([]byte, error) {
 		for _, m := range z.modules {
 			if !known[m.path] {
 				known[m.path] = true
-				add(spdxPackage{ID: spdxID(m.path), Name: m.path, Version: m.version, Location: m.location(), Declared: m.licence(),
+				add(spdxPackage{ID: spdxID(m.path), Name: m.path, Version: m.version, Location: "NOASSERTION", Declared: m.licence(),
 					Refs: []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + m.path + "@" + m.version}}})
 			}
 			d.Relationships = append(d.Relationships, relationship{id, "CONTAINS", spdxID(m.path)})
@@ -87,22 +88,6 @@ func spdx(version string, created time.Time, zips []packed) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// location is where the module proxy has the module, in the proxy's spelling: an
-// upper-case letter is "!" and the lower-case one (go.dev/ref/mod#goproxy-protocol).
-func (m module) location() string {
-	if m.path == "stdlib" {
-		return "https://go.dev/dl/go" + m.version + ".src.tar.gz"
-	}
-	var b strings.Builder
-	for _, r := range m.path {
-		if 'A' <= r && r <= 'Z' {
-			b.WriteRune('!')
-		}
-		b.WriteString(strings.ToLower(string(r)))
-	}
-	return "https://proxy.golang.org/" + b.String() + "/@v/" + m.version + ".zip"
 }
 
 // spdxID is a name within the document: letters, digits, "." and "-".
