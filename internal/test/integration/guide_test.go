@@ -57,7 +57,8 @@ func testGuide(t *testing.T, m *moto) {
 		`printf %s "$ETAG" > etag; echo "$PARTITION" > partition`+"\n"+
 		block("KEY=$(openssl", "\n\nprints the entry")+
 		`printf %s "$KEY" > key`+"\n"+
-		block("ID=$(aws apigateway", "\n\nprints the API key"))
+		block("ID=$(aws apigateway", "\n\ngives the API key")+
+		`echo "$API_KEY"`)
 	run.Dir = dir
 	run.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "LANG=C.UTF-8",
 		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=" + m.url, "PYENV_ROOT=" + os.Getenv("PYENV_ROOT")}
