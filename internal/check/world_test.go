@@ -21,7 +21,6 @@ type world struct {
 	stored  map[string]http.Header // by cloud path: what a HEAD answers
 	known   map[string]time.Time   // when the storage knows a file, if not at once
 	calls   []int                  // how many files each call of Links named
-	running int                    // calls and HEADs under way
 	most    map[string]int         // the most of each kind at once
 	active  map[string]int
 	tickets int

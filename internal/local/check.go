@@ -57,7 +57,7 @@ const (
 // deployed function. stdout gets one line for each file and nothing else; progress, reasons
 // and a summary go to stderr. It returns the exit code.
 func Check(ctx context.Context, o CheckOptions, stdout, stderr io.Writer, getenv func(string) string) int {
-	c := &checking{CheckOptions: o, screen: newScreen(stderr), lines: bufio.NewWriter(stdout), tick: tickEvery}
+	c := &checking{CheckOptions: o, screen: newScreen(stderr), lines: bufio.NewWriter(stdout)}
 	summary, err := c.run(ctx, getenv)
 	switch {
 	case err != nil:
@@ -73,7 +73,6 @@ func Check(ctx context.Context, o CheckOptions, stdout, stderr io.Writer, getenv
 type checking struct {
 	CheckOptions
 	screen
-	tick time.Duration
 
 	seen     atomic.Int64   // items that the check has begun with
 	fraction func() float64 // how much of the source that is; 0 unknown
@@ -155,6 +154,10 @@ func (c *checking) items(ctx context.Context, lister check.Lister, source transf
 func (c *checking) openManifest() (closeIt func() error, err error) {
 	if c.Manifest == "" {
 		return func() error { return nil }, nil
+	}
+	from, err := os.Stat(c.From)
+	if to, toErr := os.Stat(c.Manifest); err == nil && toErr == nil && os.SameFile(from, to) {
+		return nil, errors.New("-manifest and -from name the same file, which would be emptied before it is read; name another")
 	}
 	flags := os.O_CREATE | os.O_WRONLY | os.O_TRUNC
 	if c.After != "" {

@@ -162,6 +162,7 @@ func TestCheckCannotBeDone(t *testing.T) {
 	w := newInstallation(t)
 	put(t, w, "in/a", "a", "a")
 	missing := filepath.Join(t.TempDir(), "none", "file")
+	list := write(t, filepath.Join(t.TempDir(), "list.csv"), []byte("staging,in/a\n"))
 	for name, tc := range map[string]struct {
 		set  []string
 		args []string
@@ -181,6 +182,7 @@ func TestCheckCannotBeDone(t *testing.T) {
 		"manifest":             {nil, []string{"s3://staging/in/", "-manifest", missing}, "the manifest cannot be written"},
 		"no list":              {nil, []string{"s3://staging/in/", "-from", missing}, "the list cannot be read"},
 		"list of others":       {nil, []string{"s3://staging/in/", "-from", write(t, filepath.Join(t.TempDir(), "x.csv"), []byte("other,in/a\n"))}, "names no object of s3://staging/in/"},
+		"list and manifest":    {nil, []string{"s3://staging/in/", "-from", list, "-manifest", list}, "name the same file"},
 		"two modes":            {nil, []string{"s3://staging/in/", "-demo"}, "usage: "},
 	} {
 		t.Run(name, func(t *testing.T) {

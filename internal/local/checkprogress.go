@@ -58,7 +58,7 @@ func (c *checking) showProgress() (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(c.tick)
+		ticker := time.NewTicker(tickEvery)
 		defer ticker.Stop()
 		for n := 1; ; n++ {
 			select {
