@@ -24,10 +24,10 @@ const (
 	// the smallest memory.
 	SmallSize = 1 << 20
 
-	// groupConcurrency is how many groups are under way at once. Those above
-	// SmallConcurrency wait for receivers, which takes next to no memory. At 40 ms for a
-	// receiver 128 allow for 2,400 files a second, more than two CPUs can deliver.
-	groupConcurrency = 128
+	// groupConcurrency is how many groups are under way at once. Those that are not sent
+	// wait for receivers, which takes little memory. At 40 ms for a receiver 64 allow for
+	// some 1,400 files a second, which is what two CPUs deliver (docs/benchmarks.md).
+	groupConcurrency = 64
 )
 
 // A DeliverFunc delivers one plan. It calls sent when the file's bytes are where they

@@ -15,7 +15,7 @@ import (
 )
 
 // perEvent is how many files an event names: far below the limit of 6 MB for an event.
-const perEvent = 250
+const perEvent = 1000
 
 // sideBySide is how many files of one event the function delivers at once.
 const sideBySide = 8
