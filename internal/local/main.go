@@ -45,9 +45,18 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	soft, hard, stop := interrupts()
 	defer stop()
 
+	checks := checked.given(flags)
+	if *env != "" && (checks || *diagnose) {
+		// Both read the environment, and so does the SDK below them.
+		fmt.Fprintf(stderr, "local: -env is for the emulated functions; for -check and -doctor put the variables into the environment: set -a; . %s; set +a\n", shown(*env))
+		if checks {
+			return exitFailed
+		}
+		return 1
+	}
 	set, err := ReadSettings(getenv, *env)
 	switch {
-	case checked.given(flags):
+	case checks:
 		if flags.NArg() > 0 || *version || *demo || *diagnose || *event != "" {
 			fmt.Fprintln(stderr, "local: "+usage)
 			return exitFailed

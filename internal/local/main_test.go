@@ -76,6 +76,18 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// A file of settings is for the emulated functions. Where it would be read for nothing it is
+// refused, and the message says what to do instead.
+func TestSettingsForNothing(t *testing.T) {
+	t.Parallel()
+	for status, args := range map[int][]string{1: {"-doctor"}, 2: {"-check", "s3://staging/in/"}} {
+		stdout, stderr, got := run(t, nil, append(args, "-env", "prod.env")...)
+		if got != status || stdout != "" || !strings.Contains(stderr, "set -a") || !strings.Contains(stderr, "prod.env") {
+			t.Errorf("%v: exit status %d, stdout %q, stderr %q", args, got, stdout, stderr)
+		}
+	}
+}
+
 // A function that was built beside the command is not compiled again, and the command
 // runs anywhere then.
 func TestBuiltBeside(t *testing.T) {

@@ -48,3 +48,14 @@ func (l Link) Parse() (*url.URL, error) {
 func isEscape(s string) bool {
 	return len(s) >= 3 && strings.Trim(s[1:3], "0123456789ABCDEFabcdef") == ""
 }
+
+// OnlyLink is the URL of a call of Links for one file.
+func OnlyLink(links []Link, err error) (string, error) {
+	switch {
+	case err != nil:
+		return "", err
+	case links[0].Err != nil:
+		return "", links[0].Err
+	}
+	return links[0].URL, nil
+}

@@ -145,10 +145,9 @@ func awsCLI(t *testing.T, commands []command) []string {
 	return all
 }
 
-// Every command of the AWS CLI in the documents is one that the CLI and the services' models
-// take, and mistakes in some are noticed.
-func TestCommands(t *testing.T) {
-	t.Parallel()
+// documented are the commands of a program in the documents.
+func documented(t *testing.T, program string) []command {
+	t.Helper()
 	var found []command
 	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md"} {
 		pages, err := filepath.Glob(filepath.Join(root, pattern))
@@ -160,9 +159,17 @@ func TestCommands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found = append(found, calls(page, string(text), "aws")...)
+			found = append(found, calls(page, string(text), program)...)
 		}
 	}
+	return found
+}
+
+// Every command of the AWS CLI in the documents is one that the CLI and the services' models
+// take, and mistakes in some are noticed.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	found := documented(t, "aws")
 	if len(found) < 40 {
 		t.Errorf("only %d commands were found", len(found))
 	}

@@ -123,20 +123,7 @@ func tencentCalls(t *testing.T, modules string, inputs []any) (all [][]string) {
 func TestTccliCommands(t *testing.T) {
 	t.Parallel()
 	modules := npm(t)
-	var found []command
-	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
-		pages, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, page := range pages {
-			text, err := os.ReadFile(page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = append(found, calls(page, string(text), "tccli")...)
-		}
-	}
+	found := documented(t, "tccli")
 	if len(found) < 6 {
 		t.Errorf("only %d commands were found", len(found))
 	}

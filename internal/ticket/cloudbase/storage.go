@@ -88,14 +88,7 @@ func (a *API) Links(ctx context.Context, env string, fileIDs []string, maxAge ti
 
 // Download returns the URL of one file. One that is not there is NotFound.
 func (a *API) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
-	links, err := a.Links(ctx, env, []string{fileID}, maxAge)
-	switch {
-	case err != nil:
-		return "", err
-	case links[0].Err != nil:
-		return "", links[0].Err
-	}
-	return links[0].URL, nil
+	return transfer.OnlyLink(a.Links(ctx, env, []string{fileID}, maxAge))
 }
 
 // Delete removes a stored file. One that is not there is NotFound.

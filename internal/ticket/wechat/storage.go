@@ -44,14 +44,7 @@ func (d *TicketIssuer) Links(ctx context.Context, env string, fileIDs []string, 
 
 // Download returns the URL of one file. One that is not there is NotFound.
 func (d *TicketIssuer) Download(ctx context.Context, env, fileID string, maxAge time.Duration) (string, error) {
-	links, err := d.Links(ctx, env, []string{fileID}, maxAge)
-	switch {
-	case err != nil:
-		return "", err
-	case links[0].Err != nil:
-		return "", links[0].Err
-	}
-	return links[0].URL, nil
+	return transfer.OnlyLink(d.Links(ctx, env, []string{fileID}, maxAge))
 }
 
 // Delete removes a stored file. One that is not there is NotFound (wire.md D.3).
