@@ -171,24 +171,34 @@ func TestOperationsExplainsEveryAlarm(t *testing.T) {
 	}
 }
 
-// docs/architecture.md has a row for each folder of internal/, and names no package that
-// is not there.
-func TestArchitectureListsThePackages(t *testing.T) {
+// README.md and docs/architecture.md have a row for each folder of internal/, and name no
+// package that is not there.
+func TestPackageTables(t *testing.T) {
 	t.Parallel()
 	entries, err := os.ReadDir("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want, got []string
+	var want []string
 	for _, e := range entries {
 		if e.IsDir() {
 			want = append(want, "internal/"+e.Name())
 		}
 	}
-	page := read(t, root+"docs/architecture.md")
-	for _, m := range regexp.MustCompile("(?m)^\\| `(internal/[a-z0-9]+)` \\| (.*) \\|$").FindAllStringSubmatch(page, -1) {
-		got = append(got, m[1])
-		// Folders below it are named in backquotes.
+	rows := func(page string) [][]string {
+		found := regexp.MustCompile("(?m)^\\| `(internal/[a-z0-9]+)` \\| (.*) \\|$").FindAllStringSubmatch(read(t, root+page), -1)
+		var got []string
+		for _, m := range found {
+			got = append(got, m[1])
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s has rows for %v\nfolders are %v", page, got, want)
+		}
+		return found
+	}
+	rows("README.md")
+	// Folders below it are named in backquotes.
+	for _, m := range rows("docs/architecture.md") {
 		below, err := os.ReadDir(filepath.Join("../../..", m[1]))
 		if err != nil {
 			t.Error(err)
@@ -198,10 +208,6 @@ func TestArchitectureListsThePackages(t *testing.T) {
 				t.Errorf("the row of %s does not name %s", m[1], b.Name())
 			}
 		}
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("rows    %v\nfolders %v", got, want)
 	}
 }
 
