@@ -25,8 +25,8 @@ var rowBounds = []struct {
 	value func(b *bench, r *row) float64
 }{
 	{large, bound{what: "CPU per GB", unit: " × reference", limit: 1.05}, func(b *bench, r *row) float64 { return b.ratio(r, reference, cpuPerGB) }},
-	{large, bound{what: "peak memory", unit: " MiB", limit: 22}, peakMiB},
-	{large16, bound{what: "peak memory", unit: " MiB", limit: 30}, peakMiB},
+	{large, bound{what: "peak memory", unit: " MiB", limit: 20}, peakMiB},
+	{large16, bound{what: "peak memory", unit: " MiB", limit: 28}, peakMiB},
 	{small1, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
 	{small16, bound{what: "files/s", unit: " × reference", limit: 0.75, least: true}, filesRatio},
 }
