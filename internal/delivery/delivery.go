@@ -117,12 +117,13 @@ func (d *Deliverer) Ticket(ctx context.Context, dest transfer.Dest) (ticket tran
 // A job is one file that is being delivered.
 type job struct {
 	*Deliverer
-	src     transfer.Source
-	sent    func() // called when the bytes are where they belong
-	retries retries
-	out     transfer.Outcome
-	etag    string // the source's content that was uploaded last; "" cannot be told
-	md5     bool   // an ETag of COS has contradicted a CRC64 that agreed: the next attempts compute the MD5
+	src      transfer.Source
+	sent     func() // called when the bytes are where they belong
+	retries  retries
+	out      transfer.Outcome
+	etag     string // the source's content that was uploaded last; "" cannot be told
+	noRanges bool   // the source has turned out not to send ranges
+	md5      bool   // an ETag of COS has contradicted a CRC64 that agreed: the next attempts compute the MD5
 }
 
 // run is the whole delivery. What was uploaded may have overwritten something
@@ -175,6 +176,7 @@ func (j *job) upload(ctx context.Context) *transfer.Error {
 	if j.goesInParts(obj) {
 		return j.uploadParts(ctx, ticket, obj)
 	}
+	j.out.Parts, j.out.ResumedParts = 0, 0
 	m := meter.New(obj)
 	if j.md5 {
 		m.ComputeMD5()

@@ -9,17 +9,17 @@ import (
 )
 
 // goesInParts tells whether an object is uploaded in parts.
-func (d *Deliverer) goesInParts(obj *transfer.Object) bool {
-	return d.PartUploader != nil && obj.Size >= d.PartThreshold && obj.OpenRange != nil
+func (j *job) goesInParts(obj *transfer.Object) bool {
+	return j.PartUploader != nil && obj.Size >= j.PartThreshold && obj.OpenRange != nil && !j.noRanges
 }
 
 // tooLarge says why an object is too large to be uploaded; nil if it is not.
-func (d *Deliverer) tooLarge(obj *transfer.Object) *transfer.Error {
-	if obj.Size <= transfer.MaxSize || d.goesInParts(obj) {
+func (j *job) tooLarge(obj *transfer.Object) *transfer.Error {
+	if obj.Size <= transfer.MaxSize || j.goesInParts(obj) {
 		return nil
 	}
 	why := "set MULTIPART_THRESHOLD, so that it goes in parts, or split it"
-	if d.PartUploader != nil {
+	if j.PartUploader != nil {
 		why = "its source cannot be read by ranges, so that it cannot go in parts: split it"
 	}
 	err := transfer.Errorf(transfer.StageOpen, transfer.KindRefused,
@@ -36,7 +36,12 @@ func (j *job) uploadParts(ctx context.Context, ticket transfer.Ticket, obj *tran
 	receipt, err := j.PartUploader.Upload(ctx, ticket, obj)
 	j.out.Parts, j.out.ResumedParts = receipt.Parts, receipt.ResumedParts
 	if err != nil {
-		return transfer.AsError(ctx, transfer.StageUpload, err)
+		e := transfer.AsError(ctx, transfer.StageUpload, err)
+		if e.Code == transfer.CodeNoRanges {
+			j.noRanges = true
+			return j.upload(ctx)
+		}
+		return e
 	}
 	j.etag = obj.ETag
 	j.out.FileID, j.out.Size = ticket.FileID, obj.Size

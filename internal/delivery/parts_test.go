@@ -111,6 +111,35 @@ func TestWhatGoesInParts(t *testing.T) {
 	}
 }
 
+// A source that does not send the ranges that it has promised goes by POST. Above 5 GiB it
+// fails, because a POST cannot carry it.
+func TestRangesOnlyByTheSourcesWord(t *testing.T) {
+	b := &big{size: 9 << 20, ranges: true, parts: func() (transfer.Receipt, error) {
+		err := newError(transfer.KindCorrupt, transfer.StageOpen)
+		err.Code = transfer.CodeNoRanges
+		return transfer.Receipt{Parts: 9}, err
+	}}
+	if o := b.deliverer(8<<20).Deliver(t.Context(), plan("k"), func() {}); o.Err != nil || b.posts != 1 || o.Parts != 0 || o.Attempts != 2 {
+		t.Errorf("%+v after %d posts", o, b.posts)
+	}
+	b.size = 6 << 30
+	if o := b.deliverer(8<<20).Deliver(t.Context(), plan("k"), func() {}); o.Err == nil || !strings.Contains(o.Err.What, "cannot be read by ranges") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// The entry tells of the last upload, which went by POST.
+func TestFileShrinksBelowTheThreshold(t *testing.T) {
+	b := &big{size: 9 << 20, ranges: true}
+	b.parts = func() (transfer.Receipt, error) {
+		b.size = 1 << 20
+		return transfer.Receipt{Parts: 9, ResumedParts: 2}, newError(transfer.KindCorrupt, transfer.StageOpen)
+	}
+	if o := b.deliverer(8<<20).Deliver(t.Context(), plan("k"), func() {}); o.Err != nil || o.Parts != 0 || o.ResumedParts != 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
 // A failure of the parts is tried again like that of a POST, unless it is final. Without
 // a CRC64 nothing is proved.
 func TestFailureOfParts(t *testing.T) {

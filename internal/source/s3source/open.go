@@ -3,7 +3,6 @@ package s3source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -108,32 +107,16 @@ func (s *Store) get(ctx context.Context, ref transfer.Ref, headers http.Header) 
 	return resp, failed
 }
 
-// reopener reads the rest of the same content. It sends If-Match, and compares the
-// answer's ETag and range as well, because a store may ignore either.
+// reopener reads the rest of the same content.
 func (s *Store) reopener(ref transfer.Ref, etag string, size int64) resume.Opener {
 	return func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		if etag == "" {
-			return nil, changed("the source broke off, and without an ETag it cannot be read on; it is read again from its start")
+			return nil, changed("the source broke off, and without an ETag it cannot be read on")
 		}
-		resp, failed := s.get(ctx, ref, http.Header{"Range": {fmt.Sprintf("bytes=%d-", offset)}, "If-Match": {`"` + etag + `"`}})
-		if failed != nil {
-			return nil, failed
-		}
-		rest := fmt.Sprintf("bytes %d-%d/%d", offset, size-1, size)
-		switch {
-		case etagOf(resp.Header) != etag:
-			resp.Body.Close()
-			return nil, changed(changedMeanwhile)
-		case resp.Header.Get("Content-Range") != rest && offset != 0:
-			resp.Body.Close()
-			return nil, changed("the source broke off, and " + s.name() + " did not send the rest that was asked for; it is read again from its start")
-		}
-		return resp.Body, nil
+		return s.stretch(ctx, ref, etag, offset, size-1, size)
 	}
 }
 
-const changedMeanwhile = "the object changed while it was read; it is read again from its start"
-
 func changed(what string) *transfer.Error {
-	return transfer.Errorf(transfer.StageOpen, transfer.KindCorrupt, "%s", what)
+	return transfer.Errorf(transfer.StageOpen, transfer.KindCorrupt, "%s; it is read again from its start", what)
 }

@@ -39,11 +39,12 @@ func (s *Store) stretch(ctx context.Context, ref transfer.Ref, etag string, firs
 	switch {
 	case etagOf(resp.Header) != etag:
 		resp.Body.Close()
-		return nil, changed(changedMeanwhile)
+		return nil, changed("the object changed while it was read")
 	case resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", first, last, size) && !whole:
 		resp.Body.Close()
-		return nil, transfer.Errorf(transfer.StageOpen, transfer.KindDenied,
-			"%s does not send the part of the object that is asked for; unset MULTIPART_THRESHOLD, so that the file goes in one piece", s.name())
+		e := changed(s.name() + " does not send the part of the object that was asked for")
+		e.Code = transfer.CodeNoRanges
+		return nil, e
 	}
 	return resp.Body, nil
 }

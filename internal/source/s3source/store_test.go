@@ -125,7 +125,7 @@ func TestReopeningNamesTheContent(t *testing.T) {
 		t.Fatalf("read %q, %v", got, err)
 	}
 	again := rec.seen[1].Header
-	if again.Get("Range") != "bytes=2-" || again.Get("If-Match") != `"e-1"` {
+	if again.Get("Range") != "bytes=2-3" || again.Get("If-Match") != `"e-1"` {
 		t.Errorf("reopened with Range %q, If-Match %q", again.Get("Range"), again.Get("If-Match"))
 	}
 }
@@ -180,6 +180,11 @@ func TestReopeningTrustsNoStore(t *testing.T) {
 			defer obj.Body.Close()
 			_, err = io.ReadAll(obj.Body)
 			wantError(t, err, transfer.KindCorrupt, "again from its start")
+			// An upload in parts goes on as one in one piece.
+			e := transfer.AsError(t.Context(), transfer.StageOpen, err)
+			if ranges := name != "ignores Range" && name != "another range"; ranges == (e.Code == transfer.CodeNoRanges) {
+				t.Errorf("the code is %q", e.Code)
+			}
 		})
 	}
 }

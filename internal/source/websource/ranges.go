@@ -66,6 +66,10 @@ func continues(resp, first *http.Response, from, last int64) *transfer.Error {
 	switch status := resp.StatusCode; {
 	case status != http.StatusPartialContent && status != http.StatusOK && status != http.StatusRequestedRangeNotSatisfiable:
 		return refusal(resp)
+	case status == http.StatusOK && resp.Header.Get("ETag") == first.Header.Get("ETag"):
+		e := newError(transfer.KindCorrupt, "the source does not send the part of the file that was asked for; it is read again from its start")
+		e.Code = transfer.CodeNoRanges
+		return e
 	case status != http.StatusPartialContent,
 		resp.Header.Get("ETag") != first.Header.Get("ETag"),
 		contentEncoding(resp.Header) != contentEncoding(first.Header),

@@ -63,6 +63,7 @@ func TestResume(t *testing.T) {
 		{"strong ETag", breaking{etag: `"a"`, etag2: `"a"`, ranges: true}, "", 2},
 		{"changed, whole answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, whole: true}, transfer.KindCorrupt, 2},
 		{"changed, partial answer", breaking{etag: `"a"`, etag2: `"b"`, ranges: true}, transfer.KindCorrupt, 2},
+		{"ranges only by its word", breaking{etag: `"a"`, etag2: `"a"`, ranges: true, whole: true}, transfer.KindCorrupt, 2},
 		{"changed, now shorter", breaking{etag: `"a"`, etag2: `"b"`, ranges: true, status: 416}, transfer.KindCorrupt, 2},
 		{"gone", breaking{etag: `"a"`, ranges: true, status: 404}, transfer.KindNotFound, 2},
 		{"down for good", breaking{etag: `"a"`, ranges: true, status: 502}, transfer.KindUnavailable, 6},
@@ -86,8 +87,9 @@ func TestResume(t *testing.T) {
 				t.Errorf("asked %q", h.asked)
 			}
 			if tt.kind != "" {
-				if e := transfer.AsError(t.Context(), transfer.StageOpen, err); err == nil || e.Kind != tt.kind {
-					t.Fatalf("error %v, want Kind %s", err, tt.kind)
+				e := transfer.AsError(t.Context(), transfer.StageOpen, err)
+				if ranges := tt.name != "ranges only by its word"; err == nil || e.Kind != tt.kind || ranges == (e.Code == transfer.CodeNoRanges) {
+					t.Fatalf("error %v (%s), want Kind %s", err, e.Code, tt.kind)
 				}
 				return
 			}

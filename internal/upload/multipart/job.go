@@ -47,7 +47,7 @@ func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.
 	if err == nil {
 		return receipt, nil
 	}
-	if j.id != "" && err.Code != noSuchUpload && (!err.Kind.Retryable() || j.unlisted) {
+	if j.id != "" && err.Code != noSuchUpload && (!err.Kind.Retryable() || j.unlisted || err.Code == transfer.CodeNoRanges) {
 		_ = j.client.abort(ctx, j.id) // what it fails with says less than err
 	}
 	if err.Kind == transfer.KindOutOfTime {

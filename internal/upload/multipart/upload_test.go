@@ -203,6 +203,18 @@ func TestFinal(t *testing.T) {
 	})
 }
 
+// An upload that cannot go on in parts leaves nothing behind.
+func TestSourceWithoutRanges(t *testing.T) {
+	t.Parallel()
+	w, f := newWorld(t), &file{content: content(8, 3*mib)}
+	f.fail = func(int64) error {
+		return &transfer.Error{Stage: transfer.StageOpen, Kind: transfer.KindCorrupt, Code: transfer.CodeNoRanges}
+	}
+	if _, err := w.upload(t.Context(), f); err == nil || err.Code != transfer.CodeNoRanges || len(w.cloud.Unfinished()) != 0 {
+		t.Errorf("%v, left behind: %v", err, w.cloud.Unfinished())
+	}
+}
+
 // Where only listing is refused, a new upload is begun, and one that does not end is
 // removed, because no later try would find it.
 func TestListingRefused(t *testing.T) {
