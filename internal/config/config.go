@@ -142,7 +142,7 @@ func (l *loader) globs(name string) route.Globs {
 // sends secrets over a network in the clear.
 func (l *loader) address(name, raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
 		l.fail(name, "holds something that is not an http or https URL; write https://host")
 		return
 	}
@@ -161,7 +161,7 @@ func (l *loader) hosts(name string) (all []string) {
 	for host := range strings.SplitSeq(list, ",") {
 		host = strings.ToLower(strings.TrimSpace(host))
 		plain := strings.TrimPrefix(host, "*.")
-		if plain == "" || strings.HasPrefix(plain, ".") || strings.Trim(plain, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+		if plain == "" || strings.HasPrefix(plain, ".") || strings.Contains(plain, "..") || strings.Trim(plain, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
 			l.fail(name, "holds something that is not a host name; write host names like files.example.com or *.example.com, without https:// and without ports")
 		}
 		all = append(all, host)
