@@ -202,16 +202,3 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (c *countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
-
-// Provide creates a bucket on the staging server, unless it is there already.
-func (w *World) Provide(ctx context.Context, bucket string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.S3URL+"/"+bucket, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
-}

@@ -59,7 +59,7 @@ func (w *stack) event(ctx context.Context, payload []byte) (platform.Result, *pl
 		}
 	}
 	if envelope != nil {
-		if err := w.provide(ctx, envelope.Items); err != nil {
+		if err := w.provide(envelope.Items); err != nil {
 			return platform.Result{}, nil, err
 		}
 	}
@@ -81,14 +81,12 @@ func (w *stack) event(ctx context.Context, payload []byte) (platform.Result, *pl
 }
 
 // provide puts a small file under every key that the function delivers.
-func (w *stack) provide(ctx context.Context, items []transfer.Item) error {
+func (w *stack) provide(items []transfer.Item) error {
 	for _, item := range items {
 		if item.Err != nil || item.Reason != "" {
 			continue
 		}
-		if err := w.Provide(ctx, item.Ref.Bucket); err != nil {
-			return err
-		}
+		w.Staging.AddBucket(item.Ref.Bucket)
 		if err := w.Staging.Put(item.Ref.Bucket, item.Ref.Key, "text/plain", []byte("a sample of tcbferry\n")); err != nil {
 			return err
 		}

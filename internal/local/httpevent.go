@@ -98,7 +98,7 @@ func (w *stack) webEvent(ctx context.Context, e httpEvent) (result platform.Resu
 	if err != nil {
 		return result, w.web.Program, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := w.web.Client.Do(req)
 	if err != nil {
 		return result, w.web.Program, err
 	}

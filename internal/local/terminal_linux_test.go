@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // openTerminal returns both ends of a pseudo-terminal of 80 columns.
@@ -179,7 +180,7 @@ func TestServeOnATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", auth)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := kit.Client(t).Do(req)
 		if err != nil || resp.StatusCode/100 != 2 {
 			t.Fatal(resp, err)
 		}
@@ -207,9 +208,9 @@ func TestServeOnATerminal(t *testing.T) {
 // onPage waits until the page is told of something. It gets everything when it connects.
 func onPage(t *testing.T, page, pattern string) {
 	t.Helper()
-	re, told := regexp.MustCompile(pattern), ""
+	re, told, client := regexp.MustCompile(pattern), "", kit.Client(t)
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		resp, err := http.Get(page + "/workbench/events")
+		resp, err := client.Get(page + "/workbench/events")
 		if err != nil {
 			t.Fatal(err)
 		}

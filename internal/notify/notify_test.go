@@ -125,7 +125,7 @@ func TestWebhook(t *testing.T) {
 	server := httptest.NewServer(hook)
 	defer server.Close()
 	tell := func(secret string) error {
-		n := notify.New(none, notify.Webhook(http.DefaultTransport, transfer.NewSecret(server.URL+"/hook?key=TOPSECRET"), transfer.NewSecret(secret)))
+		n := notify.New(none, notify.Webhook(server.Client().Transport, transfer.NewSecret(server.URL+"/hook?key=TOPSECRET"), transfer.NewSecret(secret)))
 		if got := fmt.Sprint(n.Receivers()); got != "["+server.URL+"/hook]" {
 			t.Errorf("it is called %s", got)
 		}

@@ -97,7 +97,7 @@ func (w *world) pieces() *scheduled.Piecewise {
 			Head: func(context.Context, transfer.Ref) (*transfer.Object, error) {
 				return &transfer.Object{Size: 7, ETag: "e"}, nil
 			},
-			Reader: &http.Client{},
+			Reader: &http.Client{Transport: new(http.Transport)},
 			Quick:  true,
 		},
 		Lister: w, Source: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "b", Key: "in/"},

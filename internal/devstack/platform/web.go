@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 )
@@ -12,7 +13,8 @@ import (
 // on the port that PORT names.
 type Web struct {
 	*Program
-	URL string // of the server, without a slash at its end
+	URL    string // of the server, without a slash at its end
+	Client *http.Client
 
 	proc *process
 }
@@ -27,7 +29,7 @@ func StartWeb(ctx context.Context, path string, env map[string]string) (*Web, er
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", port)
-	w.proc, w.URL = proc, "http://"+addr
+	w.proc, w.URL, w.Client = proc, "http://"+addr, &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	ctx, cancel := context.WithTimeout(ctx, initTime)
 	defer cancel()
 	conn, err := w.proc.dial(ctx, addr)
@@ -55,6 +57,7 @@ func (w *Web) Stop(ctx context.Context) (code int, err error) {
 
 // Close kills the process, if it still runs, and waits until it is gone.
 func (w *Web) Close() {
+	w.Client.CloseIdleConnections()
 	w.proc.kill()
 	w.log.close()
 }

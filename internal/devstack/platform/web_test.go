@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,8 +21,7 @@ func TestWeb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get(w.URL + "/")
+	resp, err := w.Client.Get(w.URL + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,10 +60,6 @@ type Server struct {
 // New returns a server with the named buckets, all empty, in us-east-1.
 func New(buckets ...string) *Server {
 	store := &backend{Backend: s3mem.New(), keys: map[string]syntheticKeys{}}
-	for _, b := range buckets {
-		// The store is new: only a name given twice is refused, which changes nothing.
-		_ = store.CreateBucket(context.Background(), b)
-	}
 	s := &Server{
 		Now:    time.Now,
 		store:  store,
@@ -73,7 +69,15 @@ func New(buckets ...string) *Server {
 		counts: make(map[string]int),
 	}
 	store.now = func() time.Time { return s.Now() }
+	for _, name := range buckets {
+		s.AddBucket(name)
+	}
 	return s
+}
+
+// AddBucket makes an empty bucket, unless there is one of that name.
+func (s *Server) AddBucket(name string) {
+	_ = s.store.CreateBucket(context.Background(), name) // it refuses only a name that is taken
 }
 
 // Close ends every answer that a fault holds back. Objects stay.

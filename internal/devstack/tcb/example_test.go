@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 
@@ -20,7 +19,7 @@ func ExampleNew() {
 	defer server.Close()
 
 	ask := func(path, body string) (answer map[string]any) {
-		resp, err := http.Post(server.URL+path, "application/json", strings.NewReader(body))
+		resp, err := server.Client().Post(server.URL+path, "application/json", strings.NewReader(body))
 		if err != nil {
 			panic(err)
 		}
@@ -42,7 +41,7 @@ func ExampleNew() {
 	file, _ := w.CreateFormFile("file", "a.txt") // must come last
 	file.Write([]byte("hello"))
 	w.Close()
-	resp, err := http.Post(ticket["url"].(string), w.FormDataContentType(), &form)
+	resp, err := server.Client().Post(ticket["url"].(string), w.FormDataContentType(), &form)
 	if err != nil {
 		panic(err)
 	}

@@ -26,8 +26,9 @@ const (
 // A bench is a page over a world of its own, whose HTTP function answers with its name.
 type bench struct {
 	*workbench.Bench
-	world *devstack.World
-	url   string
+	world  *devstack.World
+	url    string
+	client *http.Client
 }
 
 func start(t *testing.T) bench {
@@ -45,7 +46,7 @@ func start(t *testing.T) bench {
 			"HTTP_KEYS", secret, "WECHAT_ACCESS_TOKEN", secret, "TENCENTCLOUD_SESSIONTOKEN", secret, "CLOUDBASE_API_KEY", secret)})
 	server := httptest.NewServer(b.Handler())
 	t.Cleanup(server.Close)
-	return bench{b, world, server.URL}
+	return bench{b, world, server.URL, server.Client()}
 }
 
 // do sends a request as some page, or as no page.
@@ -61,7 +62,7 @@ func (b bench) do(t *testing.T, method, path, host, origin string) (int, http.He
 	if origin != "" {
 		req.Header.Set("Origin", origin)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := b.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestPage(t *testing.T) {
 // stateOf is the first document of the stream.
 func stateOf(t *testing.T, b bench) string {
 	t.Helper()
-	resp, err := http.Get(b.url + "/workbench/events")
+	resp, err := b.client.Get(b.url + "/workbench/events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestLine(t *testing.T) {
 		t.Fatalf("%d %s", status, body)
 	}
 	began := time.Now()
-	resp, err := http.Post(b.world.APIURL+"/tcb/uploadfile", "application/json", strings.NewReader(strings.Repeat(" ", 1<<19)))
+	resp, err := b.client.Post(b.world.APIURL+"/tcb/uploadfile", "application/json", strings.NewReader(strings.Repeat(" ", 1<<19)))
 	if err != nil {
 		t.Fatal(err)
 	}

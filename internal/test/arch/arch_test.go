@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +187,25 @@ func TestSource(t *testing.T) {
 		if !documented {
 			t.Errorf("%s has no package comment", p.ImportPath)
 		}
+	}
+}
+
+// What all tests of a process share breaks: each httptest.Server.Close ends the idle
+// connections of http.DefaultTransport, also one that another test is about to use.
+func TestNobodySharesAClient(t *testing.T) {
+	shared := regexp.MustCompile(`\bhttp\.(DefaultClient|DefaultTransport|Get\(|Head\(|Post\(|PostForm\(|Client\{[^T]*\})|new\(http\.Client\)`)
+	err := filepath.WalkDir(filepath.Join("..", "..", ".."), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || filepath.Base(path) == "arch_test.go" || strings.Contains(path, "/testdata/") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if found := shared.Find(text); found != nil {
+			t.Errorf("%s uses %s; take kit.Client, a server's Client() or a transport of its own", path, found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -20,9 +20,7 @@ func TestScheduledCheck(t *testing.T) {
 	t.Parallel()
 	const files = 12
 	w := kit.NewWorld(t)
-	if err := w.Provide(t.Context(), "reports"); err != nil {
-		t.Fatal(err)
-	}
+	w.Staging.AddBucket("reports")
 	q := &sqs.Queue{}
 	server := httptest.NewServer(q)
 	t.Cleanup(server.Close)

@@ -196,7 +196,7 @@ func TestTicketsByKey(t *testing.T) {
 		for name, value := range k.Headers {
 			req.Header.Set(name, value)
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := kit.Client(t).Do(req)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
 		}

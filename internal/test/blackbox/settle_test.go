@@ -44,7 +44,7 @@ func TestTagging(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("x-amz-tagging", "team=red&kind=text")
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := kit.Client(t).Do(req)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
 		}

@@ -58,7 +58,7 @@ func (f front) start(t testing.TB, w *httpWorld, more ...string) *site {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.program, s.url, s.send, end = server.Program, server.URL, s.overHTTP(), server.Close
+		s.program, s.url, s.send, end = server.Program, server.URL, s.overHTTP(server.Client), server.Close
 	} else {
 		l := platform.NewLambda(functions.Path(t, "lambda-http"), vars)
 		s.lambda, s.program, end = l, l.Program, l.Close
@@ -105,9 +105,7 @@ func (s *site) invoke(payload []byte, limit time.Duration) answer {
 
 // overHTTP returns a sender of requests whose targets stay as they are written.
 // The platform tells the function its time limit along with each request.
-func (s *site) overHTTP() func(testing.TB, request, time.Duration) answer {
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
-	s.t.Cleanup(client.CloseIdleConnections)
+func (s *site) overHTTP(client *http.Client) func(testing.TB, request, time.Duration) answer {
 	return func(t testing.TB, r request, limit time.Duration) answer {
 		t.Helper()
 		var body io.Reader = strings.NewReader(r.body)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // A ticket is what POST /tickets answers.
@@ -34,7 +35,7 @@ func (k ticket) upload(t *testing.T, data string) *http.Response {
 	}
 	part.Write([]byte(data))
 	form.Close()
-	resp, err := http.Post(k.URL, form.FormDataContentType(), &body)
+	resp, err := kit.Client(t).Post(k.URL, form.FormDataContentType(), &body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,9 +36,7 @@ func checkMany(t *testing.T, binary string, n int, flags ...string) {
 	name := func(i int) string {
 		return fmt.Sprintf("in/%04d/a file with a name of some length, %07d.png", i/1000, i)
 	}
-	if err := w.Provide(t.Context(), bucket); err != nil {
-		t.Fatal(err)
-	}
+	w.Staging.AddBucket(bucket)
 	w.Staging.SynthesizeKeys(bucket, n, name)
 	w.Cloud.Synthesize(devstack.Env, staging.SyntheticSize, staging.SyntheticETag, func(path string) bool {
 		return !strings.HasSuffix(path, "555.png")

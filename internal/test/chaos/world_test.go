@@ -101,7 +101,6 @@ func (w *world) close() {
 		srv.Close()
 	}
 	w.done.Wait()
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
 
 // store is the bucket that a reference names.

@@ -96,9 +96,7 @@ type statesWorld struct {
 
 func newStatesWorld(t *testing.T) *statesWorld {
 	w := &statesWorld{World: kit.NewWorld(t), t: t, all: machines(t)}
-	if err := w.Provide(t.Context(), "reports"); err != nil {
-		t.Fatal(err)
-	}
+	w.Staging.AddBucket("reports")
 	running := map[string]*platform.Lambda{}
 	for _, name := range []string{"objects", "check"} {
 		vars := devstack.With(w.Vars(), "CHECK_SOURCE", "s3://"+devstack.Bucket+"/in/", "CHECK_REPORTS", "s3://reports/check/")

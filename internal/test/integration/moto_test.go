@@ -72,7 +72,7 @@ func (m *moto) ask(t *testing.T, service, contentType, target string, body []byt
 	if target != "" {
 		req.Header.Set("X-Amz-Target", target)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := kit.Client(t).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
 // A transcript is the end of what a server wrote.
@@ -58,6 +60,7 @@ func serve(t *testing.T, ready string, name string, args ...string) error {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	client := kit.Client(t)
 	pause := time.NewTicker(50 * time.Millisecond)
 	defer pause.Stop()
 	for {
@@ -65,7 +68,7 @@ func serve(t *testing.T, ready string, name string, args ...string) error {
 		if err != nil {
 			return err
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
+		if resp, err := client.Do(req); err == nil {
 			return resp.Body.Close()
 		}
 		select {

@@ -5,6 +5,7 @@ package kit
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,9 +74,7 @@ func NewWorld(t testing.TB) *devstack.World {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	if err := w.Provide(t.Context(), CosBucket); err != nil {
-		t.Fatal(err)
-	}
+	w.Staging.AddBucket(CosBucket)
 	return w
 }
 
@@ -117,6 +116,14 @@ func Always(f tcb.Fault, key string) tcb.Fault {
 func Final(f tcb.Fault) tcb.Fault {
 	f.RetryAfter = "3600"
 	return f
+}
+
+// Client is an HTTP client of this test's. The one that the process shares loses its
+// connections whenever another test closes a server.
+func Client(t testing.TB) *http.Client {
+	client := &http.Client{Transport: new(http.Transport)}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 // Until waits for what another process or goroutine does. The minute is not

@@ -28,7 +28,7 @@ func newCloud(t *testing.T) (*tcb.Cloud, *cloudbase.API) {
 	cloud.AddAPIKey(env, key)
 	server := httptest.NewServer(cloud.Handler())
 	t.Cleanup(server.Close)
-	return cloud, cloudbase.New(http.DefaultTransport, server.URL+tcb.KeyPrefix+"/{env}", transfer.NewSecret(key), nil)
+	return cloud, cloudbase.New(server.Client().Transport, server.URL+tcb.KeyPrefix+"/{env}", transfer.NewSecret(key), nil)
 }
 
 // asError is an error of ours that shows no secret.
@@ -47,6 +47,7 @@ func asError(t *testing.T, err error) *transfer.Error {
 func TestAFilesWay(t *testing.T) {
 	t.Parallel()
 	cloud, api := newCloud(t)
+	cos := cospost.New(new(http.Transport))
 	for _, path := range []string{"a.txt", "红花/a b+(1)%.txt", `q"uote` + "\n$.x"} {
 		ticket, err := api.Ticket(t.Context(), transfer.Dest{Env: env, Path: path})
 		if err != nil {
@@ -57,7 +58,7 @@ func TestAFilesWay(t *testing.T) {
 		}
 		const body = "content"
 		obj := &transfer.Object{Body: io.NopCloser(strings.NewReader(body)), Size: int64(len(body)), ContentType: "text/plain", CacheControl: "max-age=9"}
-		receipt, err := cospost.New(http.DefaultTransport).Upload(t.Context(), ticket, obj)
+		receipt, err := cos.Upload(t.Context(), ticket, obj)
 		if err != nil || receipt.CRC64 == "" || receipt.ContentType != "text/plain" {
 			t.Fatalf("%q: %+v, %v", path, receipt, err)
 		}
@@ -87,6 +88,7 @@ func TestAFilesWay(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	cloud, api := newCloud(t)
+	cos := cospost.New(new(http.Transport))
 	ids := make([]string, 50)
 	for i := range ids {
 		ticket, err := api.Ticket(t.Context(), transfer.Dest{Env: env, Path: fmt.Sprintf("%d %%红.txt", i)})
@@ -97,7 +99,7 @@ func TestLinks(t *testing.T) {
 			continue
 		}
 		obj := &transfer.Object{Body: io.NopCloser(strings.NewReader("x")), Size: 1}
-		if _, err := cospost.New(http.DefaultTransport).Upload(t.Context(), ticket, obj); err != nil {
+		if _, err := cos.Upload(t.Context(), ticket, obj); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -242,7 +244,7 @@ func TestTicketsAreChecked(t *testing.T) {
 				fmt.Fprintf(w, `[{"objectId":"a.txt","uploadUrl":%q,"authorization":"q-ak=x","token":"t","cloudObjectMeta":"m","cloudObjectId":%q}]`, tc.url, tc.id)
 			}))
 			defer server.Close()
-			_, err := cloudbase.New(http.DefaultTransport, server.URL, transfer.NewSecret(key), tc.hosts).Ticket(t.Context(), transfer.Dest{Env: env, Path: "a.txt"})
+			_, err := cloudbase.New(server.Client().Transport, server.URL, transfer.NewSecret(key), tc.hosts).Ticket(t.Context(), transfer.Dest{Env: env, Path: "a.txt"})
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("the error is %v, want %q", err, tc.want)
 			}
@@ -258,7 +260,7 @@ func TestTheKeyIsNeverShown(t *testing.T) {
 		fmt.Fprintf(w, `{"code":"INVALID_CREDENTIALS","message":"%s is wrong","requestId":"%s"}`, key, key)
 	}))
 	defer server.Close()
-	api := cloudbase.New(http.DefaultTransport, server.URL, transfer.NewSecret(key), nil)
+	api := cloudbase.New(server.Client().Transport, server.URL, transfer.NewSecret(key), nil)
 	_, err := api.Ticket(t.Context(), transfer.Dest{Env: env, Path: "a"})
 	asError(t, err)
 	if strings.Contains(fmt.Sprintf("%+v %#v", api, api), key) {

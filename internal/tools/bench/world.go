@@ -44,7 +44,8 @@ type world struct {
 }
 
 func (b *bench) startWorld(ctx context.Context, k kind) (*world, error) {
-	w := &world{kind: k, client: http.DefaultClient}
+	t := new(http.Transport)
+	w := &world{kind: k, client: &http.Client{Transport: t}}
 	var args []string
 	if k != overHTTP {
 		w.bundle = b.bundle
@@ -55,7 +56,7 @@ func (b *bench) startWorld(ctx context.Context, k kind) (*world, error) {
 		}
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(text)
-		w.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		t.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	if k == byName {
 		args = append(args, "-api", apiAddr, "-cos", cosAddr, "-host", cosName)

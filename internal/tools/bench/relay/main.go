@@ -23,8 +23,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 64 // as many as tcbferry keeps
+	t := &http.Transport{MaxIdleConnsPerHost: 64} // as many as tcbferry keeps
 	r := &relay{source: os.Getenv("SOURCE_URL"), api: os.Getenv("API_URL"), client: &http.Client{Transport: t}}
 	r.access = sync.OnceValues(r.token)
 	lines := bufio.NewScanner(os.Stdin)
