@@ -1,24 +1,34 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 )
 
 const (
 	mib       = 1 << 20
-	smallSize = 10_000 // bytes of a small file; the source makes them
+	smallSize = 10_000 // bytes of a small file
 
 	// Memory in MB that the function is told it has. Lambda gives one CPU for each
 	// 1769 MB, so these are a part of a CPU and more than two.
 	partOfCPU = 256
 	twoCPUs   = 4096
+
+	perEvent   = 1000 // files of an event at most: far below the limit of 6 MB for an event
+	sideBySide = 8    // files of one event that the function delivers at once
 )
 
 // A load is one job that the contestants do in turn.
@@ -80,47 +90,128 @@ func (l load) keys() []string {
 	return keys
 }
 
-// A contestant is a process that delivers files.
-type contestant interface {
-	deliver(ctx context.Context, keys []string) error
-	cpu() (time.Duration, error) // so far
-	peak() int64                 // bytes
-	close()
-}
-
-func (b *bench) start(ctx context.Context, w *world, who string, l load) (contestant, error) {
-	if who != reference {
-		vars := w.functionVars(l.memory, l.atOnce)
-		if who == telling {
-			vars["RECEIPTS"] = "db:files"
-		}
-		return b.startFunction(ctx, vars, l.atOnce)
-	}
-	vars := map[string]string{"SOURCE_URL": w.source + "/staging", "API_URL": w.api, "SSL_CERT_FILE": w.bundle}
-	c, err := startChild(ctx, vars, b.binary("relay"))
-	if err != nil {
-		return nil, err
-	}
-	return &relay{c, process(c.cmd.Process.Pid), l.atOnce}, nil
-}
-
-// A relay is the reference: it gets its job as a JSON line and answers "ok".
-type relay struct {
-	*child
-	process
+// A contestant is a process that delivers the files of events. The reference gets all
+// files in one event, with how many go at once in its environment. For tcbferry one file at
+// a time is an SQS event of a FIFO queue with one message group. Several at once are the
+// plain request; more than sideBySide are several events at once.
+type contestant struct {
+	*platform.Lambda
+	world  *world
+	who    string
 	atOnce int
 }
 
-func (r *relay) deliver(_ context.Context, keys []string) error {
-	line, _ := json.Marshal(map[string]any{"AtOnce": r.atOnce, "Keys": keys}) // strings always marshal
-	if _, err := r.stdin.Write(append(line, '\n')); err != nil {
+// contestant prepares one with so many MB of memory; its first event starts it.
+func (b *bench) contestant(w *world, who string, memory, atOnce int) *contestant {
+	vars := map[string]string{
+		"CLOUDBASE_ENV": "bench", "WECHAT_APP_ID": "wxbench", "WECHAT_APP_SECRET": "secret",
+		"AWS_ENDPOINT_URL_S3": w.source, "AWS_ACCESS_KEY_ID": "AKIDBENCH", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(memory),
+	}
+	if w.kind != byName {
+		vars["WECHAT_API_URL"] = w.api
+	}
+	if w.bundle != "" {
+		vars["SSL_CERT_FILE"] = w.bundle
+	}
+	switch {
+	case who == reference:
+		vars["AT_ONCE"] = strconv.Itoa(atOnce)
+	case who == telling:
+		vars["RECEIPTS"] = "db:files"
+	}
+	if who != reference && atOnce > sideBySide {
+		vars["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(atOnce / sideBySide)
+	}
+	return &contestant{platform.NewLambda(b.binaries[who], vars), w, who, atOnce}
+}
+
+// deliver sends the events that name keys, as many at once as the load asks for.
+func (c *contestant) deliver(ctx context.Context, keys []string) error {
+	events, atOnce := [][]string{keys}, 1
+	if c.who != reference {
+		events = slices.Collect(slices.Chunk(keys, min(perEvent, max(1, len(keys)*sideBySide/c.atOnce))))
+		atOnce = max(1, c.atOnce/sideBySide)
+	}
+	slots, results := make(chan struct{}, atOnce), make(chan error)
+	for _, keys := range events {
+		go func() {
+			slots <- struct{}{}
+			err := c.invoke(ctx, keys)
+			<-slots
+			results <- err
+		}()
+	}
+	var errs []error
+	for range events {
+		errs = append(errs, <-results)
+	}
+	return errors.Join(errs...)
+}
+
+// invoke fails unless all of the event's files were delivered.
+func (c *contestant) invoke(ctx context.Context, keys []string) error {
+	payload := plain(keys)
+	if c.who != reference && c.atOnce == 1 {
+		var err error
+		if payload, err = c.world.fifo(keys); err != nil {
+			return err
+		}
+	}
+	result, err := c.Invoke(ctx, payload, 15*time.Minute)
+	if err != nil {
 		return err
 	}
-	answer, err := r.line()
-	if err == nil && answer != "ok" {
-		err = errors.New(answer)
+	if result.FunctionError || string(result.Payload) != `{"batchItemFailures":[]}` && bytes.Count(result.Payload, []byte(`"status":"delivered"`)) != len(keys) {
+		return fmt.Errorf("the answer is %.2000s", result.Payload)
 	}
-	return err
+	return nil
+}
+
+// plain is the request that names files alone.
+func plain(keys []string) []byte {
+	refs := make([]string, len(keys))
+	for i, key := range keys {
+		refs[i] = "s3://" + bucket + "/" + key
+	}
+	payload, _ := json.Marshal(map[string]any{"files": refs}) // strings always marshal
+	return payload
+}
+
+// fifo is an SQS event of S3 notifications, all of one message group.
+func (w *world) fifo(keys []string) ([]byte, error) {
+	messages := make([]map[string]any, len(keys))
+	for i, key := range keys {
+		body, err := w.staging.Notification(bucket, key)
+		if err != nil {
+			return nil, err
+		}
+		messages[i] = map[string]any{
+			"messageId": fmt.Sprintf("00000000-0000-0000-0000-%012d", i), "receiptHandle": strings.Repeat("r", 200),
+			"body": string(body), "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bench.fifo",
+			"awsRegion": "us-east-1", "attributes": map[string]any{"MessageGroupId": "one", "SequenceNumber": strconv.Itoa(i)},
+		}
+	}
+	return json.Marshal(map[string]any{"Records": messages})
+}
+
+// cpu is the CPU time that the process has used, its threads' time summed up.
+func (c *contestant) cpu() (time.Duration, error) {
+	pattern := fmt.Sprintf("/proc/%d/task/*/schedstat", c.PID())
+	tasks, err := filepath.Glob(pattern)
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("no %s: the benchmark needs Linux", pattern)
+	}
+	var sum time.Duration
+	for _, name := range tasks {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		ns, _ := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+		sum += time.Duration(ns)
+	}
+	return sum, nil
 }
 
 // A row is a contestant in a load: a row of a table.
@@ -169,11 +260,8 @@ func (b *bench) race(ctx context.Context, w *world, l load) error {
 // turn is one contestant's part of a round. A few small files open its connections
 // first; they are not measured. The sink must have got everything.
 func (b *bench) turn(ctx context.Context, w *world, r *row) error {
-	c, err := b.start(ctx, w, r.who, r.load)
-	if err != nil {
-		return err
-	}
-	defer c.close()
+	c := b.contestant(w, r.who, r.load.memory, r.load.atOnce)
+	defer c.Close()
 	first := load{size: smallSize, files: 2 * r.load.atOnce}
 	if err := c.deliver(ctx, first.keys()); err != nil {
 		return fmt.Errorf("first files: %w", err)
@@ -195,7 +283,7 @@ func (b *bench) turn(ctx context.Context, w *world, r *row) error {
 		return err
 	}
 	s.cpu = after - before
-	r.samples, r.peak = append(r.samples, s), max(r.peak, c.peak())
+	r.samples, r.peak = append(r.samples, s), max(r.peak, c.PeakRSS())
 	log.Printf("%s: %s: %.2fs, CPU %.2fs", r.load.name, r.who, s.wall.Seconds(), s.cpu.Seconds())
 	return w.check(r.load.files, int64(r.load.files)*r.load.size)
 }

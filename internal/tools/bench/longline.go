@@ -39,13 +39,19 @@ type longLine struct {
 
 // A resumption is a file whose first attempt ended half-way.
 type resumption struct {
-	how     string
-	atOnce  int
-	parts   int   // of the file
-	there   int   // when the second attempt began
-	twice   int   // whole parts that were sent again
-	again   int64 // bytes that crossed a second time
-	perPart int64
+	how    string
+	atOnce int
+	there  int   // whole parts, when the second attempt began
+	again  int64 // bytes that crossed a second time
+	entry        // of the second attempt
+}
+
+// An entry is what an answer says of the file.
+type entry struct {
+	Status              string
+	Parts, ResumedParts int
+	Error               struct{ Code, Message string }
+	took                time.Duration
 }
 
 func (b *bench) measureLongLine(ctx context.Context) error {
@@ -55,17 +61,17 @@ func (b *bench) measureLongLine(ctx context.Context) error {
 	if b.quick {
 		rounds, b.long.size = 1, quickSize
 	}
-	var wg sync.WaitGroup
-	errs := make([]error, 2*rounds+1)
+	var slow sync.WaitGroup
+	errs := make([]error, 2*rounds)
 	for round := range rounds {
 		b.long.took[round] = map[int]time.Duration{}
 		for n, atOnce := range []int{onePOST, 4} {
-			wg.Go(func() { errs[2*round+n] = b.longTime(ctx, round, atOnce) })
+			slow.Go(func() { errs[2*round+n] = b.longTime(ctx, round, atOnce) })
 		}
 	}
-	wg.Go(func() { errs[2*rounds] = b.fastOnes(ctx, rounds) })
-	wg.Wait()
-	return errors.Join(errs...)
+	err := b.fastOnes(ctx, rounds)
+	slow.Wait()
+	return errors.Join(append(errs, err)...)
 }
 
 // fastOnes measures one after the other what would take the CPU from each other.
@@ -78,13 +84,10 @@ func (b *bench) fastOnes(ctx context.Context, rounds int) error {
 		}
 	}
 	for _, atOnce := range []int{8, mostParts} {
-		for _, breakOff := range []func(context.Context, int) (resumption, error){b.killed, b.outOfTime} {
-			r, err := breakOff(ctx, atOnce)
-			if err != nil {
-				return err
+		for n, how := range []string{"killed", "out of time"} {
+			if err := b.resume(ctx, how, uint64(7+n), atOnce); err != nil {
+				return fmt.Errorf("long line, %s, %d at once: %w", how, atOnce, err)
 			}
-			log.Printf("long line: %s, %d at once: %d of %d parts were there, %d bytes crossed again", r.how, atOnce, r.there, r.parts, r.again)
-			b.long.resumed = append(b.long.resumed, r)
 		}
 	}
 	return nil
@@ -97,64 +100,54 @@ func (b *bench) longTime(ctx context.Context, round, atOnce int) error {
 		return err
 	}
 	defer far.close()
-	entry, took, err := far.deliver(ctx, 15*time.Minute)
-	if err == nil && (entry.Status != "delivered" || entry.Parts > 0 != (atOnce > 0)) {
-		err = fmt.Errorf("the file is %+v", entry)
+	e, err := far.deliver(ctx, 15*time.Minute)
+	if err == nil && (e.Status != "delivered" || e.Parts > 0 != (atOnce > 0)) {
+		err = fmt.Errorf("the file is %+v", e)
 	}
 	if err != nil {
 		return fmt.Errorf("long line, %d at once: %w", atOnce, err)
 	}
-	log.Printf("long line, %d at once: %.1fs", atOnce, took.Seconds())
+	log.Printf("long line, %d at once: %.1fs", atOnce, e.took.Seconds())
 	b.long.mu.Lock()
 	defer b.long.mu.Unlock()
-	b.long.took[round][atOnce] = took
+	b.long.took[round][atOnce] = e.took
 	return nil
 }
 
-// killed breaks everything off when half of the file has crossed, as the end of a frozen
-// function does, and has another process go on.
-func (b *bench) killed(ctx context.Context, atOnce int) (resumption, error) {
-	far, err := b.farAway(7, atOnce)
+// resume breaks a file off half-way, has another process go on, and counts what crosses
+// again. Requests and their headers count too.
+func (b *bench) resume(ctx context.Context, how string, seed uint64, atOnce int) error {
+	far, err := b.farAway(seed, atOnce)
 	if err != nil {
-		return resumption{}, err
+		return err
 	}
 	defer far.close()
-	first, ended := far.lambda, make(chan struct{})
-	go func() {
-		defer close(ended)
-		first.Invoke(ctx, plain([]string{longKey}), 15*time.Minute) // it does not answer
-	}()
-	for far.line.Sent() < b.long.size/2 {
-		select {
-		case <-ended:
-			return resumption{}, errors.New("the file that is to be broken off arrived")
-		case <-time.After(10 * time.Millisecond):
-		}
+	if how == "killed" {
+		err = far.killed(ctx, b.long.size/2)
+	} else {
+		b.long.mu.Lock()
+		needs := b.long.took[0][atOnce]
+		b.long.mu.Unlock()
+		err = far.outOfTime(ctx, needs/2+time.Second) // and a reserve for the answer
 	}
-	far.line.Cut()
+	if err != nil {
+		return err
+	}
+	far.line.Cut() // what is in the sockets of a frozen function is lost
 	far.lambda.Close()
-	<-ended
-	return far.resume(ctx, b, "killed", atOnce)
-}
-
-// outOfTime gives a file half of the time that it needs, and has another process go on.
-func (b *bench) outOfTime(ctx context.Context, atOnce int) (resumption, error) {
-	b.long.mu.Lock()
-	needs := b.long.took[0][atOnce]
-	b.long.mu.Unlock()
-	far, err := b.farAway(8, atOnce)
-	if err != nil {
-		return resumption{}, err
+	far.lambda = platform.NewLambda(b.binaries[tcbferry], far.vars)
+	left := far.world.Cloud.Unfinished()
+	if len(left) != 1 {
+		return fmt.Errorf("%d unfinished uploads", len(left))
 	}
-	defer far.close()
-	entry, _, err := far.deliver(ctx, needs/2+time.Second) // and a reserve for the answer
-	if err == nil && entry.Error.Code != "OutOfTime" {
-		err = fmt.Errorf("the file that is to run out of time is %+v", entry)
+	r := resumption{how: how, atOnce: atOnce, there: len(left[0].Parts)}
+	if r.entry, err = far.deliver(ctx, 15*time.Minute); err == nil && r.Status != "delivered" {
+		err = fmt.Errorf("the file is %+v", r.entry)
 	}
-	if err != nil {
-		return resumption{}, err
-	}
-	return far.resume(ctx, b, "out of time", atOnce)
+	r.again = max(0, far.line.Sent()-b.long.size)
+	log.Printf("long line: %s, %d at once: %d of %d parts were there, %d bytes crossed again", how, atOnce, r.there, r.Parts, r.again)
+	b.long.resumed = append(b.long.resumed, r)
+	return err
 }
 
 // A farWorld is one whose WeChat and COS are at the other end of a long line. The source
@@ -167,7 +160,7 @@ type farWorld struct {
 }
 
 func (b *bench) farAway(seed uint64, atOnce int) (*farWorld, error) {
-	w, err := devstack.Start("127.0.0.1:0")
+	w, err := devstack.Start(anyPort)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +178,7 @@ func (b *bench) farAway(seed uint64, atOnce int) (*farWorld, error) {
 	if atOnce > 0 {
 		f.vars = devstack.With(f.vars, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", strconv.Itoa(atOnce))
 	}
-	f.lambda = platform.NewLambda(b.function, f.vars)
+	f.lambda = platform.NewLambda(b.binaries[tcbferry], f.vars)
 	return f, w.Staging.Synthesize(devstack.Bucket, longKey, b.long.size, seed)
 }
 
@@ -195,52 +188,54 @@ func (f *farWorld) close() {
 	f.world.Close()
 }
 
-// A longEntry is what the answer says of the file.
-type longEntry struct {
-	Status              string
-	Parts, ResumedParts int
-	Error               struct{ Code, Message string }
-}
-
-func (f *farWorld) deliver(ctx context.Context, limit time.Duration) (longEntry, time.Duration, error) {
+func (f *farWorld) deliver(ctx context.Context, limit time.Duration) (entry, error) {
 	if _, err := f.lambda.Init(ctx); err != nil {
-		return longEntry{}, 0, err
+		return entry{}, err
 	}
 	r, err := f.lambda.Invoke(ctx, plain([]string{longKey}), limit)
 	if err != nil {
-		return longEntry{}, 0, err
+		return entry{}, err
 	}
 	text := string(r.Payload)
 	if r.FunctionError {
 		text = r.ErrorMessage
 	}
-	var doc struct{ Files []longEntry }
+	var doc struct{ Files []entry }
 	if err := json.Unmarshal([]byte(text), &doc); err != nil || len(doc.Files) != 1 {
-		return longEntry{}, 0, fmt.Errorf("tcbferry answered %.2000s", text)
+		return entry{}, fmt.Errorf("tcbferry answered %.2000s", text)
 	}
-	return doc.Files[0], r.Took, nil
+	doc.Files[0].took = r.Took
+	return doc.Files[0], nil
 }
 
-// resume has another process go on, and counts what crosses again. Requests and their
-// headers count too.
-func (f *farWorld) resume(ctx context.Context, b *bench, how string, atOnce int) (resumption, error) {
-	f.line.Cut() // what is in the sockets of a frozen function is lost
+// killed breaks everything off when so many bytes have crossed, as the end of a frozen
+// function does.
+func (f *farWorld) killed(ctx context.Context, after int64) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.lambda.Invoke(ctx, plain([]string{longKey}), 15*time.Minute) // it does not answer
+	}()
+	for f.line.Sent() < after {
+		select {
+		case <-ended:
+			return errors.New("the file that is to be broken off arrived")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	f.line.Cut()
 	f.lambda.Close()
-	f.lambda = platform.NewLambda(b.function, f.vars)
-	left := f.world.Cloud.Unfinished()
-	if len(left) != 1 {
-		return resumption{}, fmt.Errorf("%s: %d unfinished uploads", how, len(left))
+	<-ended
+	return nil
+}
+
+// outOfTime gives a file less time than it needs.
+func (f *farWorld) outOfTime(ctx context.Context, limit time.Duration) error {
+	e, err := f.deliver(ctx, limit)
+	if err == nil && e.Error.Code != "OutOfTime" {
+		err = fmt.Errorf("the file that is to run out of time is %+v", e)
 	}
-	there := len(left[0].Parts)
-	entry, _, err := f.deliver(ctx, 15*time.Minute)
-	if err == nil && entry.Status != "delivered" {
-		err = fmt.Errorf("the file is %+v", entry)
-	}
-	if err != nil {
-		return resumption{}, fmt.Errorf("%s, second attempt: %w", how, err)
-	}
-	return resumption{how: how, atOnce: atOnce, parts: entry.Parts, there: there, twice: there - entry.ResumedParts,
-		again: max(0, f.line.Sent()-b.long.size), perPart: b.long.size / int64(entry.Parts)}, nil
+	return err
 }
 
 // rate is the median over the rounds, relative to one POST of the same round.
@@ -262,9 +257,9 @@ func (l *longLine) bounds() []bound {
 	all := []bound{{what: fmt.Sprintf("%d parts at once on a long line", mostParts), unit: " × one POST", limit: 6, least: true, value: l.rate(mostParts)}}
 	var twice, late float64
 	for _, r := range l.resumed {
-		twice = max(twice, float64(r.twice))
+		twice = max(twice, float64(r.there-r.ResumedParts))
 		if r.how != "killed" {
-			late = max(late, float64(r.again)/float64(r.perPart))
+			late = max(late, float64(r.again)*float64(r.Parts)/float64(l.size))
 		}
 	}
 	return append(all,
@@ -296,7 +291,7 @@ func (l *longLine) report() string {
 	}
 	s.WriteString("\n| broken off half-way on that line | parts that were there | whole parts sent twice | MB that crossed again |\n|---|---|---|---|\n")
 	for _, r := range l.resumed {
-		fmt.Fprintf(&s, "| %s, %d at once | %d of %d | %d | %.2f |\n", r.how, r.atOnce, r.there, r.parts, r.twice, float64(r.again)/1e6)
+		fmt.Fprintf(&s, "| %s, %d at once | %d of %d | %d | %.2f |\n", r.how, r.atOnce, r.there, r.Parts, r.there-r.ResumedParts, float64(r.again)/1e6)
 	}
 	return s.String()
 }

@@ -1,9 +1,10 @@
 // Command bench compares tcbferry with a bare relay in Go and writes the measured
-// part of docs/benchmarks.md. The source, the sink and each contestant are separate
-// processes on loopback. In each round every contestant does the same job, and a ratio
-// compares two contestants of the same round, so a machine that is slow for a while
-// slows both. CPU time and memory are the contestant's alone, read from /proc. At the end
-// it compares one POST with parts on the model of a long line.
+// part of docs/benchmarks.md. Each contestant is a process of its own, which the emulated
+// Lambda runs; the source and the sink are in this process, on loopback. In each round
+// every contestant does the same job, and a ratio compares two contestants of the same
+// round, so a machine that is slow for a while slows both. CPU time and memory are the
+// contestant's alone, read from /proc. At the end it compares one POST with parts on the
+// model of a long line.
 //
 //	go run ./internal/tools/bench            everything
 //	go run ./internal/tools/bench -quick     small files, one round: does it work?
@@ -49,13 +50,9 @@ func main() {
 // A bench is one run of everything.
 type bench struct {
 	quick    bool
-	function string // the Lambda binary
-	size     int64  // of that binary, bytes
-
-	dir    string // binaries and certificates, temporary
-	bundle string // root certificates: the machine's and our own
-	cert   string
-	key    string
+	dir      string            // binaries and certificates, temporary
+	binaries map[string]string // by contestant
+	size     int64             // of the Lambda binary, bytes
 
 	rows    []*row
 	cold    coldStarts
@@ -68,19 +65,17 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	if err := b.certify(); err != nil {
-		return err
-	}
 	log.Print("building")
-	for _, pkg := range []string{"./internal/tools/bench/world", "./internal/tools/bench/relay"} {
-		if _, err := platform.Build(ctx, b.dir, pkg); err != nil {
-			return err
-		}
-	}
-	if b.function, err = platform.Build(ctx, b.dir, "./functions/lambda-objects", "lambda.norpc"); err != nil {
+	relay, err := platform.Build(ctx, b.dir, "./internal/tools/bench/relay")
+	if err != nil {
 		return err
 	}
-	info, err := os.Stat(b.function)
+	function, err := platform.Build(ctx, b.dir, "./functions/lambda-objects", "lambda.norpc")
+	if err != nil {
+		return err
+	}
+	b.binaries = map[string]string{reference: relay, tcbferry: function, telling: function}
+	info, err := os.Stat(function)
 	if err != nil {
 		return err
 	}
@@ -93,7 +88,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.measureLongLine(ctx); err != nil {
 		return err
 	}
-	if err := b.canName(); err != nil {
+	if err := b.canStartCold(); err != nil {
 		b.skipped = append(b.skipped, "cold starts: "+err.Error())
 		return nil
 	}
@@ -101,7 +96,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 }
 
 func (b *bench) inWorld(ctx context.Context, k kind, f func(context.Context, *world) error) error {
-	w, err := b.startWorld(ctx, k)
+	w, err := b.newWorld(k)
 	if err != nil {
 		return err
 	}
@@ -109,4 +104,4 @@ func (b *bench) inWorld(ctx context.Context, k kind, f func(context.Context, *wo
 	return f(ctx, w)
 }
 
-func (b *bench) binary(name string) string { return filepath.Join(b.dir, name) }
+func (b *bench) file(name string) string { return filepath.Join(b.dir, name) }

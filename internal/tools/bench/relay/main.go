@@ -3,12 +3,12 @@
 // net/http GET goes on in a POST, with a form made by hand and its exact length, and a
 // HEAD asks whether the source is still the same. It signs nothing and compares no bytes.
 //
-// It reads jobs from its standard input, one JSON line each, and answers each with a
-// line: "ok" or what went wrong.
+// As a Lambda function does, it takes an event from the Runtime API
+// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html), brings the files that it
+// names, AT_ONCE of them at a time, and answers.
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -17,6 +17,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -24,48 +25,58 @@ import (
 func main() {
 	log.SetFlags(0)
 	t := &http.Transport{MaxIdleConnsPerHost: 64} // as many as tcbferry keeps
-	r := &relay{source: os.Getenv("SOURCE_URL"), api: os.Getenv("API_URL"), client: &http.Client{Transport: t}}
+	r := &relay{source: os.Getenv("AWS_ENDPOINT_URL_S3"), api: os.Getenv("WECHAT_API_URL"), client: &http.Client{Transport: t}}
 	r.access = sync.OnceValues(r.token)
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var j job
-		if err := json.Unmarshal(lines.Bytes(), &j); err != nil {
-			log.Fatal(err)
-		}
-		if err := j.do(r.deliver); err != nil {
-			fmt.Println(strings.ReplaceAll(err.Error(), "\n", "; "))
-		} else {
-			fmt.Println("ok")
-		}
+	atOnce, err := strconv.Atoi(os.Getenv("AT_ONCE"))
+	for err == nil {
+		err = r.event("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/invocation/", atOnce)
 	}
+	log.Fatal(err)
 }
 
-// A job is files to deliver, so many at once.
-type job struct {
-	AtOnce int
-	Keys   []string
+// event takes an event and answers it.
+func (r *relay) event(api string, atOnce int) error {
+	in, err := r.client.Get(api + "next")
+	if err != nil {
+		return err
+	}
+	defer in.Body.Close()
+	var event struct{ Files []string }
+	if err := json.NewDecoder(in.Body).Decode(&event); err != nil {
+		return err
+	}
+	result, answer := "/response", []byte(`{"batchItemFailures":[]}`)
+	if err := r.all(event.Files, atOnce); err != nil {
+		result = "/error"
+		answer, _ = json.Marshal(map[string]string{"errorMessage": err.Error()}) // strings always marshal
+	}
+	out, err := r.client.Post(api+in.Header.Get("Lambda-Runtime-Aws-Request-Id")+result, "application/json", bytes.NewReader(answer))
+	if err != nil {
+		return err
+	}
+	return out.Body.Close()
 }
 
-func (j job) do(deliver func(key string) error) error {
-	keys, errs := make(chan string), make(chan error, j.AtOnce)
-	for range j.AtOnce {
+// all delivers files, so many at once.
+func (r *relay) all(refs []string, atOnce int) error {
+	keys, errs := make(chan string), make(chan error, atOnce)
+	for range atOnce {
 		go func() {
 			var err error
 			for key := range keys {
 				if err == nil {
-					err = deliver(key)
+					err = r.deliver(key)
 				}
 			}
 			errs <- err
 		}()
 	}
-	for _, key := range j.Keys {
-		keys <- key
+	for _, ref := range refs {
+		keys <- strings.TrimPrefix(ref, "s3://")
 	}
 	close(keys)
 	var all []error
-	for range j.AtOnce {
+	for range atOnce {
 		all = append(all, <-errs)
 	}
 	return errors.Join(all...)
@@ -104,6 +115,7 @@ func (r *relay) ask(path string, in, out any) error {
 
 const boundary = "0123456789abcdef0123456789abcdef"
 
+// deliver brings one file, of a bucket and a key, to the cloud path of that name.
 func (r *relay) deliver(key string) error {
 	token, err := r.access()
 	if err != nil {
