@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -24,8 +25,8 @@ func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 		var t struct{ TaskID, S3Key, S3Bucket, S3BucketARN scalar }
 		fill(raw, &t)
 		bucket := string(t.S3Bucket)
-		if bucket == "" {
-			bucket = bucketInARN(string(t.S3BucketARN))
+		if bucket == "" || strings.HasPrefix(bucket, "arn:") {
+			bucket = bucketInARN(cmp.Or(bucket, string(t.S3BucketARN)))
 		}
 		item := classify(transfer.Item{
 			Ref:  transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: FormKey(string(t.S3Key))},
@@ -37,21 +38,23 @@ func decodeBatch(doc document) (Form, []transfer.Item, *transfer.Error) {
 }
 
 // bucketInARN returns the bucket that an ARN names: arn:aws:s3:::NAME, or with a
-// region and an account before the name, as in the samples of aws-lambda-go. An
-// access point (arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME) is addressed by its
-// whole ARN; with a colon for the slash it can stand in a reference.
+// region and an account before the name, as in the samples of aws-lambda-go, or
+// arn:aws:s3express:REGION:ACCOUNT:bucket/NAME. An access point
+// (arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME) is addressed by its whole ARN; with
+// colons for the slashes it can stand in a reference.
 func bucketInARN(arn string) string {
 	fields := strings.SplitN(arn, ":", 6)
 	if len(fields) < 6 || fields[0] != "arn" {
 		return ""
 	}
-	if point, ok := strings.CutPrefix(fields[5], "accesspoint/"); ok {
-		return strings.TrimSuffix(arn, fields[5]) + "accesspoint:" + point
+	resource := fields[5]
+	if name, ok := strings.CutPrefix(resource, "bucket/"); ok && fields[2] == "s3express" {
+		return name
 	}
-	if strings.Contains(fields[5], ":") { // an access point's, with a colon already
-		return arn
+	if strings.ContainsAny(resource, ":/") {
+		return strings.ReplaceAll(arn, "/", ":")
 	}
-	return fields[5]
+	return resource
 }
 
 // Result codes of S3 Batch Operations: a TemporaryFailure is tried again before

@@ -317,12 +317,15 @@ func TestCOSTestEvent(t *testing.T) {
 func TestBatchARNs(t *testing.T) {
 	t.Parallel()
 	for arn, want := range map[string]string{
-		"arn:aws:s3:::b":                                  "b",
-		"arn:aws-cn:s3:::b.with.dots":                     "b.with.dots",
-		"arn:aws:s3:us-east-1:0123456788:b":               "b",
-		"arn:aws:s3:us-west-2:012345678901:accesspoint/p": "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
-		"arn:aws:s3:us-west-2:012345678901:accesspoint:p": "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
-		"arn:aws:s3::012345678901:accesspoint/x.mrap":     "arn:aws:s3::012345678901:accesspoint:x.mrap",
+		"arn:aws:s3:::b":                                                        "b",
+		"arn:aws-cn:s3:::b.with.dots":                                           "b.with.dots",
+		"arn:aws:s3:us-east-1:0123456788:b":                                     "b",
+		"arn:aws:s3:us-west-2:012345678901:accesspoint/p":                       "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
+		"arn:aws:s3:us-west-2:012345678901:accesspoint:p":                       "arn:aws:s3:us-west-2:012345678901:accesspoint:p",
+		"arn:aws:s3::012345678901:accesspoint/x.mrap":                           "arn:aws:s3::012345678901:accesspoint:x.mrap",
+		"arn:aws:s3express:us-west-2:012345678901:bucket/b--usw2-az1--x-s3":     "b--usw2-az1--x-s3",
+		"arn:aws:s3-outposts:us-west-2:012345678901:outpost/op-1/accesspoint/p": "arn:aws:s3-outposts:us-west-2:012345678901:outpost:op-1:accesspoint:p",
+		"arn:aws:s3-object-lambda:us-west-2:012345678901:accesspoint/p":         "arn:aws:s3-object-lambda:us-west-2:012345678901:accesspoint:p",
 		"b":             "",
 		"arn:aws:s3:::": "",
 	} {
@@ -332,6 +335,9 @@ func TestBatchARNs(t *testing.T) {
 		}
 		if want == "" {
 			continue
+		}
+		if v2 := mustDecode(t, `{"invocationId":"i","tasks":[{"taskId":"t","s3Bucket":`+quote(arn)+`,"s3Key":"k"}]}`, event.HostLambda)[0]; v2.Ref != item.Ref {
+			t.Errorf("%s: bucket %q in schema 2.0", arn, v2.Ref.Bucket)
 		}
 		if back, err := transfer.Parse(item.Ref.String()); err != nil || back != item.Ref {
 			t.Errorf("%s: the reference %s reads back as %+v, %v", arn, item.Ref, back, err)

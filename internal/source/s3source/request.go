@@ -133,6 +133,7 @@ type bucketEndpoint struct {
 	url           url.URL
 	signingRegion string
 	plainSigV4    bool // Signature Version 4 for the service s3, and no other header
+	session       bool // of a directory bucket: requests are signed with a session's key
 }
 
 // endpoint resolves a bucket once and keeps the result.
@@ -178,6 +179,7 @@ func resolveEndpoint(ctx context.Context, o s3.Options, bucket string) (bucketEn
 		e.signingRegion, _ = smithyhttp.GetSigV4SigningRegion(&schemes[0].SignerProperties)
 		e.plainSigV4 = name == "s3" && e.signingRegion != ""
 	}
+	e.session = len(schemes) > 0 && schemes[0].SchemeID == "sigv4-s3express"
 	return e, nil
 }
 
@@ -194,7 +196,12 @@ func noEndpoint(err error, configured string) *transfer.Error {
 
 // sendBySDK leaves a bucket to the SDK that wants more than a plain signature:
 // directory buckets (sessions), access points of several regions (SigV4A).
-func (c *client) sendBySDK(ctx context.Context, _ bucketEndpoint, method, bucket, key string, headers http.Header) (*http.Response, error) {
+func (c *client) sendBySDK(ctx context.Context, e bucketEndpoint, method, bucket, key string, headers http.Header) (*http.Response, error) {
+	if e.session { // which the SDK keeps; asked for within a call, it would lose the answer of a refusal
+		if _, err := c.options.ExpressCredentials.Retrieve(ctx, bucket); err != nil {
+			return nil, err
+		}
+	}
 	if method == http.MethodHead {
 		out, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
 		if err != nil {

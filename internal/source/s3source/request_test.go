@@ -160,6 +160,31 @@ func signature(r *http.Request, secret, credential, signed string) string {
 	return hex.EncodeToString(mac(key, "AWS4-HMAC-SHA256\n"+r.Header.Get("X-Amz-Date")+"\n"+scope+"\n"+hex.EncodeToString(sum[:])))
 }
 
+// The SDK loses the answer that refuses a session; what it means is told all the same.
+func TestRefusedSession(t *testing.T) {
+	t.Parallel()
+	for status, c := range map[int]struct {
+		code, message string
+		kind          transfer.Kind
+		part          string
+	}{
+		403: {"AccessDenied", "User: u is not authorized to perform: s3express:CreateSession on resource: r", transfer.KindDenied, "s3express:CreateSession is missing"},
+		404: {"NoSuchBucket", "", transfer.KindDenied, "no such bucket"},
+		503: {"SlowDown", "", transfer.KindThrottled, "too many requests"},
+	} {
+		rec := &recorder{handler: func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			io.WriteString(w, "<Error><Code>"+c.code+"</Code><Message>"+c.message+"</Message></Error>")
+		}}
+		s := newS3(t, dialTo(serve(t, rec)))
+		ref := transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "files--use1-az4--x-s3", Key: "a"}
+		_, err := s.Open(t.Context(), ref)
+		wantError(t, err, c.kind, c.part)
+		_, err = s.Stat(t.Context(), ref)
+		wantError(t, err, c.kind, c.part)
+	}
+}
+
 // A directory bucket wants a session first, which is left to the SDK.
 func TestDirectoryBucketsAreLeftToTheSDK(t *testing.T) {
 	t.Parallel()
