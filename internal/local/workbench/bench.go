@@ -162,7 +162,7 @@ func (b *Bench) state() any {
 	}
 	return map[string]any{
 		"bucket": b.stack.Bucket, "env": b.stack.Vars["CLOUDBASE_ENV"], "key": b.stack.Key, "addresses": b.stack.Addresses,
-		"notes": b.stack.Notes, "settings": settings, "faults": b.faults.list(), "line": b.Line.Rate(), "keyed": b.stack.Vars["CLOUDBASE_API_KEY"] != "",
+		"notes": b.stack.Notes, "settings": settings, "faults": b.faults.list(b.stack.Vars["CLOUDBASE_API_KEY"] != ""), "line": b.Line.Rate(),
 	}
 }
 

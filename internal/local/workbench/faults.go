@@ -15,6 +15,7 @@ type fault struct {
 	cloud *tcb.Fault // in the WeChat API or COS
 	times int        // how many requests of the file it hits
 	help  string     // where the docs explain it
+	wx    bool       // only WeChat's API answers so, which no call reaches with an API key
 }
 
 // broken is the page on what the functions get over by themselves.
@@ -29,8 +30,8 @@ func table() []fault {
 		return &f
 	}
 	return []fault{
-		{id: "40164", cloud: at("ticket 40164", tcb.OpTicket), times: 1, help: transfer.Help("40164")},
-		{id: "45009", cloud: at("ticket 45009", tcb.OpTicket), times: 1, help: transfer.Help("45009")},
+		{id: "40164", cloud: at("ticket 40164", tcb.OpTicket), times: 1, help: transfer.Help("40164"), wx: true},
+		{id: "45009", cloud: at("ticket 45009", tcb.OpTicket), times: 1, help: transfer.Help("45009"), wx: true},
 		{id: "cos403", cloud: at("upload 403 AccessDenied", tcb.OpUpload|tcb.OpInitiate), times: 1, help: transfer.Help("AccessDenied")},
 		{id: "source", times: 1, help: broken},
 		{id: "clock", cloud: at("upload 403 RequestTimeTooSkewed", tcb.OpUpload|tcb.OpInitiate), times: 3, help: transfer.Help("RequestTimeTooSkewed")},
@@ -72,14 +73,15 @@ func (f *faults) arm(id string, on bool) (ok bool) {
 	return false
 }
 
-// list is every fault and whether it is armed.
-func (f *faults) list() []map[string]any {
+// list is every fault, whether it is armed, and whether it can hit no file of functions
+// that use an API key (keyed).
+func (f *faults) list(keyed bool) []map[string]any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []map[string]any
 	for _, row := range f.table {
 		_, armed := f.armed[row.id]
-		all = append(all, map[string]any{"id": row.id, "armed": armed, "help": row.help})
+		all = append(all, map[string]any{"id": row.id, "armed": armed, "help": row.help, "idle": keyed && row.wx})
 	}
 	return all
 }

@@ -118,7 +118,7 @@ func peek(r *http.Request) []byte {
 // HTTP function.
 func (b *Bench) ticket(next http.Handler, w *statusWriter, r *http.Request) {
 	body := peek(r)
-	var one struct{ Env, Path string }
+	var one struct{ Path string }
 	var several []struct{ ObjectID string }
 	if json.Unmarshal(body, &one) != nil && json.Unmarshal(body, &several) == nil && len(several) > 0 {
 		one.Path = several[0].ObjectID
@@ -126,10 +126,10 @@ func (b *Bench) ticket(next http.Handler, w *statusWriter, r *http.Request) {
 	b.hub.mu.Lock()
 	f := b.hub.find(byPath(one.Path))
 	if f == nil {
-		f = b.hub.add(File{Via: ViaHTTP, Path: one.Path, env: one.Env})
+		f = b.hub.add(File{Via: ViaHTTP, Path: one.Path})
 	}
-	if f.env == "" {
-		f.env = one.Env
+	if f.env == "" { // no route decided it
+		f.env = b.stack.Vars["CLOUDBASE_ENV"]
 	}
 	f.Stage = stageTicket
 	f.Tickets++
@@ -229,7 +229,9 @@ func (b *Bench) answered(f *File, part string, initiate bool, w *statusWriter) {
 		f.Stage = stageCheck
 		f.mark("stored", strconv.Itoa(w.status))
 		if f.Via == ViaTicket {
-			f.Size = max(f.Size, f.Sent)
+			if o, ok := b.stack.World.Cloud.Object(f.env, f.Path); ok {
+				f.Size, f.Sent = o.Size, o.Size // without the form around the file
+			}
 			b.end(f, transfer.StatusDelivered)
 		}
 	default:

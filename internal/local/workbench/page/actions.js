@@ -65,6 +65,8 @@ function showFaults() {
       const [name, text] = t("f" + f.id);
       const button = make("button", {}, make("b", { textContent: name }), make("span", { textContent: text }));
       button.dataset.fault = f.id;
+      button.disabled = f.idle;
+      if (f.idle) button.append(make("span", { textContent: t("idle") }));
       button.addEventListener("click", () => call("fault", { id: f.id, on: button.getAttribute("aria-pressed") !== "true" }));
       box.append(button);
     }

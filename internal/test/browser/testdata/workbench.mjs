@@ -121,7 +121,14 @@ await check("an upload by ticket", async () => {
   await tab.locator("#ticket-result:not(:empty)").waitFor();
   const said = await tab.locator("#ticket-result").innerText();
   if (!said.startsWith("Stored as cloud://")) return said;
-  await row("from-the-page/" + basename(file), "delivered").waitFor();
+  const stored = row("from-the-page/" + basename(file), "delivered");
+  await stored.waitFor();
+  const text = await stored.innerText();
+  if (!text.includes("300 KiB")) return "the size is not the file's, but the form's: " + text;
+  await stored.locator(".open").click();
+  const proof = await tab.locator("dialog[open] #details-body").innerText();
+  await tab.keyboard.press("Escape");
+  if (!/^bytes\s+307200$/m.test(proof)) return "there is no proof: " + proof;
 });
 
 await check("the line and the race", async () => {
