@@ -21,8 +21,11 @@ import (
 // ErrClosed is the error of an invocation after Close.
 var ErrClosed = errors.New("the platform is closed")
 
-// initTime is how long a process may take to start, as on Lambda.
-const initTime = 10 * time.Second
+// How long a process may take to start: on Lambda, and where nothing else is set on SCF.
+const (
+	initTime    = 10 * time.Second
+	scfInitTime = 65 * time.Second
+)
 
 // A Result is what the caller of a function gets from the platform.
 type Result struct {

@@ -169,7 +169,7 @@ func (s *SCF) boot(ctx context.Context) (*process, *rpc.Client, error) {
 
 // connect waits until the process listens and answers a ping.
 func connect(ctx context.Context, proc *process, addr string) (*rpc.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, initTime)
+	ctx, cancel := context.WithTimeout(ctx, scfInitTime)
 	defer cancel()
 	conn, err := proc.dial(ctx, addr)
 	if err != nil {

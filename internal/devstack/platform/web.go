@@ -20,7 +20,7 @@ type Web struct {
 }
 
 // StartWeb runs the binary at path on a free port and waits until it accepts
-// connections, for 10 s at the most.
+// connections, for 65 s at the most.
 func StartWeb(ctx context.Context, path string, env map[string]string) (*Web, error) {
 	w := &Web{Program: newProgram(path, env)}
 	proc, port, err := w.serve("PORT", map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "TZ": ":UTC"})
@@ -30,7 +30,7 @@ func StartWeb(ctx context.Context, path string, env map[string]string) (*Web, er
 	}
 	addr := net.JoinHostPort("127.0.0.1", port)
 	w.proc, w.URL, w.Client = proc, "http://"+addr, &http.Client{Transport: &http.Transport{DisableCompression: true}}
-	ctx, cancel := context.WithTimeout(ctx, initTime)
+	ctx, cancel := context.WithTimeout(ctx, scfInitTime)
 	defer cancel()
 	conn, err := w.proc.dial(ctx, addr)
 	if err != nil {

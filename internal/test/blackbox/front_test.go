@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A request is what a client sends. target is the request's path as it is written
@@ -25,7 +24,6 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	took   time.Duration
 }
 
 // A front is one way from a client to a function. An HTTP API decodes the path. The
