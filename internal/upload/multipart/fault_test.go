@@ -5,14 +5,12 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 	"github.com/tcbferry/tcbferry/internal/upload/multipart"
 )
 
@@ -55,15 +53,13 @@ func expected(f tcb.Fault) transfer.Kind {
 // Every fault of every call: what COS has afterwards is right or nothing, and what
 // failed for good leaves nothing behind.
 func TestEveryFault(t *testing.T) {
-	// All at once, because most of them only wait.
-	var wg sync.WaitGroup
+	t.Parallel()
 	for _, f := range tcb.MultipartFaults() {
-		idle := transport.IdleTimeout
-		if strings.HasSuffix(f.Name, "hang") || strings.HasSuffix(f.Name, "stall") {
-			idle = 3 * time.Second // a busy machine answers within it
-		}
-		w, src := newWorldThatWaits(t, idle), &file{content: content(20, mib+7)}
-		wg.Go(func() {
+		synctest.Test(t, func(t *testing.T) {
+			w, src := newWorld(t), &file{content: content(20, 100_007)}
+			if f.Op == tcb.OpPart { // of two
+				src.content = content(20, mib+7)
+			}
 			if f.Op == tcb.OpListParts { // there must be an upload to list
 				w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
 				w.upload(t.Context(), src)
@@ -89,28 +85,29 @@ func TestEveryFault(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait()
 }
 
 // A Complete whose answer is lost is told from one that failed by the CRC64 of what is
 // stored, also when COS says that it knows no such upload.
 func TestLostCompletion(t *testing.T) {
 	t.Parallel()
-	for _, after := range []string{"", "head gateway 502", "head AccessDenied"} {
-		w, f := newWorld(t), &file{content: content(21, 2*mib+1)}
-		w.cloud.Inject(tcb.FaultNamed("complete answer lost"))
-		if after != "" {
-			w.cloud.Inject(tcb.FaultNamed(after))
+	synctest.Test(t, func(t *testing.T) {
+		for _, after := range []string{"", "head gateway 502", "head AccessDenied"} {
+			w, f := newWorld(t), &file{content: content(21, 2*mib+1)}
+			w.cloud.Inject(tcb.FaultNamed("complete answer lost"))
+			if after != "" {
+				w.cloud.Inject(tcb.FaultNamed(after))
+			}
+			receipt, err := w.upload(t.Context(), f)
+			if err != nil {
+				t.Errorf("%q: %v", after, err)
+			}
+			w.stored(f.content)
+			if receipt.CRC64 == "" || w.cloud.Commits() != 1 {
+				t.Errorf("%q: %+v after %d commits", after, receipt, w.cloud.Commits())
+			}
 		}
-		receipt, err := w.upload(t.Context(), f)
-		if err != nil {
-			t.Errorf("%q: %v", after, err)
-		}
-		w.stored(f.content)
-		if receipt.CRC64 == "" || w.cloud.Commits() != 1 {
-			t.Errorf("%q: %+v after %d commits", after, receipt, w.cloud.Commits())
-		}
-	}
+	})
 }
 
 // COS sends blanks while it joins the parts of a large object. However long that takes,
@@ -118,7 +115,7 @@ func TestLostCompletion(t *testing.T) {
 func TestSlowCompletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, f := newTimelessWorld(t), &file{content: content(22, 2*mib+1)}
+		w, f := newWorld(t), &file{content: content(22, 2*mib+1)}
 		d := w.client.Transport
 		w.uploader = multipart.New(multipart.Options{Requests: d, Completions: trickling{d}, URL: w.url, Concurrency: 4, Credentials: credentials})
 		start := time.Now()
@@ -161,22 +158,24 @@ func (t *trickle) Read(p []byte) (int, error) {
 // An object of the path that was there before and has the same size is no proof.
 func TestOlderObjectIsNoProof(t *testing.T) {
 	t.Parallel()
-	w, old, now := newWorld(t), &file{content: content(22, 2*mib)}, &file{content: content(23, 2*mib)}
-	if _, err := w.upload(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
-	w.cloud.Inject(tcb.FaultNamed("complete reset before"))
-	if _, err := w.upload(t.Context(), now); err != nil {
-		t.Fatal(err)
-	}
-	w.stored(now.content)
+	synctest.Test(t, func(t *testing.T) {
+		w, old, now := newWorld(t), &file{content: content(22, 2*mib)}, &file{content: content(23, 2*mib)}
+		if _, err := w.upload(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		w.cloud.Inject(tcb.FaultNamed("complete reset before"))
+		if _, err := w.upload(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		w.stored(now.content)
+	})
 }
 
 // A part waits for as long as COS asks it to; the others go on.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, f := newTimelessWorld(t), &file{content: content(24, 2*mib)}
+		w, f := newWorld(t), &file{content: content(24, 2*mib)}
 		w.cloud.Inject(tcb.FaultNamed("part 503 retry-after"))
 		start := time.Now()
 		if _, err := w.upload(t.Context(), f); err != nil {

@@ -19,16 +19,15 @@ import (
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, mib - 1, mib, mib + 1, 5*mib + 3} {
-		t.Run(strconv.Itoa(size), func(t *testing.T) {
-			t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
 			w, f := newWorld(t), &file{content: content(1, size)}
 			receipt, err := w.upload(t.Context(), f)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatal(size, err)
 			}
 			w.stored(f.content)
 			if parts := (size + mib - 1) / mib; receipt.Parts != parts || receipt.ResumedParts != 0 || w.cloud.Requests()[tcb.OpPart] != int64(parts) {
-				t.Errorf("%+v after %d parts, want %d", receipt, w.cloud.Requests()[tcb.OpPart], parts)
+				t.Errorf("%d bytes: %+v after %d parts, want %d", size, receipt, w.cloud.Requests()[tcb.OpPart], parts)
 			}
 			if receipt.CRC64 != strconv.FormatUint(crc64.Update(0, crc64.ECMA, f.content), 10) || !strings.HasSuffix(receipt.ETag, fmt.Sprint("-", receipt.Parts)) {
 				t.Errorf("the receipt is %+v", receipt)
@@ -47,84 +46,90 @@ func TestUpload(t *testing.T) {
 // twice, and all are compared.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	w, f := newWorld(t), &file{content: content(2, 12*mib+5)}
-	var parts atomic.Int64
-	ctx, cancel := context.WithCancel(t.Context())
-	w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
-		if op == tcb.OpPart && parts.Add(1) == 8 {
-			cancel()
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newWorld(t), &file{content: content(2, 12*mib+5)}
+		var parts atomic.Int64
+		ctx, cancel := context.WithCancel(t.Context())
+		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
+			if op == tcb.OpPart && parts.Add(1) == 8 {
+				cancel()
+			}
+			return nil
+		})
+		if _, err := w.upload(ctx, f); err == nil || err.Kind != transfer.KindOutOfTime || !strings.Contains(err.What, "of 13 parts") {
+			t.Fatalf("broken off: %v", err)
 		}
-		return nil
+		left := w.cloud.Unfinished()
+		if len(left) != 1 || len(left[0].Parts) < 4 {
+			t.Fatalf("left: %v", left)
+		}
+		receipt, err := w.upload(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.stored(f.content)
+		// What was under way when the upload broke off may have arrived since.
+		if receipt.ResumedParts < len(left[0].Parts) || receipt.ResumedParts == 13 {
+			t.Errorf("%d parts were kept, with %d there", receipt.ResumedParts, len(left[0].Parts))
+		}
+		if w.cloud.Requests()[tcb.OpInitiate] != 1 {
+			t.Error("a second upload was begun")
+		}
 	})
-	if _, err := w.upload(ctx, f); err == nil || err.Kind != transfer.KindOutOfTime || !strings.Contains(err.What, "of 13 parts") {
-		t.Fatalf("broken off: %v", err)
-	}
-	left := w.cloud.Unfinished()
-	if len(left) != 1 || len(left[0].Parts) < 4 {
-		t.Fatalf("left: %v", left)
-	}
-	receipt, err := w.upload(t.Context(), f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.stored(f.content)
-	// What was under way when the upload broke off may have arrived since.
-	if receipt.ResumedParts < len(left[0].Parts) || receipt.ResumedParts == 13 {
-		t.Errorf("%d parts were kept, with %d there", receipt.ResumedParts, len(left[0].Parts))
-	}
-	if w.cloud.Requests()[tcb.OpInitiate] != 1 {
-		t.Error("a second upload was begun")
-	}
 }
 
 // Parts of other content are not completed.
 func TestResumeOfOtherContent(t *testing.T) {
 	t.Parallel()
-	w, old := newWorld(t), &file{content: content(3, 6*mib)}
-	ctx, cancel := context.WithCancel(t.Context())
-	w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
-		if op == tcb.OpComplete {
-			cancel()
-			f := tcb.FaultNamed("complete hang")
-			return &f
-		}
-		return nil
-	})
-	w.upload(ctx, old) // leaves all its parts
-	w.cloud.OnRequest(nil)
+	synctest.Test(t, func(t *testing.T) {
+		w, old := newWorld(t), &file{content: content(3, 6*mib)}
+		ctx, cancel := context.WithCancel(t.Context())
+		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
+			if op == tcb.OpComplete {
+				cancel()
+				f := tcb.FaultNamed("complete hang")
+				return &f
+			}
+			return nil
+		})
+		w.upload(ctx, old) // leaves all its parts
+		w.cloud.OnRequest(nil)
 
-	// The first two parts are as they were, and the file is shorter.
-	now := &file{content: append(append([]byte{}, old.content[:2*mib]...), content(4, 2*mib+9)...)}
-	receipt, err := w.upload(t.Context(), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.stored(now.content)
-	if receipt.Parts != 5 || receipt.ResumedParts != 2 {
-		t.Errorf("%+v", receipt)
-	}
+		// The first two parts are as they were, and the file is shorter.
+		now := &file{content: append(append([]byte{}, old.content[:2*mib]...), content(4, 2*mib+9)...)}
+		receipt, err := w.upload(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.stored(now.content)
+		if receipt.Parts != 5 || receipt.ResumedParts != 2 {
+			t.Errorf("%+v", receipt)
+		}
+	})
 }
 
 // Invocations for the same file that run at once all end with it stored.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
-	w, f := newWorld(t), &file{content: content(5, 6*mib+1)}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for try := range 4 { // as the delivery and the platform do
-				_, err := w.upload(t.Context(), f)
-				if err == nil {
-					return
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newWorld(t), &file{content: content(5, 6*mib+1)}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for try := range 4 { // as the delivery and the platform do
+					_, err := w.upload(t.Context(), f)
+					if err == nil {
+						return
+					}
+					if !err.Kind.Retryable() || try == 3 {
+						t.Error(err)
+					}
 				}
-				if !err.Kind.Retryable() || try == 3 {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	w.stored(f.content)
+			})
+		}
+		wg.Wait()
+		w.stored(f.content)
+	})
 }
 
 // No part is begun that would not end in time, the message says how far it came, and
@@ -132,7 +137,7 @@ func TestDuplicates(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, f := newTimelessWorld(t), &file{content: content(6, 20*mib)}
+		w, f := newWorld(t), &file{content: content(6, 9*mib)}
 		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
 			if op != tcb.OpPart {
 				return nil
@@ -141,15 +146,15 @@ func TestDeadline(t *testing.T) {
 			slow.Delay = 15625 * time.Microsecond // for 16 KiB each: 1 MiB takes a second
 			return &slow
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 3700*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2700*time.Millisecond)
 		defer cancel()
 		start := time.Now()
 		_, err := w.upload(ctx, f)
-		const want = "12 of 20 parts sent and checked, at 4.19 MB/s" // a fourth round would end after 4.0 s
+		const want = "8 of 9 parts sent and checked, at 4.19 MB/s" // a third round would end after 3.0 s
 		if err == nil || err.Kind != transfer.KindOutOfTime || !strings.Contains(err.What, want) {
 			t.Fatalf("%v, want %s", err, want)
 		}
-		if took := time.Since(start); ctx.Err() != nil || took > 3100*time.Millisecond {
+		if took := time.Since(start); ctx.Err() != nil || took > 2100*time.Millisecond {
 			t.Errorf("the answer came after %s", took)
 		}
 		receipt, err := w.upload(t.Context(), f)
@@ -157,7 +162,7 @@ func TestDeadline(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.stored(f.content)
-		if sent := w.cloud.Requests()[tcb.OpPart]; receipt.ResumedParts != 12 || sent != 20 {
+		if sent := w.cloud.Requests()[tcb.OpPart]; receipt.ResumedParts != 8 || sent != 9 {
 			t.Errorf("%d parts were sent in all, %d kept", sent, receipt.ResumedParts)
 		}
 	})
@@ -167,26 +172,24 @@ func TestDeadline(t *testing.T) {
 func TestFinal(t *testing.T) {
 	t.Parallel()
 	for _, op := range []tcb.Op{tcb.OpInitiate, tcb.OpPart, tcb.OpComplete} {
-		t.Run(op.String(), func(t *testing.T) {
-			t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
 			w, f := newWorld(t), &file{content: content(7, 3*mib)}
 			key := account
 			key.Deny = op
 			w.cloud.AddKey(key)
 			_, err := w.upload(t.Context(), f)
 			if err == nil || err.Kind != transfer.KindDenied || !strings.Contains(err.What, "grant name/cos:") {
-				t.Fatalf("%v", err)
+				t.Fatalf("%s: %v", op, err)
 			}
 			if left := w.cloud.Unfinished(); len(left) != 0 {
-				t.Errorf("left behind: %v", left)
+				t.Errorf("%s left %v behind", op, left)
 			}
 			if n := w.cloud.Requests()[op]; n > 4 {
-				t.Errorf("%d requests", n)
+				t.Errorf("%d requests: %s", n, op)
 			}
 		})
 	}
-	t.Run("the source", func(t *testing.T) {
-		t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w, f := newWorld(t), &file{content: content(8, 3*mib)}
 		f.fail = func(offset int64) error {
 			if offset > 0 {
@@ -219,48 +222,52 @@ func TestSourceWithoutRanges(t *testing.T) {
 // removed, because no later try would find it.
 func TestListingRefused(t *testing.T) {
 	t.Parallel()
-	for _, op := range []tcb.Op{tcb.OpListUploads, tcb.OpListParts} {
-		w, f := newWorld(t), &file{content: content(9, 3*mib)}
-		w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
-		w.upload(t.Context(), f) // leaves an upload
-		key := account
-		key.Deny = op
-		w.cloud.AddKey(key)
-		receipt, err := w.upload(t.Context(), f)
-		if err != nil || receipt.ResumedParts != 0 {
-			t.Errorf("%s: %+v %v", op, receipt, err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, op := range []tcb.Op{tcb.OpListUploads, tcb.OpListParts} {
+			w, f := newWorld(t), &file{content: content(9, 3*mib)}
+			w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
+			w.upload(t.Context(), f) // leaves an upload
+			key := account
+			key.Deny = op
+			w.cloud.AddKey(key)
+			receipt, err := w.upload(t.Context(), f)
+			if err != nil || receipt.ResumedParts != 0 {
+				t.Errorf("%s: %+v %v", op, receipt, err)
+			}
+			w.stored(f.content)
 		}
-		w.stored(f.content)
-	}
-	w, f := newWorld(t), &file{content: content(9, 3*mib)}
-	key := account
-	key.Deny = tcb.OpListUploads
-	w.cloud.AddKey(key)
-	w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
-	if _, err := w.upload(t.Context(), f); err == nil || len(w.cloud.Unfinished()) != 0 {
-		t.Errorf("%v, left %v", err, w.cloud.Unfinished())
-	}
+		w, f := newWorld(t), &file{content: content(9, 3*mib)}
+		key := account
+		key.Deny = tcb.OpListUploads
+		w.cloud.AddKey(key)
+		w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
+		if _, err := w.upload(t.Context(), f); err == nil || len(w.cloud.Unfinished()) != 0 {
+			t.Errorf("%v, left %v", err, w.cloud.Unfinished())
+		}
+	})
 }
 
 // The source's own checksums are of the whole.
 func TestSourceChecksum(t *testing.T) {
 	t.Parallel()
-	w, f := newWorld(t), &file{content: content(10, 3*mib+1)}
-	for name, change := range map[string]func(*transfer.Object){
-		"CRC64":     func(o *transfer.Object) { o.CRC64 = "1" },
-		"CRC64NVME": func(o *transfer.Object) { o.CRC64NVME = "AAAAAAAAAAA=" },
-	} {
-		o := f.object()
-		change(o)
-		_, err := w.uploader.Upload(t.Context(), w.ticket(), o)
-		if err == nil || !strings.Contains(err.Error(), "the source gives its "+name) {
-			t.Errorf("%s: %v", name, err)
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newWorld(t), &file{content: content(10, 3*mib+1)}
+		for name, change := range map[string]func(*transfer.Object){
+			"CRC64":     func(o *transfer.Object) { o.CRC64 = "1" },
+			"CRC64NVME": func(o *transfer.Object) { o.CRC64NVME = "AAAAAAAAAAA=" },
+		} {
+			o := f.object()
+			change(o)
+			_, err := w.uploader.Upload(t.Context(), w.ticket(), o)
+			if err == nil || !strings.Contains(err.Error(), "the source gives its "+name) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
-	}
-	o := f.object()
-	o.CRC64 = strconv.FormatUint(crc64.Update(0, crc64.ECMA, f.content), 10)
-	if _, err := w.uploader.Upload(t.Context(), w.ticket(), o); err != nil {
-		t.Error(err)
-	}
-	w.stored(f.content)
+		o := f.object()
+		o.CRC64 = strconv.FormatUint(crc64.Update(0, crc64.ECMA, f.content), 10)
+		if _, err := w.uploader.Upload(t.Context(), w.ticket(), o); err != nil {
+			t.Error(err)
+		}
+		w.stored(f.content)
+	})
 }
