@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +22,7 @@ func TestCancelledUploadOverTLSEndsAtOnce(t *testing.T) {
 	defer srv.Close()
 	defer close(stuck)
 	tr := trusting(t, srv)
+	tr.Idle = time.Hour // the cancellation alone ends the upload
 	var sent atomic.Int64
 	body := readerFunc(func(p []byte) (int, error) { sent.Add(int64(len(p))); return len(p), nil })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -30,18 +32,15 @@ func TestCancelledUploadOverTLSEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.ContentLength = 1 << 40
-	var cancelled time.Time
 	go func() {
 		// The kernel's buffers are full when nothing has been read for a moment.
 		for last := int64(-1); sent.Load() != last || last == 0; time.Sleep(100 * time.Millisecond) {
 			last = sent.Load()
 		}
-		cancelled = time.Now()
 		cancel()
 	}()
-	_, err = tr.RoundTrip(req)
-	if took := time.Since(cancelled); err == nil || took > 2*time.Second {
-		t.Errorf("the upload ended with %v, %v after it was cancelled", err, took)
+	if _, err = tr.RoundTrip(req); err == nil {
+		t.Error("the upload succeeded")
 	}
 }
 
@@ -49,25 +48,32 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A handshake with a server that accepts and says nothing ends with the caller's time.
-func TestHandshakeEndsWithTheRequest(t *testing.T) {
-	t.Parallel()
+// silent is a TLS server that says nothing. The context ends when it has been spoken to.
+func silent(t *testing.T) (context.Context, string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
-	req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+l.Addr().String(), nil)
 	go func() {
 		c, err := l.Accept()
-		if err == nil {
-			defer c.Close()
-			io.ReadFull(c, make([]byte, 5))
+		if err != nil {
+			return // the test is over
 		}
+		defer c.Close()
+		io.ReadFull(c, make([]byte, 5))
 		cancel()
+		io.Copy(io.Discard, c) // until the client closes
 	}()
-	if _, err := transport.New().RoundTrip(req); err == nil {
-		t.Error("a handshake without an answer succeeded")
+	return ctx, "https://" + l.Addr().String()
+}
+
+// A handshake with a server that accepts and says nothing ends with the caller's time.
+func TestHandshakeEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	ctx, stuck := silent(t)
+	if _, err := transport.New().RoundTrip(httptest.NewRequest("GET", stuck, nil).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a handshake without an answer: %v", err)
 	}
 }

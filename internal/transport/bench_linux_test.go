@@ -58,7 +58,7 @@ func BenchmarkUpload(b *testing.B) {
 			const size = 1 << 30
 			before := cpu()
 			for b.Loop() {
-				resp, err := post(b, tr, strings.TrimSpace(url), io.LimitReader(zeros{}, size), size)
+				resp, err := post(b.Context(), tr, strings.TrimSpace(url), io.LimitReader(zeros{}, size), size)
 				if err != nil {
 					b.Fatal(err)
 				}

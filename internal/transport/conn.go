@@ -11,9 +11,10 @@ import (
 )
 
 // responseGrace is how long a write to a connection that the server has closed waits until
-// the server's answer is read. It is a guess: the answer is in the kernel already, so this
-// is time for a goroutine to run in a small part of a CPU.
-const responseGrace = 250 * time.Millisecond
+// the server's answer is read. The answer is in the kernel already, so this is time for a
+// goroutine to run in a small part of a CPU. 5 s is a guess. What is read ends the wait, and
+// so does Close, so that a connection without an answer does not take as long.
+const responseGrace = 5 * time.Second
 
 // A Conn counts the bytes that it moves.
 type Conn struct {

@@ -43,7 +43,7 @@ func wrapped(dial func(context.Context) (net.Conn, error)) (*transport.Transport
 // exchange sends size bytes, reads the answer to its end, and tells how long it took.
 func exchange(t *testing.T, tr http.RoundTripper, body io.Reader, size int64) (string, time.Duration, error) {
 	start := time.Now()
-	resp, err := post(t, tr, "http://h/", body, size)
+	resp, err := post(t.Context(), tr, "http://h/", body, size)
 	if err != nil {
 		return "", time.Since(start), err
 	}
@@ -203,7 +203,7 @@ func TestOurOwnSlownessDoesNotCount(t *testing.T) {
 			}), nil
 		})
 		defer done()
-		resp, err := post(t, tr, "http://h/", sleepy{strings.NewReader("slow")}, 4)
+		resp, err := post(t.Context(), tr, "http://h/", sleepy{strings.NewReader("slow")}, 4)
 		if err != nil {
 			t.Fatal("a slow source:", err)
 		}

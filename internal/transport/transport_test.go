@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -32,11 +33,10 @@ func trusting(t testing.TB, srv *httptest.Server) *transport.Transport {
 }
 
 // post sends a stream of size bytes.
-func post(t testing.TB, tr http.RoundTripper, url string, body io.Reader, size int64) (*http.Response, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url, struct{ io.Reader }{io.LimitReader(body, size)})
+func post(ctx context.Context, tr http.RoundTripper, url string, body io.Reader, size int64) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, "POST", url, struct{ io.Reader }{io.LimitReader(body, size)})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	req.ContentLength = size
 	return tr.RoundTrip(req)
@@ -79,7 +79,7 @@ func TestUploadsArrive(t *testing.T) {
 			defer srv.Close()
 			tr := trusting(t, srv)
 			for _, size := range []int{0, 1, 16<<10 - 1, 16 << 10, 16<<10 + 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1<<20 + 1} {
-				resp, err := post(t, tr, srv.URL, bytes.NewReader(whole[:size]), int64(size))
+				resp, err := post(t.Context(), tr, srv.URL, bytes.NewReader(whole[:size]), int64(size))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -173,7 +173,7 @@ func TestEarlyAnswerIsRead(t *testing.T) {
 	tr := transport.New()
 	defer tr.CloseIdleConnections()
 	for i := range 100 {
-		resp, err := post(t, tr, "http://"+ln.Addr().String(), io.LimitReader(zeros{}, 32<<20), 32<<20)
+		resp, err := post(t.Context(), tr, "http://"+ln.Addr().String(), io.LimitReader(zeros{}, 32<<20), 32<<20)
 		if err != nil {
 			t.Fatalf("upload %d: the answer was lost: %v", i, err)
 		}
