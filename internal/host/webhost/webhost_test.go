@@ -32,7 +32,7 @@ func TestServe(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := "none"
 		if deadline, ok := r.Context().Deadline(); ok {
-			limit = time.Until(deadline).Round(time.Second).String()
+			limit = time.Until(deadline).Round(time.Minute).String()
 		}
 		if r.URL.Path == "/slow" {
 			close(arrived)

@@ -40,7 +40,7 @@ func TestColdStarts(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range invoke {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), unhurried)
 			defer cancel()
 			if reply, err := invoke[i](ctx, plainEvent(fmt.Sprintf("%d.bin", i))); err != nil {
 				t.Errorf("%d: %s %v", i, reply, err)

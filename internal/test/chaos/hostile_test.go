@@ -50,7 +50,7 @@ func TestEndlessAnswers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), unhurried)
 			defer cancel()
 			var sent atomic.Int64
 			var servers []*httptest.Server
@@ -181,8 +181,8 @@ func TestHostileEvents(t *testing.T) {
 			if err == nil && !strings.Contains(string(reply), `{"itemIdentifier":"1"}`) {
 				t.Error("no error")
 			}
-			if took > time.Minute || memory > 60*uint64(len(payload))+(8<<20) {
-				t.Errorf("it took %v and %d MiB", took, memory>>20)
+			if memory > 60*uint64(len(payload))+(8<<20) {
+				t.Errorf("it took %d MiB", memory>>20)
 			}
 			if _, unread := err.(*app.EventNotUnderstood); !unread && err != nil {
 				if _, answered := document(err); !answered {

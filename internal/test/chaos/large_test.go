@@ -102,7 +102,7 @@ func (r *largeRun) onRequest(op tcb.Op, key string) *tcb.Fault {
 	if op == tcb.OpPart {
 		if f.parts++; f.parts == f.killAt {
 			f.kills++
-			go f.kill()
+			f.kill() // before the request is answered, so that the function cannot end first
 		}
 	}
 	if f.rng.IntN(8) > 0 {
@@ -131,7 +131,7 @@ func (r *largeRun) deliver(f *largeFile) {
 			f.killAt = 1 + f.rng.IntN(6)
 		}
 		f.mu.Unlock()
-		result, err := l.Invoke(r.t.Context(), []byte(`{"files":["s3://`+devstack.Bucket+`/`+f.key+`"]}`), 30*time.Second)
+		result, err := l.Invoke(r.t.Context(), []byte(`{"files":["s3://`+devstack.Bucket+`/`+f.key+`"]}`), unhurried)
 		l.Close()
 		if err != nil || result.FunctionError && !strings.HasPrefix(result.ErrorMessage, `{"files"`) {
 			continue // killed

@@ -60,7 +60,7 @@ func TestLeaks(t *testing.T) {
 		numbers[i] = i
 	}
 	each(numbers, 64, func(i int) {
-		key, limit := "none", time.Minute
+		key, limit := "none", unhurried
 		if i%8 == 0 {
 			at := i / 8 % len(keys)
 			if key = keys[at]; at >= untilEnd || key == "source crawls" {
@@ -70,7 +70,7 @@ func TestLeaks(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		_, err := invoke(ctx, plainEvent(key))
-		mayFail := limit < time.Minute || strings.HasPrefix(key, "upload")
+		mayFail := limit < unhurried || strings.HasPrefix(key, "upload")
 		switch {
 		case err == nil:
 			delivered.Add(1)

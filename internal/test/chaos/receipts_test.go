@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/app"
 	"github.com/tcbferry/tcbferry/internal/devstack"
@@ -158,7 +157,7 @@ func (r *receiptRun) invoke(keys []string) (again []string) {
 		ref, _ := json.Marshal("s3://" + devstack.Bucket + "/" + key) // a text always marshals
 		payload = append(payload, ref...)
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), unhurried)
 	defer cancel()
 	answer, err := r.handler(ctx, append(payload, `]}`...))
 	result := platform.Result{Payload: answer}

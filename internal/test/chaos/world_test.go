@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type world struct {
 	onHead  func(key string, w http.ResponseWriter) (answered bool) // before every HEAD of an object; nil: none
 	servers []*http.Server
 	done    sync.WaitGroup
+	closed  atomic.Bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -94,6 +96,7 @@ func (w *world) headed(h http.Handler) http.Handler {
 
 // close ends everything; it may be called twice.
 func (w *world) close() {
+	w.closed.Store(true)
 	w.cloud.Close()
 	w.s3.Close()
 	w.cos.Close()

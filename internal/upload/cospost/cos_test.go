@@ -2,6 +2,7 @@ package cospost_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport"
@@ -111,10 +111,23 @@ func answering(t testing.TB, answer string) *rawServer {
 	return p
 }
 
-// uploader uses connections as the functions do, with an idle time of its own.
-func uploader(t testing.TB, idle time.Duration) *cospost.Uploader {
+// uploader uses connections as the functions do.
+func uploader(t testing.TB) *cospost.Uploader {
 	tr := transport.New()
-	tr.Idle = idle
+	t.Cleanup(tr.CloseIdleConnections)
+	return cospost.New(tr)
+}
+
+// piped is an uploader for a synctest bubble, whose connections lead to serve.
+func piped(t testing.TB, serve func(c net.Conn)) *cospost.Uploader {
+	tr := transport.Wrap(&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() {
+			defer far.Close()
+			serve(far)
+		}()
+		return near, nil
+	}})
 	t.Cleanup(tr.CloseIdleConnections)
 	return cospost.New(tr)
 }

@@ -18,7 +18,6 @@ import (
 	"testing/iotest"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
 // A taken is a request as a strict server has read it.
@@ -50,7 +49,7 @@ func TestFormIsByteExact(t *testing.T) {
 	url, got := taking(t)
 	obj := text("[Object Content]")
 	obj.ContentType = "image/png"
-	if _, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(url+"/7465-env-125/in/a%20b.png"), obj); err != nil {
+	if _, err := uploader(t).Upload(t.Context(), ticket(url+"/7465-env-125/in/a%20b.png"), obj); err != nil {
 		t.Fatal(err)
 	}
 	g := <-got
@@ -102,7 +101,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("a\"b\r\nc", "x\r\ny/z", []byte("\r\n--"))
 	f.Add("k", "application/octet-stream", bytes.Repeat([]byte("0"), 70000))
 	url, got := taking(f)
-	p := uploader(f, transport.IdleTimeout)
+	p := uploader(f)
 	f.Fuzz(func(t *testing.T, key, contentType string, file []byte) {
 		tk := ticket(url + "/x")
 		tk.Key = key
@@ -137,7 +136,7 @@ func FuzzForm(f *testing.F) {
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	url, got := taking(t)
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	for contentType, sent := range map[string]bool{
 		"image/png":                        true,
 		"text/plain; charset=utf-8":        true,
@@ -168,7 +167,7 @@ func TestContentType(t *testing.T) {
 func TestHeadersOfTheSourceAreCarried(t *testing.T) {
 	t.Parallel()
 	url, got := taking(t)
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	set := map[string]func(*transfer.Object, string){
 		"Content-Encoding":    func(o *transfer.Object, v string) { o.ContentEncoding = v },
 		"Cache-Control":       func(o *transfer.Object, v string) { o.CacheControl = v },
@@ -213,7 +212,7 @@ func TestURLIsUsedAsReturned(t *testing.T) {
 			io.WriteString(c, accepted)
 		}
 	})
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	for path, want := range map[string]string{
 		"/b/a%20b":              "",
 		"/b/a b":                "/b/a%20b", // a request line cannot hold a space
@@ -245,7 +244,7 @@ func TestUnusableURLs(t *testing.T) {
 		"", "/b/a", "ftp://h/b", "https://", "https://h", "https:///b", "https://user:pw@h/b", "https://h//b",
 		"https://h/a\r\nX: y", "https://h h/b", "https://h/\x7f",
 	} {
-		_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(url), object(iotest.ErrReader(errors.New("read")), 1))
+		_, err := uploader(t).Upload(t.Context(), ticket(url), object(iotest.ErrReader(errors.New("read")), 1))
 		wants(t, err, transfer.KindDenied, "URL that cannot be used")
 	}
 }
@@ -255,16 +254,16 @@ func TestRefusedBeforeSending(t *testing.T) {
 	untouched := iotest.ErrReader(errors.New("the file was read"))
 	long := ticket("http://127.0.0.1:1/x")
 	long.SecurityToken = transfer.NewSecret(strings.Repeat("t", 8<<10))
-	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), long, object(untouched, 1))
+	_, err := uploader(t).Upload(t.Context(), long, object(untouched, 1))
 	wants(t, err, transfer.KindRefused, "8 KiB")
 
 	for _, size := range []int64{-1, transfer.MaxSize + 1} {
-		_, err = uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), object(untouched, size))
+		_, err = uploader(t).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), object(untouched, size))
 		wants(t, err, transfer.KindRefused, "5 GiB")
 	}
 
 	bare := ticket("http://127.0.0.1:1/x")
 	bare.MetaFileID = ""
-	_, err = uploader(t, transport.IdleTimeout).Upload(t.Context(), bare, object(untouched, 1))
+	_, err = uploader(t).Upload(t.Context(), bare, object(untouched, 1))
 	wants(t, err, transfer.KindUnavailable, "x-cos-meta-fileid")
 }

@@ -12,17 +12,16 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
-	"time"
+	"testing/synctest"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/transport"
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 func TestReceipt(t *testing.T) {
 	t.Parallel()
 	want := transfer.Receipt{Status: 204, ETag: "ee8de918d05640145b18f70f4c3aa602", CRC64: "16749565679157681890", RequestID: "NWQ2"}
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	for _, status := range []string{"204 No Content", "204 ", "200 OK", "201 Created"} {
 		cos := answering(t, strings.Replace(accepted, "204 No Content", status, 1))
 		got, err := p.Upload(t.Context(), ticket(cos.url), text("[Object Content]"))
@@ -53,7 +52,7 @@ func TestSuccessThatIsNone(t *testing.T) {
 		"no HTTP":                {"SSH-2.0-OpenSSH\r\n", transfer.KindUnavailable, "the connection failed"},
 		"half an answer":         {"HTTP/1.1 204 No Content\r\nx-cos-req", transfer.KindUnavailable, "the connection failed"},
 	} {
-		_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(answering(t, tt.answer).url), text("x"))
+		_, err := uploader(t).Upload(t.Context(), ticket(answering(t, tt.answer).url), text("x"))
 		if e := wants(t, err, tt.kind, tt.says); e.Stage != transfer.StageUpload {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -66,7 +65,7 @@ func TestSuccessBeforeTheWholeFile(t *testing.T) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, accepted)
 	})
-	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
+	_, err := uploader(t).Upload(t.Context(), ticket(cos.url), object(zeros{}, 64<<20))
 	wants(t, err, transfer.KindCorrupt, "before it had the whole file")
 }
 
@@ -119,7 +118,7 @@ func TestWrongLengthNeverClosesTheForm(t *testing.T) {
 			t.Run(fmt.Sprint(name, large), func(t *testing.T) {
 				t.Parallel()
 				sink, done := listen(t, func(c net.Conn) { receive(c) })
-				_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(sink.url), object(tt.file, tt.size))
+				_, err := uploader(t).Upload(t.Context(), ticket(sink.url), object(tt.file, tt.size))
 				wants(t, err, tt.kind, tt.says)
 				done()
 				if wire := sink.seen(); strings.Contains(wire, "--\r\n") {
@@ -137,7 +136,7 @@ func TestRightLengthClosesTheForm(t *testing.T) {
 		receive(c)
 		io.WriteString(c, accepted)
 	})
-	if _, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), text("whole")); err != nil {
+	if _, err := uploader(t).Upload(t.Context(), ticket(cos.url), text("whole")); err != nil {
 		t.Fatal(err)
 	}
 	done()
@@ -172,7 +171,7 @@ func TestFileIsNotTouchedAfterAnEarlyRefusal(t *testing.T) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, refusal(403, "", "AccessDenied", "Request has expired"))
 	})
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	for range 100 {
 		var file guarded
 		_, err := p.Upload(t.Context(), ticket(cos.url), object(&file, 1<<30))
@@ -230,46 +229,46 @@ func TestConnectionsThatBreak(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cos, _ := listen(t, serve)
-			_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(io.LimitReader(zeros{}, 8<<20), 8<<20))
+			_, err := uploader(t).Upload(t.Context(), ticket(cos.url), object(io.LimitReader(zeros{}, 8<<20), 8<<20))
 			if e := wants(t, err, transfer.KindUnavailable, "the connection failed"); e.Stage != transfer.StageUpload || !e.Kind.Retryable() {
 				t.Errorf("%+v", e)
 			}
 		})
 	}
-	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), text("x"))
+	_, err := uploader(t).Upload(t.Context(), ticket("http://127.0.0.1:1/x"), text("x"))
 	wants(t, err, transfer.KindUnavailable, "connection refused")
 }
 
 func TestStalledUploadEnds(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	cos, _ := listen(t, func(net.Conn) { <-release })
-	defer close(release)
-	_, err := uploader(t, 150*time.Millisecond).Upload(t.Context(), ticket(cos.url), object(zeros{}, 1<<30))
-	wants(t, err, transfer.KindUnavailable, "timed out")
+	synctest.Test(t, func(t *testing.T) {
+		p := piped(t, func(net.Conn) { <-t.Context().Done() })
+		_, err := p.Upload(t.Context(), ticket("http://cos/x"), object(zeros{}, 1<<30))
+		wants(t, err, transfer.KindUnavailable, "timed out")
+	})
 }
 
 // An answer whose body never ends does not hold the upload up. What its header says
 // counts.
 func TestEndlessAnswerEnds(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	defer close(release)
 	for answer, kind := range map[string]transfer.Kind{
 		strings.NewReplacer("204 No Content", "200 OK", "Content-Length: 0", "Content-Length: 9").Replace(accepted) + "half": "",
 		refusal(403, "", "ExpiredToken", "m")[:200]: transfer.KindUnavailable,
 	} {
-		cos, _ := listen(t, func(c net.Conn) {
-			receive(c)
-			io.WriteString(c, answer)
-			<-release
+		synctest.Test(t, func(t *testing.T) {
+			p := piped(t, func(c net.Conn) {
+				receive(c)
+				io.WriteString(c, answer)
+				<-t.Context().Done()
+			})
+			_, err := p.Upload(t.Context(), ticket("http://cos/x"), text("x"))
+			if kind != "" {
+				wants(t, err, kind, "timed out")
+			} else if err != nil {
+				t.Error(err)
+			}
 		})
-		_, err := uploader(t, 150*time.Millisecond).Upload(t.Context(), ticket(cos.url), text("x"))
-		if kind != "" {
-			wants(t, err, kind, "timed out")
-		} else if err != nil {
-			t.Error(err)
-		}
 	}
 }
 
@@ -286,7 +285,7 @@ func TestContextEndsAnUpload(t *testing.T) {
 		<-started
 		cancel()
 	}()
-	_, err := uploader(t, transport.IdleTimeout).Upload(ctx, ticket(cos.url), object(zeros{}, 4<<30))
+	_, err := uploader(t).Upload(ctx, ticket(cos.url), object(zeros{}, 4<<30))
 	wants(t, err, transfer.KindOutOfTime, "")
 }
 
@@ -305,7 +304,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			io.WriteString(c, strings.NewReplacer("204 No Content", "201 Created", "Content-Length: 0", "Content-Length: 4").Replace(accepted)+"<ok>")
 		}
 	})
-	p := uploader(t, transport.IdleTimeout)
+	p := uploader(t)
 	for range 10 {
 		if _, err := p.Upload(t.Context(), ticket(cos.url), text("x")); err != nil {
 			t.Fatal(err)
@@ -321,7 +320,7 @@ var errHidden = errors.New("https://user:top-secret@127.0.0.1/?sign=top-secret")
 func TestUnknownErrorsAreNotQuoted(t *testing.T) {
 	t.Parallel()
 	cos := answering(t, accepted)
-	_, err := uploader(t, transport.IdleTimeout).Upload(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
+	_, err := uploader(t).Upload(t.Context(), ticket(cos.url), object(iotest.ErrReader(errHidden), 1))
 	if e := wants(t, err, transfer.KindUnavailable, "transport error"); e.Stage != transfer.StageOpen {
 		t.Errorf("an error of the source has the stage %q", e.Stage)
 	}
