@@ -167,7 +167,7 @@ func (s *sandbox) isLate() bool {
 // finish waits for the answer to an invocation that the process has taken.
 func (s *sandbox) finish(ctx context.Context, inv *invocation) (r Result, err error) {
 	began := time.Now()
-	timer := time.NewTimer(inv.timeout)
+	timer := time.NewTimer(inv.timeout + s.program.Grace)
 	defer timer.Stop()
 	defer func() { r.Took = time.Since(began) }()
 	defer s.proc.sample()

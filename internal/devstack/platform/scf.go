@@ -84,7 +84,7 @@ func (s *SCF) Invoke(ctx context.Context, payload []byte, timeout time.Duration,
 
 func (s *SCF) call(ctx context.Context, proc *process, client *rpc.Client, request scfRequest, timeout time.Duration) (r Result, err error) {
 	began := time.Now()
-	timer := time.NewTimer(timeout)
+	timer := time.NewTimer(timeout + s.Grace)
 	defer timer.Stop()
 	defer func() { r.Took = time.Since(began) }()
 	defer proc.sample()

@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ import (
 
 // Files of at least the threshold go in parts of 1 MiB.
 var inParts = []string{"MULTIPART_THRESHOLD", "2MiB", "MULTIPART_CONCURRENCY", "4"}
+
+const partsAtOnce = 4
 
 // An eventFunction is one of the event functions with its events.
 type eventFunction struct {
@@ -52,19 +55,29 @@ func body(mib int, more int) string {
 	return string(p)
 }
 
-// slowParts makes parts take time, 16 KiB for each delay.
-func slowParts(w *devstack.World, delay time.Duration, each func()) {
-	w.Cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
-		if op != tcb.OpPart {
+// hangParts has every part of a file hang that comes when one has arrived, and counts them.
+// When partsAtOnce hang, those that came before are answered, and no other is under way.
+func hangParts(w *devstack.World, key string) (hanging *atomic.Int64) {
+	hanging = &atomic.Int64{}
+	hang := tcb.FaultNamed("part hang")
+	w.Cloud.OnRequest(func(op tcb.Op, of string) *tcb.Fault {
+		if op != tcb.OpPart || of != key || partsThere(w, key) == 0 {
 			return nil
 		}
-		if each != nil {
-			each()
-		}
-		f := tcb.FaultNamed("part slow")
-		f.Delay = delay
-		return &f
+		hanging.Add(1)
+		return &hang
 	})
+	return hanging
+}
+
+// partsThere is how many parts of an unfinished file have arrived.
+func partsThere(w *devstack.World, key string) int {
+	for _, u := range w.Cloud.Unfinished() {
+		if u.Key == key {
+			return len(u.Parts)
+		}
+	}
+	return 0
 }
 
 // A large file goes in parts, and is verified by its CRC64; a smaller one goes in one
@@ -109,28 +122,23 @@ func TestLargeFileWithAPIKey(t *testing.T) {
 // keeps what is there and sends the rest: no part crosses twice.
 func TestLargeFileResumes(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		content := kit.Put(t, w, "in/film.mp4", body(12, 7))
-		slowParts(w, 16*time.Millisecond, nil) // 1 s for 1 MiB
-		e := kit.Entries(t, run.start(t, w, inParts...).invoke(run.event("in/film.mp4"), short))[0]
-		matches(t, e, ending{code: "OutOfTime", retryable: true})
-		if !strings.Contains(e.Error.Message, "of 13 parts") || !strings.Contains(e.Error.Message, "MB/s") {
-			t.Errorf("the message is %s", e.Error.Message)
-		}
-		left := w.Cloud.Unfinished()
-		if len(left) != 1 || len(left[0].Parts) == 0 {
-			t.Fatalf("left: %v", left)
-		}
-		w.Cloud.OnRequest(nil)
-		before := w.Cloud.Requests()[tcb.OpPart]
-		e = run.start(t, w, inParts...).one(run.event("in/film.mp4"))
-		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-		sent := int(w.Cloud.Requests()[tcb.OpPart] - before)
-		if e.Parts != 13 || e.ResumedParts < len(left[0].Parts) || sent != 13-e.ResumedParts {
-			t.Errorf("%d parts were there, %d sent, and the file is %+v", len(left[0].Parts), sent, e)
-		}
-		if left := w.Cloud.Unfinished(); len(left) != 0 {
-			t.Errorf("left behind: %v", left)
-		}
+		f, content := run.start(t, w, inParts...), body(7, 7)
+		f.hurry(func(limit time.Duration) (farEnough bool) {
+			key := "in/" + limit.String() // a file of its own, because requests of the one before may still come
+			kit.Put(t, w, key, content)
+			hanging := hangParts(w, key)
+			e := kit.Entries(t, f.invoke(run.event(key), limit))[0]
+			if hanging.Load() < partsAtOnce {
+				return false
+			}
+			matches(t, e, ending{code: "OutOfTime", retryable: true})
+			there := partsThere(w, key)
+			if !strings.Contains(e.Error.Message, fmt.Sprintf(" %d of 8 parts", there)) || !strings.Contains(e.Error.Message, "MB/s") {
+				t.Errorf("%d parts are there, and the message is %s", there, e.Error.Message)
+			}
+			resumes(t, w, run, key, content)
+			return true
+		})
 	})
 }
 
@@ -138,26 +146,28 @@ func TestLargeFileResumes(t *testing.T) {
 func TestLargeFileKilled(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
 		content := kit.Put(t, w, "in/film.mp4", body(8, 0))
-		first := run.start(t, w, inParts...)
-		var parts atomic.Int64
-		killed := make(chan struct{})
-		slowParts(w, time.Millisecond, func() {
-			if parts.Add(1) == 8 {
-				first.kill()
-				close(killed)
-			}
-		})
+		hanging, first := hangParts(w, "in/film.mp4"), run.start(t, w, inParts...)
 		go first.call(run.event("in/film.mp4"), limit) // it does not answer
-		<-killed
-		w.Cloud.OnRequest(nil)
-		arrived := len(w.Cloud.Unfinished()[0].Parts)
-		before := w.Cloud.Requests()[tcb.OpPart]
-		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
-		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
-		if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); e.ResumedParts < arrived || arrived < 4 || sent != 8-e.ResumedParts {
-			t.Errorf("%d parts had arrived, %d were sent, and the file is %+v", arrived, sent, e)
-		}
+		kit.Until(t, "all connections hang", func() bool { return hanging.Load() >= partsAtOnce })
+		first.kill()
+		resumes(t, w, run, "in/film.mp4", content)
 	})
+}
+
+// resumes has another process deliver a file of 8 parts, and checks that it keeps those
+// that are there.
+func resumes(t *testing.T, w *devstack.World, run eventFunction, key, content string) {
+	t.Helper()
+	w.Cloud.OnRequest(nil)
+	there, before := partsThere(w, key), w.Cloud.Requests()[tcb.OpPart]
+	e := run.start(t, w, inParts...).one(run.event(key))
+	kit.Delivered(t, w.Cloud, devstack.Env, e, content)
+	if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); there == 0 || e.Parts != 8 || e.ResumedParts != there || sent != 8-there {
+		t.Errorf("%d parts were there, %d were sent, and the file is %+v", there, sent, e)
+	}
+	if there := partsThere(w, key); there != 0 {
+		t.Errorf("%d parts are left behind", there)
+	}
 }
 
 // A file that changes after its first attempt arrives as it is now: parts of other content
@@ -167,19 +177,10 @@ func TestLargeFileChanges(t *testing.T) {
 		old := kit.Put(t, w, "in/film.mp4", body(4, 0))
 		first := run.start(t, w, inParts...)
 		hang := tcb.FaultNamed("complete hang")
-		w.Cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
-			if op == tcb.OpComplete {
-				return &hang
-			}
-			return nil
-		})
+		w.Cloud.Inject(hang)
 		go first.call(run.event("in/film.mp4"), limit)
-		kit.Until(t, "all parts are there", func() bool {
-			left := w.Cloud.Unfinished()
-			return len(left) == 1 && len(left[0].Parts) == 4
-		})
+		kit.Until(t, "Complete hangs", func() bool { return w.Cloud.PendingFaults() == 0 })
 		first.kill()
-		w.Cloud.OnRequest(nil)
 		content := kit.Put(t, w, "in/film.mp4", old[:3<<20]+old[:1<<20])
 		before := w.Cloud.Requests()[tcb.OpPart]
 		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
@@ -194,7 +195,17 @@ func TestLargeFileChanges(t *testing.T) {
 func TestLargeFileTwiceAtOnce(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
 		content := kit.Put(t, w, "in/film.mp4", body(3, 0))
-		slowParts(w, time.Millisecond, nil)
+		var looked atomic.Int64 // for an unfinished upload
+		both := make(chan struct{})
+		w.Cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
+			switch {
+			case op == tcb.OpPart:
+				<-both
+			case op == tcb.OpListUploads && looked.Add(1) == 2:
+				close(both)
+			}
+			return nil
+		})
 		var wg sync.WaitGroup
 		for range 2 {
 			f := run.start(t, w, inParts...)
@@ -290,18 +301,18 @@ func TestAbove5GiB(t *testing.T) {
 // A file that cannot arrive in time in one piece ends early, and says what to set.
 func TestHopelessUpload(t *testing.T) {
 	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		if err := w.Staging.Synthesize(run.bucket, "in/film.mp4", 64<<20, 1); err != nil {
+		if err := w.Staging.Synthesize(run.bucket, "in/film.mp4", 4<<30, 1); err != nil {
 			t.Fatal(err)
 		}
 		slow := tcb.FaultNamed("upload slow")
-		slow.Delay = 100 * time.Millisecond // 0.16 MB/s
+		slow.Delay = 2 * time.Millisecond // at most 8 MB/s
 		w.Cloud.Inject(kit.Always(slow, "in/film.mp4"))
-		start := time.Now()
-		e := run.start(t, w).one(run.event("in/film.mp4"))
-		matches(t, e, ending{code: "OutOfTime", retryable: true})
-		if took := time.Since(start); took > limit-5*time.Second || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
-			t.Errorf("after %v: %s", took, e.Error.Message)
-		}
+		f := run.start(t, w)
+		f.hurry(func(limit time.Duration) bool {
+			e := kit.Entries(t, f.invoke(run.event("in/film.mp4"), limit))[0]
+			matches(t, e, ending{code: "OutOfTime", retryable: true})
+			return strings.Contains(e.Error.Message, "ended early") && strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD")
+		})
 	})
 }
 
@@ -313,7 +324,7 @@ func TestMemoryOfParts(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := run.start(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16", "LOG_LEVEL", "info")
-		r := f.invoke(run.event(good), 20*limit)
+		r := f.invoke(run.event(good), limit)
 		e := kit.Entries(t, r)[0]
 		if e.Status != "delivered" || e.Parts != 80 || !slices.Contains(e.Verified, "crc64") {
 			t.Fatalf("the file is %+v", e)

@@ -24,7 +24,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := lambda(t, w, "GODEBUG", "gctrace=1", "GOGC", "50") // so that there are collections to look at
-	r := f.invoke(s3Event(good), 20*limit)
+	r := f.invoke(s3Event(good), limit)
 	e := kit.Entries(t, r)[0]
 	if e.Status != "delivered" || e.Size != size || e.Attempts != 1 {
 		t.Fatalf("the file is %+v", e)

@@ -184,7 +184,7 @@ func TestTokenServer(t *testing.T) {
 	}
 	wrong := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=another-secret-key")...)
 	wrong.secrets = append(wrong.secrets, "another-secret-key")
-	if e := wrong.hurry(s3Event(good))[0]; e.Status != "failed" || !strings.Contains(e.Error.Message, "WECHAT_TOKEN_URL") {
+	if e := kit.Entries(t, wrong.invoke(s3Event(good), short))[0]; e.Status != "failed" || !strings.Contains(e.Error.Message, "WECHAT_TOKEN_URL") {
 		t.Errorf("with a wrong key: %+v", e)
 	}
 }
