@@ -16,7 +16,7 @@ import (
 func (t *Table) Collision() string {
 	for i, a := range t.Routes {
 		if !a.Path.holdsKey() {
-			return fmt.Sprintf("the path %s may be the same for two keys; put {key}, or {dir} and {name}, into it", a.Path)
+			return fmt.Sprintf("the path %s may be the same for two keys; put {key}, or {dir}/{name}, into it", a.Path)
 		}
 		for _, b := range t.Routes[:i] {
 			if a.Env != b.Env || apart(a.Path.prefix(), b.Path.prefix()) {
@@ -38,9 +38,15 @@ func (t Template) has(placeholder string) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name == placeholder })
 }
 
+// holdsKey reports whether the key can be read out of a path. A slash must stand between
+// {dir} and {name}, or else a/b and ab would both become ab.
 func (t Template) holdsKey() bool {
-	name := t.has("{name}") || t.has("{stem}") && t.has("{ext}")
-	return t.has("{key}") || t.has("{dir}") && name
+	text := t.String()
+	dir, name := strings.Index(text, "{dir}"), strings.Index(text, "{name}")
+	if name < 0 && t.has("{ext}") {
+		name = strings.Index(text, "{stem}")
+	}
+	return t.has("{key}") || dir >= 0 && name >= 0 && strings.Contains(text[min(dir, name):max(dir, name)], "/")
 }
 
 // prefix is the text before the first placeholder.

@@ -187,6 +187,7 @@ func TestCollision(t *testing.T) {
 		{"folder, stem and extension", []r{{"", "e", "{dir}/{stem}-{yyyy}{ext}"}}, false},
 		{"name alone", []r{{"", "e", "{name}"}}, true},
 		{"folder and stem", []r{{"", "e", "{dir}/{stem}"}}, true},
+		{"folder joined to the name", []r{{"", "e", "{dir}-{name}"}}, true},
 		{"a constant", []r{{"", "e", "latest"}}, true},
 		{"the second route", []r{{"s3://a/", "e", "a/{key}"}, {"s3://b/", "e", "b/{name}"}}, true},
 		{"two buckets, one place", []r{{"s3://a/", "e", "{key}"}, {"s3://b/", "e", "{key}"}}, true},
