@@ -75,7 +75,7 @@ func Serve(h http.Handler, addr string) error {
 	go func() { failed <- srv.ListenAndServe() }()
 	select {
 	case err := <-failed:
-		return err
+		return fmt.Errorf("PORT, the port to listen at, cannot be used: %w; set it to a free one, or leave it out for 9000", err)
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.Background(), shutdownTime)

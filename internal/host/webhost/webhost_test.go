@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -91,5 +92,14 @@ func TestServe(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A port that cannot be used ends the start with the name of its variable.
+func TestUnusablePort(t *testing.T) {
+	for _, port := range []string{"x", "99999"} {
+		if err := webhost.Serve(http.NotFoundHandler(), "127.0.0.1:"+port); err == nil || !strings.HasPrefix(err.Error(), "PORT") {
+			t.Errorf("%s: %v", port, err)
+		}
 	}
 }
