@@ -24,7 +24,8 @@ type Issuer struct {
 var cosDomains = []string{".myqcloud.com", ".tencentcos.cn"}
 
 // CheckDestination returns why a file is not sent to the URL of a ticket, nil when
-// it is. COS's own hosts must be asked for the bucket that the file ID names.
+// it is. COS's own hosts must be asked for the bucket that the file ID names, and other
+// hosts for no other one, where the URL ends in a bucket and the key.
 // A ticket may also lead to the issuer's Hosts. Without such a list, an
 // API that is not the vendor's own may name any host, because it is an emulator or a
 // proxy of the operator's. Plain http is accepted only from an API that is itself
@@ -47,14 +48,24 @@ func CheckDestination(t transfer.Ticket, by Issuer) error {
 		return failed(transfer.KindCorrupt, by.Name+" answered a ticket whose url is on plain http; the ticket was not used, try again (http is accepted only from an address in "+by.Setting+" that is itself on http)")
 	}
 	host := strings.ToLower(u.Hostname())
+	bucket, key := bucketAndKey(t.FileID)
+	right := strings.HasPrefix(host, bucket+".") || strings.HasPrefix(path, "/"+bucket+"/")
 	switch {
 	case isCOS(host):
-		if bucket := bucketOf(t.FileID); !strings.HasPrefix(host, bucket+".") && !strings.HasPrefix(path, "/"+bucket+"/") {
-			return failed(transfer.KindCorrupt, by.Name+" answered a ticket that leads to another bucket than its file_id names; the ticket was not used, try again")
-		}
 	case matches(host, by.Hosts), len(by.Hosts) == 0 && !by.Own:
+		// The host may name the bucket in its own way. What stands before the key may not
+		// name another one.
+		path, _, _ = strings.Cut(path, "?")
+		if decoded, err := url.PathUnescape(path); err == nil {
+			path = decoded
+		}
+		before, found := strings.CutSuffix(path, "/"+key)
+		right = right || !found || before == "" || strings.HasSuffix(before, "/"+bucket)
 	default:
 		return failed(transfer.KindDenied, by.Name+" answered a ticket that leads to "+shown(host)+", which is no host of COS, so the file was not sent; if that host is yours, add it to TICKET_HOSTS")
+	}
+	if !right {
+		return failed(transfer.KindCorrupt, by.Name+" answered a ticket that leads to another bucket than its file_id names; the ticket was not used, try again")
 	}
 	return nil
 }
@@ -75,11 +86,11 @@ func matches(host string, allowed []string) bool {
 	return false
 }
 
-// bucketOf is BUCKET of a file ID cloud://ENV.BUCKET/PATH.
-func bucketOf(fileID string) string {
-	authority, _, _ := strings.Cut(strings.TrimPrefix(fileID, "cloud://"), "/")
-	_, bucket, _ := strings.Cut(authority, ".")
-	return bucket
+// bucketAndKey are BUCKET and PATH of a file ID cloud://ENV.BUCKET/PATH.
+func bucketAndKey(fileID string) (bucket, key string) {
+	authority, key, _ := strings.Cut(strings.TrimPrefix(fileID, "cloud://"), "/")
+	_, bucket, _ = strings.Cut(authority, ".")
+	return bucket, key
 }
 
 // shown is host if it looks like one and is safe to show.
