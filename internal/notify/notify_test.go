@@ -185,8 +185,8 @@ var nasty = []string{
 	`\u2028`, `"+db+"`,
 }
 
-// The statement of databaseupdate is read back as what was put into it, by a parser that
-// shares nothing with the encoder, and holds no line separator.
+// The statement of databaseupdate is read back as what was put into it, by a parser that is
+// stricter than JavaScript, and holds no line separator.
 func FuzzQuery(f *testing.F) {
 	for _, s := range nasty {
 		f.Add(s)

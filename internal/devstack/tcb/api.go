@@ -192,12 +192,12 @@ func (c *Cloud) rid() string {
 
 // writeAPI sends a document, cut short or slowly if the fault says so.
 func (c *Cloud) writeAPI(w http.ResponseWriter, r *http.Request, f *Fault, document []byte) {
-	if f != nil && f.effect == fxTruncated {
+	if f.kind() == fxTruncated {
 		document = document[:len(document)/2]
 	}
 	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
-	if f != nil && f.effect == fxTrickle {
+	if f.kind() == fxTrickle {
 		c.trickle(w, r, f, document)
 		return
 	}

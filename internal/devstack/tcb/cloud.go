@@ -1,6 +1,7 @@
 package tcb
 
 import (
+	"bufio"
 	"encoding/hex"
 	"net"
 	"net/http"
@@ -59,7 +60,7 @@ type Cloud struct {
 
 	store    store
 	uploads  unfinished
-	buffers  sync.Pool
+	readers  sync.Pool // of *bufio.Reader
 	counts   [opCount]atomic.Int64
 	done     chan struct{}
 	closing  sync.Once
@@ -74,7 +75,7 @@ func New(rules Rules, apps ...App) *Cloud {
 		tokens: map[string]*accessToken{}, tickets: map[string]*ticket{}, keys: map[string]COSKey{}, apiKeys: map[string]string{}, told: told{map[string]map[string]Record{}, map[string][]Call{}},
 		store: store{objects: map[string]*version{}}, done: make(chan struct{}), linkSeed: randomHex(16),
 	}
-	c.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
+	c.readers.New = func() any { return bufio.NewReaderSize(nil, bufferSize) }
 	for _, a := range apps {
 		c.apps[a.ID] = &app{App: a}
 		c.secrets = append(c.secrets, a.Secret)

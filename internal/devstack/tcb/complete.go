@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -32,21 +31,21 @@ func (c *Cloud) complete(w http.ResponseWriter, in *multipartCall) error {
 		return refuse("MaxMessageLengthExceeded", "")
 	}
 	sum := md5.Sum(body)
-	if err := checkBodyMD5(in.r.Header, hexOf(sum[:])); err != nil {
+	if err := checkMD5(headerFields(in.r.Header), hexOf(sum[:])); err != nil {
 		return err
 	}
 	var doc completion
 	if strict := xml.NewDecoder(bytes.NewReader(body)); strict.Decode(&doc) != nil || len(doc.Part) == 0 {
 		return refuse("MalformedXML", "")
 	}
-	if in.fault != nil && in.fault.effect == fxLateError {
+	if in.fault.kind() == fxLateError {
 		id := c.newIDs()
 		writeXML(w, http.StatusOK, errorXML(refuse(in.fault.COSCode, ""), resourceOf(in.r), id), id)
 		return nil
 	}
-	u, ok := c.uploads.get(in.bucket, in.key, in.id)
-	if !ok {
-		return refuse("NoSuchUpload", "")
+	u, err := c.uploads.get(in)
+	if err != nil {
+		return err
 	}
 	named := make([]*storedPart, len(doc.Part))
 	for i, p := range doc.Part {
@@ -62,15 +61,13 @@ func (c *Cloud) complete(w http.ResponseWriter, in *multipartCall) error {
 		}
 		named[i] = have
 	}
-	if !c.uploads.remove(in.bucket, in.key, in.id) {
-		return refuse("NoSuchUpload", "")
+	if err := c.uploads.remove(in); err != nil {
+		return err
 	}
 	o := c.assemble(u.object, named)
 	o.Time = c.Now()
 	c.store.put(o, c.rules.StaleDownloads)
-	h := w.Header()
-	h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64, 10))
-	in.fault.changeDigests(h, o.CRC64)
+	setDigests(w.Header(), "", o.CRC64, in.fault)
 	return c.writeResult(w, in, http.StatusOK, struct {
 		XMLName                     xml.Name `xml:"CompleteMultipartUploadResult"`
 		Location, Bucket, Key, ETag string
@@ -88,7 +85,7 @@ func (c *Cloud) assemble(o Object, parts []*storedPart) *Object {
 	for _, p := range parts {
 		etags.Write([]byte(p.md5))
 		if !c.CRC64Only {
-			d.write(p.content)
+			d.Write(p.content)
 		} else {
 			d.crc, d.size = joinCRC(d.crc, p.crc, p.size), d.size+p.size
 		}
@@ -107,12 +104,12 @@ func (c *Cloud) headObject(w http.ResponseWriter, in *multipartCall) error {
 	if !ok {
 		return refuse("NoSuchKey", "")
 	}
-	if in.fault != nil && in.fault.effect == fxLost {
+	if in.fault.kind() == fxLost {
 		c.reset(w)
 		return errSilent
 	}
 	o := *v.current
-	if in.fault != nil && in.fault.effect == fxWrongCRC {
+	if in.fault.kind() == fxWrongCRC {
 		o.CRC64 ^= 1
 	}
 	c.sendObject(w, in.r, &o)

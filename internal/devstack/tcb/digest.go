@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc64"
+	"io"
 )
 
 // crcTables are for eight bytes at a time: crcTables[0] is the usual table.
@@ -59,7 +60,7 @@ func newDigest(crcOnly bool, keep, bound int64) *digest {
 	return d
 }
 
-func (d *digest) write(p []byte) {
+func (d *digest) Write(p []byte) (int, error) {
 	d.size += int64(len(p))
 	d.crc = updateCRC(d.crc, p)
 	if d.md5 != nil {
@@ -73,34 +74,43 @@ func (d *digest) write(p []byte) {
 	} else {
 		d.content = append(d.content, p...)
 	}
+	return len(p), nil
 }
 
 // sink is where the parser sends the content: the digest, or a fault before it
-// that loses the last byte or turns one over.
-func (d *digest) sink(f *Fault) func([]byte) {
-	if f == nil {
-		return d.write
-	}
-	switch f.effect {
+// that loses the last byte or turns the first one over.
+func (d *digest) sink(f *Fault) io.Writer {
+	switch f.kind() {
 	case fxShorten:
-		var held []byte
-		return func(p []byte) {
-			if len(p) > 0 {
-				d.write(held)
-				d.write(p[:len(p)-1])
-				held = []byte{p[len(p)-1]}
-			}
-		}
+		return &shortened{d, nil}
 	case fxCorrupt:
-		return func(p []byte) {
-			if len(p) > 0 && d.size == 0 {
-				d.write([]byte{p[0] ^ 1})
-				p = p[1:]
-			}
-			d.write(p)
-		}
+		return corrupted{d}
 	}
-	return d.write
+	return d
+}
+
+// shortened holds back the last byte.
+type shortened struct {
+	*digest
+	held []byte
+}
+
+func (s *shortened) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		s.digest.Write(s.held)
+		s.digest.Write(p[:len(p)-1])
+		s.held = []byte{p[len(p)-1]}
+	}
+	return len(p), nil
+}
+
+type corrupted struct{ *digest }
+
+func (c corrupted) Write(p []byte) (int, error) {
+	if len(p) > 0 && c.size == 0 {
+		p = append([]byte{p[0] ^ 1}, p[1:]...)
+	}
+	return c.digest.Write(p)
 }
 
 // fill puts the results into an object. The ETag is the MD5, or without one a

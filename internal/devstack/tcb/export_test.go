@@ -1,16 +1,21 @@
 package tcb
 
-import "io"
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
 
 // ParseForm runs the parser over a body with a buffer of the given size.
 func ParseForm(r io.Reader, boundary string, buffer int) (fields map[string]string, filename string, file []byte, err error) {
-	p := newFormReader(r, boundary, 0, make([]byte, buffer))
+	p := newFormReader(bufio.NewReaderSize(r, buffer), boundary, buffer)
 	f, err := p.head()
 	if err != nil {
 		return nil, "", nil, err
 	}
-	_, err = p.file(func(b []byte) { file = append(file, b...) }, 0)
-	return f.fields, f.filename, file, err
+	var content bytes.Buffer
+	_, err = p.file(&content)
+	return f.fields, f.filename, content.Bytes(), err
 }
 
 // The signature's steps, for the published vectors.

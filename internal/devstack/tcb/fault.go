@@ -85,6 +85,14 @@ const (
 	fxLateError   // 200 with an error document, nothing stored
 )
 
+// kind is the effect of a fault, none for nil.
+func (f *Fault) kind() effect {
+	if f == nil {
+		return 0
+	}
+	return f.effect
+}
+
 // Inject queues a fault for the next matching requests. They apply in
 // the order of injection, one per request.
 func (c *Cloud) Inject(f Fault) {

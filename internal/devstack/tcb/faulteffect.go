@@ -51,10 +51,7 @@ func (c *Cloud) answerWithFault(w http.ResponseWriter, in *call) bool {
 // answerFormWithFault does the same at the form endpoint. The file of a request
 // that it answers is not stored.
 func (c *Cloud) answerFormWithFault(w http.ResponseWriter, r *http.Request, f *Fault) bool {
-	if f == nil {
-		return false
-	}
-	switch f.effect {
+	switch f.kind() {
 	case fxReset:
 		c.reset(w)
 		return true
@@ -184,10 +181,7 @@ func (c *Cloud) stallConn(w http.ResponseWriter, d time.Duration) {
 
 // faultyBody puts a fault of the transport around the request's body.
 func (c *Cloud) faultyBody(body io.Reader, w http.ResponseWriter, r *http.Request, f *Fault) io.Reader {
-	if f == nil {
-		return body
-	}
-	switch f.effect {
+	switch f.kind() {
 	case fxSlow:
 		return &slowReader{body, f.Delay, c.done}
 	case fxResetMiddle, fxStall:

@@ -2,7 +2,6 @@ package tcb
 
 import (
 	"crypto/md5"
-	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -116,8 +115,8 @@ func (c *Cloud) runMultipart(w http.ResponseWriter, in *multipartCall) error {
 	case OpComplete:
 		return c.complete(w, in)
 	case OpAbort:
-		if !c.uploads.remove(in.bucket, in.key, in.id) {
-			return refuse("NoSuchUpload", "")
+		if err := c.uploads.remove(in); err != nil {
+			return err
 		}
 		return c.writeResult(w, in, http.StatusNoContent, nil)
 	}
@@ -126,7 +125,7 @@ func (c *Cloud) runMultipart(w http.ResponseWriter, in *multipartCall) error {
 
 // writeResult sends a success, or loses it if the fault says so.
 func (c *Cloud) writeResult(w http.ResponseWriter, in *multipartCall, status int, document any) error {
-	if in.fault != nil && in.fault.effect == fxLost {
+	if in.fault.kind() == fxLost {
 		c.reset(w)
 		return errSilent
 	}
@@ -142,7 +141,7 @@ func (c *Cloud) writeResult(w http.ResponseWriter, in *multipartCall, status int
 		return err
 	}
 	body = append([]byte("<?xml version='1.0' encoding='utf-8' ?>\n"), body...)
-	if in.fault != nil && in.fault.effect == fxTruncated {
+	if in.fault.kind() == fxTruncated {
 		body = body[:len(body)/2]
 	}
 	h.Set("Content-Type", "application/xml")
@@ -157,28 +156,12 @@ func (c *Cloud) initiate(w http.ResponseWriter, in *multipartCall) error {
 	if in.r.ContentLength > 0 {
 		return refuse("InvalidArgument", "")
 	}
-	u := &unfinishedUpload{id: strconv.FormatInt(c.Now().Unix(), 10) + randomHex(24), bucket: in.bucket, key: in.key, begun: c.Now(), parts: map[int]*storedPart{}}
-	o := &u.object
-	env := c.envs[in.bucket]
-	*o = Object{Env: env, Bucket: in.bucket, Path: in.key, FileID: fileIDOf(env, in.bucket, in.key),
-		ContentType: in.r.Header.Get("Content-Type"), Meta: map[string]string{}, Headers: map[string]string{}}
-	total := 0
-	for name, values := range in.r.Header {
-		suffix, ok := strings.CutPrefix(strings.ToLower(name), "x-cos-meta-")
-		if !ok {
-			continue
-		}
-		if total += len(name) + len(values[0]); suffix == "" || strings.Contains(suffix, "_") || total > 2<<10 {
-			return refuse("InvalidArgument", "")
-		}
-		o.Meta[suffix] = values[0]
-	}
-	for _, name := range []string{"Cache-Control", "Content-Disposition", "Content-Encoding", "Expires"} {
-		if value := in.r.Header.Get(name); value != "" {
-			o.Headers[name] = value
-		}
+	o, err := c.describe(headerFields(in.r.Header), in.bucket, in.key)
+	if err != nil {
+		return err
 	}
 	o.Readable = c.isMetaOf(o.Meta["fileid"], in.bucket, in.key)
+	u := &unfinishedUpload{id: strconv.FormatInt(c.Now().Unix(), 10) + randomHex(24), begun: c.Now(), object: *o, parts: map[int]*storedPart{}}
 	c.uploads.add(u)
 	return c.writeResult(w, in, http.StatusOK, struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
@@ -208,84 +191,32 @@ func (c *Cloud) putPart(w http.ResponseWriter, in *multipartCall) error {
 		return refuse("MissingContentLength", "")
 	case in.r.ContentLength > maxPartSize:
 		return refuse("EntityTooLarge", "")
-	case !c.uploads.has(in.bucket, in.key, in.id):
-		return refuse("NoSuchUpload", "")
 	}
-	digest := newDigest(true, c.keepPart(), in.r.ContentLength)
+	if _, err := c.uploads.get(in); err != nil {
+		return err
+	}
+	keep := int64(64 << 20) // the content of all parts is needed for the digests of the whole
+	if c.CRC64Only {
+		keep = 0
+	}
+	digest := newDigest(true, keep, in.r.ContentLength)
 	digest.md5 = md5.New() // the part's ETag
-	sink := digest.sink(in.fault)
-	buf := c.buffers.Get().(*[]byte)
-	defer c.buffers.Put(buf)
-	body := c.faultyBody(c.timed(w, in.r), w, in.r, in.fault)
-	received := int64(0)
-	for {
-		n, err := body.Read(*buf)
-		received += int64(n)
-		sink((*buf)[:n])
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return cut(err)
-		}
-	}
-	if received != in.r.ContentLength {
-		return refuse("IncompleteBody", "")
+	if _, err := c.drain(w, in.r, in.fault, digest.sink(in.fault)); err != nil {
+		return err
 	}
 	var o Object
 	digest.fill(&o)
-	if err := checkBodyMD5(in.r.Header, o.MD5); err != nil {
+	if err := checkMD5(headerFields(in.r.Header), o.MD5); err != nil {
 		return err
 	}
-	if in.fault != nil && in.fault.effect == fxResetAfter {
+	if in.fault.kind() == fxResetAfter {
 		c.reset(w)
 		return errSilent
 	}
-	if !c.uploads.put(in.bucket, in.key, in.id, number, &storedPart{number, o.Size, o.MD5, o.CRC64, o.Content, c.Now()}) {
-		return refuse("NoSuchUpload", "")
+	part := &storedPart{o.Size, o.MD5, o.CRC64, o.Content, c.Now()}
+	if err := c.uploads.with(in, func(u *unfinishedUpload) { u.parts[number] = part }); err != nil {
+		return err
 	}
-	h := w.Header()
-	h.Set("ETag", `"`+o.MD5+`"`)
-	h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64, 10))
-	in.fault.changeDigests(h, o.CRC64)
+	setDigests(w.Header(), o.MD5, o.CRC64, in.fault)
 	return c.writeResult(w, in, http.StatusOK, nil)
-}
-
-// changeDigests changes the answer of a part or an object as the fault says.
-func (f *Fault) changeDigests(h http.Header, crc uint64) {
-	if f == nil {
-		return
-	}
-	switch f.effect {
-	case fxWrongCRC:
-		h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(crc^1, 10))
-	case fxNoCRC:
-		h.Del("x-cos-hash-crc64ecma")
-	case fxWrongETag:
-		h.Set("ETag", `"`+strings.Repeat("0", 32)+`"`)
-	}
-}
-
-// keepPart is the size up to which a part's content is kept. The content of all parts
-// is needed for the digests of the whole.
-func (c *Cloud) keepPart() int64 {
-	if c.CRC64Only {
-		return 0
-	}
-	return 64 << 20
-}
-
-func checkBodyMD5(h http.Header, sum string) error {
-	want := h.Get("Content-MD5")
-	if want == "" {
-		return nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(want)
-	if err != nil || len(raw) != 16 {
-		return refuse("InvalidDigest", "")
-	}
-	if hexOf(raw) != sum {
-		return refuse("BadDigest", "")
-	}
-	return nil
 }

@@ -14,58 +14,54 @@ func (c *Cloud) receivePut(w http.ResponseWriter, r *http.Request, bucket, key s
 	if r.ContentLength > maxSize {
 		return nil, 0, refuse("EntityTooLarge", "")
 	}
-	form := headerForm(r.Header)
-	object, err := c.accept(w, r, form, bucket, key, f, func(sink func([]byte)) (int64, error) {
-		return c.drain(c.faultyBody(c.timed(w, r), w, r, f), sink)
+	object, err := c.accept(w, r, headerFields(r.Header), bucket, key, f, func(sink io.Writer) (int64, error) {
+		return c.drain(w, r, f, sink)
 	})
 	return object, http.StatusOK, err
 }
 
 // accept is what both kinds of upload do with an authorization and a file: content
 // writes the file to its sink. Nothing is stored before every check has passed.
-func (c *Cloud) accept(w http.ResponseWriter, r *http.Request, form *form, bucket, key string, f *Fault, content func(sink func([]byte)) (int64, error)) (*Object, error) {
-	t, auth, err := c.authenticate(r, form)
+func (c *Cloud) accept(w http.ResponseWriter, r *http.Request, fields map[string]string, bucket, key string, f *Fault, content func(sink io.Writer) (int64, error)) (*Object, error) {
+	t, auth, err := c.authenticate(r, fields)
 	if err != nil {
 		return nil, err
 	}
 	if bucket != t.bucket || key != t.key {
 		return nil, refuse("AccessDenied", "")
 	}
-	object, err := c.describe(form, t, bucket, key)
+	object, err := c.describe(fields, bucket, key)
 	if err != nil {
 		return nil, err
 	}
+	object.Readable = fields["x-cos-meta-fileid"] == t.metaID
 	digest := newDigest(c.CRC64Only, c.KeepContent, r.ContentLength)
 	size, err := content(digest.sink(f))
 	if err != nil {
 		return nil, err
 	}
 	digest.fill(object)
-	if err := checkMD5(form, object, size); err != nil {
+	sum := object.MD5
+	if size != object.Size { // a fault has shortened it
+		sum = ""
+	}
+	if err := checkMD5(fields, sum); err != nil {
 		return nil, err
 	}
 	return object, c.commit(w, object, auth, f)
 }
 
 // drain reads a body to its end.
-func (c *Cloud) drain(body io.Reader, sink func([]byte)) (size int64, err error) {
-	buf := c.buffers.Get().(*[]byte)
-	defer c.buffers.Put(buf)
-	for {
-		n, err := body.Read(*buf)
-		sink((*buf)[:n])
-		size += int64(n)
-		switch {
-		case err == io.EOF:
-			return size, nil
-		case err != nil:
-			return size, cut(err)
-		}
+func (c *Cloud) drain(w http.ResponseWriter, r *http.Request, f *Fault, sink io.Writer) (int64, error) {
+	size, err := io.Copy(sink, c.faultyBody(c.timed(w, r), w, r, f))
+	if err != nil {
+		err = cut(err)
 	}
+	return size, err
 }
 
-// headerForm is what a PUT has in headers, as the fields of a form.
-func headerForm(h http.Header) *form {
+// headerFields are what a request has in headers, as the fields of a form.
+func headerFields(h http.Header) map[string]string {
 	fields := map[string]string{}
 	for name, values := range h {
 		switch name = strings.ToLower(name); {
@@ -75,5 +71,5 @@ func headerForm(h http.Header) *form {
 			fields[name] = values[0]
 		}
 	}
-	return &form{fields: fields}
+	return fields
 }

@@ -51,7 +51,7 @@ func validPath(path string) bool {
 func (c *Cloud) issue(in *call, method, env, path string) *ticketReply {
 	bucket, now := c.buckets[env], c.Now()
 	start, end := now, now.Add(ticketLifetime)
-	if in.fault != nil && in.fault.effect == fxTicketExpired {
+	if in.fault.kind() == fxTicketExpired {
 		start, end = start.Add(-2*ticketLifetime), end.Add(-2*ticketLifetime)
 	}
 	t := &ticket{

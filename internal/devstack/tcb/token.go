@@ -153,7 +153,7 @@ func (c *Cloud) newToken(a *app, kind tokenKind, life time.Duration) *accessToke
 // issueToken answers with a token. A fault may have cut its life to 40 seconds.
 func (c *Cloud) issueToken(in *call, t *accessToken) tokenReply {
 	now := c.Now()
-	if in.fault != nil && in.fault.effect == fxTinyToken {
+	if in.fault.kind() == fxTinyToken {
 		t.expires = now.Add(40 * time.Second)
 	}
 	return tokenReply{t.token, int64(t.expires.Sub(now) / time.Second)}

@@ -14,7 +14,6 @@ import (
 
 // storedPart is a part that has arrived.
 type storedPart struct {
-	number  int
 	size    int64
 	md5     string
 	crc     uint64
@@ -24,10 +23,10 @@ type storedPart struct {
 
 // unfinishedUpload is an upload between its beginning and its end.
 type unfinishedUpload struct {
-	id, bucket, key string
-	begun           time.Time
-	object          Object // without content
-	parts           map[int]*storedPart
+	id     string
+	begun  time.Time
+	object Object // without content
+	parts  map[int]*storedPart
 }
 
 // unfinished are the uploads under way, in the order of their beginning.
@@ -42,50 +41,36 @@ func (s *unfinished) add(u *unfinishedUpload) {
 	s.list = append(s.list, u)
 }
 
-// find runs under s.mu. The ID must be one of the same bucket and key.
-func (s *unfinished) find(bucket, key, id string) int {
-	return slices.IndexFunc(s.list, func(u *unfinishedUpload) bool { return u.id == id && u.bucket == bucket && u.key == key })
+// with runs do on the upload that a call is about, if there is one: its ID must be one of
+// the same bucket and key.
+func (s *unfinished) with(in *multipartCall, do func(u *unfinishedUpload)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.list {
+		if u.id == in.id && u.object.Bucket == in.bucket && u.object.Path == in.key {
+			do(u)
+			return nil
+		}
+	}
+	return refuse("NoSuchUpload", "")
 }
 
 // get returns a copy whose parts do not change.
-func (s *unfinished) get(bucket, key, id string) (unfinishedUpload, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := s.find(bucket, key, id)
-	if i < 0 {
-		return unfinishedUpload{}, false
-	}
-	u := *s.list[i]
-	u.parts = maps.Clone(u.parts)
-	return u, true
+func (s *unfinished) get(in *multipartCall) (u unfinishedUpload, err error) {
+	err = s.with(in, func(found *unfinishedUpload) { u = found.copy() })
+	return u, err
 }
 
-func (s *unfinished) has(bucket, key, id string) bool {
-	_, ok := s.get(bucket, key, id)
-	return ok
+func (u *unfinishedUpload) copy() unfinishedUpload {
+	c := *u
+	c.parts = maps.Clone(u.parts)
+	return c
 }
 
-// put stores a part in place of the one that has its number.
-func (s *unfinished) put(bucket, key, id string, number int, p *storedPart) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := s.find(bucket, key, id)
-	if i < 0 {
-		return false
-	}
-	s.list[i].parts[number] = p
-	return true
-}
-
-func (s *unfinished) remove(bucket, key, id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := s.find(bucket, key, id)
-	if i < 0 {
-		return false
-	}
-	s.list = slices.Delete(s.list, i, i+1)
-	return true
+func (s *unfinished) remove(in *multipartCall) error {
+	return s.with(in, func(u *unfinishedUpload) {
+		s.list = slices.DeleteFunc(s.list, func(other *unfinishedUpload) bool { return other == u })
+	})
 }
 
 func (s *unfinished) all() []unfinishedUpload {
@@ -93,8 +78,7 @@ func (s *unfinished) all() []unfinishedUpload {
 	defer s.mu.Unlock()
 	all := make([]unfinishedUpload, len(s.list))
 	for i, u := range s.list {
-		all[i] = *u
-		all[i].parts = maps.Clone(u.parts)
+		all[i] = u.copy()
 	}
 	return all
 }
@@ -126,10 +110,10 @@ func (c *Cloud) listUploads(w http.ResponseWriter, in *multipartCall) error {
 	}
 	after, afterID := q.Get("key-marker"), q.Get("upload-id-marker")
 	all := slices.DeleteFunc(c.uploads.all(), func(u unfinishedUpload) bool {
-		return u.bucket != in.bucket || !strings.HasPrefix(u.key, q.Get("prefix"))
+		return u.object.Bucket != in.bucket || !strings.HasPrefix(u.object.Path, q.Get("prefix"))
 	})
 	slices.SortStableFunc(all, func(a, b unfinishedUpload) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.id, b.id))
+		return cmp.Or(strings.Compare(a.object.Path, b.object.Path), strings.Compare(a.id, b.id))
 	})
 	doc := struct {
 		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
@@ -143,15 +127,16 @@ func (c *Cloud) listUploads(w http.ResponseWriter, in *multipartCall) error {
 		Upload             []uploadEntry
 	}{Bucket: in.bucket, Prefix: q.Get("prefix"), KeyMarker: after, UploadIdMarker: afterID, MaxUploads: size}
 	for _, u := range all {
-		if u.key < after || u.key == after && after != "" && (afterID == "" || u.id <= afterID) {
+		key := u.object.Path
+		if key < after || key == after && after != "" && (afterID == "" || u.id <= afterID) {
 			continue
 		}
 		if len(doc.Upload) == size {
 			doc.IsTruncated = true
 			break
 		}
-		doc.Upload = append(doc.Upload, uploadEntry{u.key, u.id, "STANDARD", u.begun.UTC().Format(time.RFC3339)})
-		doc.NextKeyMarker, doc.NextUploadIdMarker = u.key, u.id
+		doc.Upload = append(doc.Upload, uploadEntry{key, u.id, "STANDARD", u.begun.UTC().Format(time.RFC3339)})
+		doc.NextKeyMarker, doc.NextUploadIdMarker = key, u.id
 	}
 	if !doc.IsTruncated {
 		doc.NextKeyMarker, doc.NextUploadIdMarker = "", ""
@@ -179,9 +164,9 @@ func (c *Cloud) listParts(w http.ResponseWriter, in *multipartCall) error {
 			return refuse("InvalidArgument", "")
 		}
 	}
-	u, ok := c.uploads.get(in.bucket, in.key, in.id)
-	if !ok {
-		return refuse("NoSuchUpload", "")
+	u, err := c.uploads.get(in)
+	if err != nil {
+		return err
 	}
 	doc := struct {
 		XMLName               xml.Name `xml:"ListPartsResult"`
@@ -221,12 +206,7 @@ type UnfinishedUpload struct {
 func (c *Cloud) Unfinished() []UnfinishedUpload {
 	var all []UnfinishedUpload
 	for _, u := range c.uploads.all() {
-		numbers := []int{}
-		for n := range u.parts {
-			numbers = append(numbers, n)
-		}
-		slices.Sort(numbers)
-		all = append(all, UnfinishedUpload{u.bucket, u.key, u.id, numbers})
+		all = append(all, UnfinishedUpload{u.object.Bucket, u.object.Path, u.id, slices.Sorted(maps.Keys(u.parts))})
 	}
 	return all
 }

@@ -1,6 +1,8 @@
 package tcb
 
 import (
+	"bufio"
+	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -49,10 +51,10 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err != nil {
 		return nil, 0, err
 	}
-	buf := c.buffers.Get().(*[]byte)
-	defer c.buffers.Put(buf)
-	body := c.timed(w, r)
-	parser := newFormReader(c.faultyBody(body, w, r, f), boundary, preFileWindow, *buf)
+	body := c.readers.Get().(*bufio.Reader)
+	defer c.readers.Put(body)
+	body.Reset(c.faultyBody(c.timed(w, r), w, r, f))
+	parser := newFormReader(body, boundary, preFileWindow)
 	form, err := parser.head()
 	if err != nil {
 		return nil, 0, err
@@ -61,7 +63,7 @@ func (c *Cloud) receive(w http.ResponseWriter, r *http.Request, bucket, key stri
 	if err != nil {
 		return nil, 0, err
 	}
-	object, err := c.accept(w, r, form, bucket, path, f, func(sink func([]byte)) (int64, error) { return parser.file(sink, maxSize) })
+	object, err := c.accept(w, r, form.fields, bucket, path, f, parser.file)
 	return object, successStatus(form.fields), err
 }
 
@@ -70,7 +72,7 @@ func (c *Cloud) commit(w http.ResponseWriter, object *Object, auth authorization
 	if err := c.fresh(auth); err != nil { // the upload may have crossed the expiry
 		return err
 	}
-	if f != nil && f.effect == fxResetAfter {
+	if f.kind() == fxResetAfter {
 		c.reset(w)
 		return errSilent
 	}
@@ -115,15 +117,15 @@ func (c *Cloud) path(f *form, urlKey string) (string, error) {
 }
 
 // authenticate finds the ticket and verifies its signature (wire.md B.4).
-func (c *Cloud) authenticate(r *http.Request, f *form) (*ticket, authorization, error) {
-	auth, ok := parseAuthorization(f.fields["signature"])
+func (c *Cloud) authenticate(r *http.Request, fields map[string]string) (*ticket, authorization, error) {
+	auth, ok := parseAuthorization(fields["signature"])
 	if !ok {
 		return nil, auth, refuse("AccessDenied", "")
 	}
 	c.mu.Lock()
 	t := c.tickets[auth.accessKey]
 	c.mu.Unlock()
-	if t == nil || f.fields["x-cos-security-token"] != t.token {
+	if t == nil || fields["x-cos-security-token"] != t.token {
 		return nil, auth, refuse("InvalidAccessKeyId", "")
 	}
 	format := formatString(r.Method, r.URL.Path, "", "")
@@ -148,16 +150,16 @@ func (c *Cloud) fresh(auth authorization) error {
 	return nil
 }
 
-// describe makes the object without its content from the form's fields.
-func (c *Cloud) describe(f *form, t *ticket, bucket, path string) (*Object, error) {
+// describe makes the object without its content from a form's fields or from headers.
+// Who reads it must know its ticket: Readable is left out.
+func (c *Cloud) describe(fields map[string]string, bucket, path string) (*Object, error) {
 	env := c.envs[bucket]
 	o := &Object{
 		Env: env, Bucket: bucket, Path: path, FileID: fileIDOf(env, bucket, path),
-		ContentType: f.fields["content-type"], Meta: map[string]string{}, Headers: map[string]string{},
-		Readable: f.fields["x-cos-meta-fileid"] == t.metaID,
+		ContentType: fields["content-type"], Meta: map[string]string{}, Headers: map[string]string{},
 	}
 	total := 0
-	for name, value := range f.fields {
+	for name, value := range fields {
 		suffix, ok := strings.CutPrefix(name, "x-cos-meta-")
 		if !ok {
 			continue
@@ -169,24 +171,25 @@ func (c *Cloud) describe(f *form, t *ticket, bucket, path string) (*Object, erro
 		o.Meta[suffix] = value
 	}
 	for _, name := range []string{"Cache-Control", "Content-Disposition", "Content-Encoding", "Expires"} {
-		if value := f.fields[strings.ToLower(name)]; value != "" {
+		if value := fields[strings.ToLower(name)]; value != "" {
 			o.Headers[name] = value
 		}
 	}
 	return o, nil
 }
 
-// checkMD5 compares with the form's Content-MD5, if it has one.
-func checkMD5(f *form, o *Object, size int64) error {
-	want, sent := f.fields["content-md5"]
+// checkMD5 compares with the Content-MD5 of the fields, if they have one. The sum is empty
+// when it is not known.
+func checkMD5(fields map[string]string, sum string) error {
+	want, sent := fields["content-md5"]
 	if !sent {
 		return nil
 	}
-	sum, err := base64.StdEncoding.DecodeString(want)
-	if err != nil || len(sum) != 16 {
+	raw, err := base64.StdEncoding.DecodeString(want)
+	if err != nil || len(raw) != md5.Size {
 		return refuse("InvalidDigest", "")
 	}
-	if o.MD5 != "" && size == o.Size && o.MD5 != hexOf(sum) {
+	if sum != "" && sum != hexOf(raw) {
 		return refuse("BadDigest", "")
 	}
 	return nil
@@ -205,35 +208,43 @@ func successStatus(fields map[string]string) int {
 // answer is the success of wire.md B.2, unless the fault changes it.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request, o *Object, status int, f *Fault) {
 	h := w.Header()
-	h.Set("ETag", `"`+o.ETag+`"`)
+	setDigests(h, o.ETag, o.CRC64, f)
 	h.Set("Location", c.cosOrigin(r)+escapePath("/"+o.Bucket+"/"+o.Path, false))
 	h.Set("Server", "tencent-cos")
 	h.Set("x-cos-request-id", c.newIDs().request)
-	h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64, 10))
-	if f != nil {
-		switch f.effect {
-		case fxLost:
-			c.reset(w)
-			return
-		case fxWrongCRC:
-			h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(o.CRC64^1, 10))
-		case fxNoCRC:
-			h.Del("x-cos-hash-crc64ecma")
-		case fxWrongETag:
-			h.Set("ETag", `"`+strings.Repeat("0", 32)+`"`)
-		case fxKMS:
-			h.Set("ETag", `"`+randomHex(16)+`"`)
-			h.Set("x-cos-server-side-encryption", "cos/kms")
-		case fxProcessing:
-			for range pieces {
-				c.pause(r, f.Delay)
-				w.WriteHeader(http.StatusProcessing)
-			}
-		case fxStatus:
-			status = f.Status
+	switch f.kind() {
+	case fxLost:
+		c.reset(w)
+		return
+	case fxProcessing:
+		for range pieces {
+			c.pause(r, f.Delay)
+			w.WriteHeader(http.StatusProcessing)
 		}
+	case fxStatus:
+		status = f.Status
 	}
 	w.WriteHeader(status)
+}
+
+// setDigests states the digests of a part or an object, unless the fault changes them. The
+// answer to Complete has its ETag elsewhere, and states none here.
+func setDigests(h http.Header, etag string, crc uint64, f *Fault) {
+	switch f.kind() {
+	case fxWrongETag:
+		etag = strings.Repeat("0", 32)
+	case fxKMS:
+		etag = randomHex(16)
+		h.Set("x-cos-server-side-encryption", "cos/kms")
+	case fxWrongCRC:
+		crc ^= 1
+	}
+	if etag != "" {
+		h.Set("ETag", `"`+etag+`"`)
+	}
+	if f.kind() != fxNoCRC {
+		h.Set("x-cos-hash-crc64ecma", strconv.FormatUint(crc, 10))
+	}
 }
 
 // timed sets a deadline before every read of the body.
