@@ -158,8 +158,11 @@ func around(wrap func(http.Handler) http.Handler, h http.Handler) http.Handler {
 // Listen listens at HOST:PORT, where HOST is a loopback address or localhost.
 func Listen(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return nil, fmt.Errorf("%s is not a loopback address; the emulators must not be reached from outside, write 127.0.0.1:PORT", addr)
+	if err != nil {
+		return nil, err
+	}
+	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("%s is not a loopback address; the emulators must not be reached from outside", host)
 	}
 	return net.Listen("tcp", addr)
 }

@@ -115,7 +115,8 @@ func (c *checking) run(ctx context.Context, getenv func(string) string) (check.S
 }
 
 // parseSource reads where the check begins. A bucket alone is the whole bucket.
-func parseSource(s string) (transfer.Ref, error) {
+func parseSource(given string) (transfer.Ref, error) {
+	s := given
 	scheme, rest, _ := strings.Cut(s, "://")
 	if bucket, query, asked := strings.Cut(rest, "?"); !strings.Contains(bucket, "/") && scheme != transfer.SchemeHTTPS {
 		if s = scheme + "://" + bucket + "/"; asked {
@@ -124,7 +125,7 @@ func parseSource(s string) (transfer.Ref, error) {
 	}
 	ref, err := transfer.Parse(s)
 	if err != nil || ref.Scheme == transfer.SchemeHTTPS {
-		return ref, fmt.Errorf("%q is no source that can be listed; write s3://bucket/prefix or cos://bucket-appid/prefix?region=ap-shanghai", transfer.Clip(s))
+		return ref, fmt.Errorf("-check %q is no source that can be listed; write s3://bucket/prefix or cos://bucket-appid/prefix?region=ap-shanghai", transfer.Clip(given))
 	}
 	return ref, nil
 }
@@ -205,7 +206,7 @@ func (c *checking) failed(ctx context.Context, err error, s check.Summary) {
 	if after == "" {
 		after = c.After
 	}
-	if after != "" {
+	if after != "" && !c.start.IsZero() {
 		c.say("To go on, add -after %s", quoted(after))
 	}
 }

@@ -65,7 +65,7 @@ func Main(args []string, stdout, stderr io.Writer, getenv func(string) string) i
 	case err != nil:
 	case *version && flags.NArg() == 0:
 		fmt.Fprintln(stdout, app.BuiltVersion())
-	case flags.NArg() > 1 || (flags.NArg() > 0 || *probe) && !*diagnose || *slow && !*probe || *demo && *event != "" || *diagnose && (*demo || *event != ""):
+	case flags.NArg() > 1 || (flags.NArg() > 0 || *probe) && !*diagnose || *slow && !*probe || *demo && (*event != "" || *env != "") || *diagnose && (*demo || *event != ""):
 		err = errors.New(usage)
 	case *diagnose:
 		s := newScreen(stdout)

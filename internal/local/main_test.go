@@ -69,7 +69,7 @@ func TestDoctorCommand(t *testing.T) {
 // Flags that mean nothing by themselves are refused, and so are words that no flag takes.
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-probe"}, {"-doctor", "-slow"}, {"s3://bucket/key"}, {"-doctor", "s3://bucket/a", "s3://bucket/b"}, {"-doctor", "-demo"}} {
+	for _, args := range [][]string{{"-probe"}, {"-doctor", "-slow"}, {"s3://bucket/key"}, {"-doctor", "s3://bucket/a", "s3://bucket/b"}, {"-doctor", "-demo"}, {"-demo", "-env", os.DevNull}} {
 		if stdout, stderr, status := run(t, nil, args...); status == 0 || stdout != "" || !strings.HasPrefix(stderr, "local: usage: local ") {
 			t.Errorf("%v: exit status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}
@@ -84,6 +84,19 @@ func TestSettingsForNothing(t *testing.T) {
 		stdout, stderr, got := run(t, nil, append(args, "-env", "prod.env")...)
 		if got != status || stdout != "" || !strings.Contains(stderr, "set -a") || !strings.Contains(stderr, "prod.env") {
 			t.Errorf("%v: exit status %d, stdout %q, stderr %q", args, got, stdout, stderr)
+		}
+	}
+}
+
+// What is wrong with an address is said, and how to write one.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for addr, says := range map[string]string{
+		"127.0.0.1":    "-addr 127.0.0.1 cannot be used: address 127.0.0.1: missing port in address",
+		"0.0.0.0:9444": "-addr 0.0.0.0:9444 cannot be used: 0.0.0.0 is not a loopback address",
+	} {
+		if _, stderr, status := run(t, nil, "-http", "127.0.0.1:0", "-addr", addr); status != 1 || !strings.Contains(stderr, says) || strings.Count(stderr, "127.0.0.1:PORT") != 1 {
+			t.Errorf("%s: exit status %d, stderr %q", addr, status, stderr)
 		}
 	}
 }
