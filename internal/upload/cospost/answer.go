@@ -22,11 +22,9 @@ func parseResponse(ctx context.Context, resp *http.Response) (transfer.Receipt, 
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument))
 
-	id := sanitizeRequestID(resp.Header.Get("x-cos-request-id"))
-	if id == "" {
-		e := newError(transfer.KindUnavailable, "something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode)
-		e.After = transfer.RetryAfter(resp.Header, time.Now())
-		return transfer.Receipt{}, e
+	id, foreign := RequestID(resp)
+	if foreign != nil {
+		return transfer.Receipt{}, foreign
 	}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
@@ -38,7 +36,7 @@ func parseResponse(ctx context.Context, resp *http.Response) (transfer.Receipt, 
 			RequestID:  id,
 		}, nil
 	}
-	code, message := parseError(text)
+	code, message, _ := ParseError(text)
 	if code == "" && err != nil {
 		return transfer.Receipt{}, transfer.AsError(ctx, transfer.StageUpload, err)
 	}
@@ -52,12 +50,16 @@ func parseResponse(ctx context.Context, resp *http.Response) (transfer.Receipt, 
 	return transfer.Receipt{}, e
 }
 
-// parseError reads what it can of COS's error document (wire.md B.3). Elements may be
-// missing or cut off, and they come in any order and charset. Only Code and Message
-// are looked at: StringToSign, FormatString and Resource may give the signature away.
-// For the same reason none of the document's text, Message included, is ever shown.
-func parseError(text []byte) (code, message string) {
-	var doc struct{ Code, Message string }
+// ParseError reads what it can of COS's error document (wire.md B.3), and reports whether
+// text is one. Elements may be missing or cut off, and they come in any order and charset.
+// Only Code and Message are looked at: StringToSign, FormatString and Resource may give the
+// signature away. For the same reason none of the document's text, Message included, is ever
+// shown. A Code that cannot be one is "".
+func ParseError(text []byte) (code, message string, ok bool) {
+	var doc struct {
+		XMLName       xml.Name
+		Code, Message string
+	}
 	d := xml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(text, []byte("?"))))
 	d.Strict = false
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
@@ -66,14 +68,17 @@ func parseError(text []byte) (code, message string) {
 	if strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.") != "" || len(code) > 64 {
 		code = ""
 	}
-	return code, doc.Message
+	return code, doc.Message, doc.XMLName.Local == "Error"
 }
 
-// sanitizeRequestID returns s if it can be shown as a request ID, cut at 128 bytes, and
-// else "".
-func sanitizeRequestID(s string) string {
-	if strings.Contains(s, " ") || !isPrintable(s) {
-		return ""
+// RequestID returns COS's ID of a request, cut at 128 bytes so that it can be shown. An
+// answer without one is not COS's.
+func RequestID(resp *http.Response) (string, *transfer.Error) {
+	id := resp.Header.Get("x-cos-request-id")
+	if id != "" && !strings.Contains(id, " ") && isPrintable(id) {
+		return id[:min(len(id), 128)], nil
 	}
-	return s[:min(len(s), 128)]
+	e := newError(transfer.KindUnavailable, "something between here and COS answered with HTTP %d (there is no x-cos-request-id); try again later, and check proxies if it stays so", resp.StatusCode)
+	e.After = transfer.RetryAfter(resp.Header, time.Now())
+	return "", e
 }

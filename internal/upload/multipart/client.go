@@ -90,7 +90,7 @@ func (c *client) initiate(ctx context.Context, t transfer.Ticket, obj *transfer.
 		return "", err
 	}
 	if doc.UploadId == "" {
-		return "", transfer.Errorf(transfer.StageUpload, transfer.KindUnavailable, "COS began an upload without naming it; try again later (COS request ID %s)", a.id())
+		return "", transfer.Errorf(transfer.StageUpload, transfer.KindUnavailable, "COS began an upload without naming it; try again later (COS request ID %s)", a.id)
 	}
 	return doc.UploadId, nil
 }
@@ -228,8 +228,8 @@ func (c *client) complete(ctx context.Context, id string, etags []string) (answe
 	if err := decode("CompleteMultipartUpload", a, &result); err != nil {
 		return answer{}, err
 	}
-	if a.etag() == "" {
-		a.header.Set("ETag", result.ETag)
+	if a.etag == "" {
+		a.etag = strings.Trim(result.ETag, `"`)
 	}
 	return a, nil
 }

@@ -51,8 +51,7 @@ var codes = []transfer.Code{
 func Codes() []transfer.Code { return slices.Clone(codes) }
 
 // classify says what a refusal of action means. The code decides; the status does only
-// where the code is unknown, as it is of an answer to HEAD, which has no body. Every 403
-// is final.
+// where the code is unknown, as it is of an answer to HEAD, which has no body.
 func classify(action string, status int, code string) transfer.Code {
 	denied := transfer.Code{Kind: transfer.KindDenied, Meaning: "access refused",
 		Advice: "grant name/cos:" + action + " on the environment's bucket (docs/cam-policy-multipart.json)"}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -24,18 +25,34 @@ type job struct {
 	concurrency int
 
 	id       string
-	have     map[int]part // what COS has, by number; not yet compared
-	unlisted bool         // listing is refused: no later try finds this upload
-	call     time.Duration
+	have     map[int]part  // what COS has, by number; not yet compared
+	unlisted bool          // listing is refused: no later try finds this upload
+	call     time.Duration // how long the listing took
+	start    time.Time
 
-	parts *parts
+	mu      sync.Mutex // for all below
+	next    int        // the part to begin next
+	stopped bool       // no further part is begun
+	late    bool       // stopped for the deadline
+	failure *transfer.Error
+	longest time.Duration // of the parts that were sent
+	done    int
+	resumed int
+	sent    int64 // bytes
+	etag    []string
+	sums    []sums
+}
+
+func newJob(c *client, t transfer.Ticket, obj *transfer.Object, concurrency int) *job {
+	p := cut(obj.Size)
+	return &job{client: c, ticket: t, obj: obj, plan: p, concurrency: max(1, concurrency), start: time.Now(),
+		etag: make([]string, p.count()), sums: make([]sums, p.count())}
 }
 
 // run makes the upload. Its error has left the upload in a state that another run goes
 // on from, or has aborted it.
 func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.Error) {
-	j.parts = newParts(j)
-	for _, step := range []func(context.Context) *transfer.Error{j.find, j.begin, j.parts.send} {
+	for _, step := range []func(context.Context) *transfer.Error{j.find, j.begin, j.send} {
 		if err = step(ctx); err != nil {
 			break
 		}
@@ -43,7 +60,7 @@ func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.
 	if err == nil {
 		receipt, err = j.finish(ctx)
 	}
-	receipt.Parts, receipt.ResumedParts = j.plan.count(), j.parts.resumed
+	receipt.Parts, receipt.ResumedParts = j.plan.count(), j.resumed
 	if err == nil {
 		return receipt, nil
 	}
@@ -51,7 +68,7 @@ func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.
 		_ = j.client.abort(ctx, j.id) // what it fails with says less than err
 	}
 	if err.Kind == transfer.KindOutOfTime {
-		err = j.parts.outOfTime()
+		err = j.outOfTime()
 	}
 	return receipt, err
 }
@@ -66,8 +83,8 @@ func (j *job) describe(ctx context.Context, log *slog.Logger) {
 		found = fmt.Sprintf("an unfinished upload with %d parts", len(j.have))
 	}
 	log.LogAttrs(ctx, slog.LevelDebug, "parts", slog.String("found", found), slog.Int("parts", j.plan.count()), slog.Int64("partSize", j.plan.part),
-		slog.Int("kept", j.parts.resumed), slog.Int("sent", j.parts.done-j.parts.resumed), slog.Int64("bytesSent", j.parts.sent),
-		slog.Int64("durationMs", time.Since(j.parts.start).Milliseconds()), slog.String("path", j.client.to.key))
+		slog.Int("kept", j.resumed), slog.Int("sent", j.done-j.resumed), slog.Int64("bytesSent", j.sent),
+		slog.Int64("durationMs", time.Since(j.start).Milliseconds()), slog.String("path", j.client.to.key))
 }
 
 // find looks for an unfinished upload of the same key, the one that was begun last, and
@@ -126,13 +143,13 @@ func (j *job) begin(ctx context.Context) *transfer.Error {
 
 // finish completes the upload and compares the whole.
 func (j *job) finish(ctx context.Context) (transfer.Receipt, *transfer.Error) {
-	whole := j.parts.whole()
+	whole := j.whole()
 	if err := j.agrees(whole); err != nil {
 		return transfer.Receipt{}, err
 	}
 	var a answer
 	err := again(ctx, func() (err *transfer.Error) {
-		if a, err = j.client.complete(ctx, j.id, j.parts.etag); err == nil {
+		if a, err = j.client.complete(ctx, j.id, j.etag); err == nil {
 			return nil
 		}
 		return j.lost(ctx, err, whole, &a)
@@ -140,17 +157,16 @@ func (j *job) finish(ctx context.Context) (transfer.Receipt, *transfer.Error) {
 	if err != nil {
 		return transfer.Receipt{}, err
 	}
-	if a.crc64() == "" { // Complete names it only where each part has one
-		if h, err := j.client.head(ctx); err == nil && h.etag() == a.etag() {
-			a.header.Set("x-cos-hash-crc64ecma", h.crc64())
+	if a.crc64 == "" { // Complete names it only where each part has one
+		if h, err := j.client.head(ctx); err == nil && h.etag == a.etag {
+			a.crc64 = h.crc64
 		}
 	}
-	r := transfer.Receipt{Status: a.status, ETag: a.etag(), CRC64: a.crc64(), RequestID: a.id(), ContentType: cospost.StoredType(j.obj)}
-	if r.CRC64 != "" && !is(r.CRC64, whole.crc) {
+	if a.crc64 != "" && !is(a.crc64, whole.crc) {
 		return transfer.Receipt{}, transfer.Errorf(transfer.StageCheck, transfer.KindCorrupt,
-			"COS stored a file with CRC64 %q, but what was sent has %d; try again", r.CRC64, whole.crc)
+			"COS stored a file with CRC64 %q, but what was sent has %d; try again", a.crc64, whole.crc)
 	}
-	return r, nil
+	return transfer.Receipt{Status: a.status, ETag: a.etag, CRC64: a.crc64, RequestID: a.id, ContentType: cospost.StoredType(j.obj)}, nil
 }
 
 // agrees compares what was sent with what the source states of the whole.
@@ -176,7 +192,7 @@ func (j *job) lost(ctx context.Context, failed *transfer.Error, whole sums, a *a
 		return failed
 	}
 	h, err := j.client.head(ctx)
-	if err != nil || !is(h.crc64(), whole.crc) || h.header.Get("Content-Length") != strconv.FormatInt(j.obj.Size, 10) || h.header.Get("X-Cos-Meta-Fileid") == "" {
+	if err != nil || !is(h.crc64, whole.crc) || h.header.Get("Content-Length") != strconv.FormatInt(j.obj.Size, 10) || h.header.Get("X-Cos-Meta-Fileid") == "" {
 		return failed
 	}
 	if failed.Code != noSuchUpload {

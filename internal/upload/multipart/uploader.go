@@ -21,7 +21,6 @@ import (
 	"net/http"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
-	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
 // Options are what New needs.
@@ -77,18 +76,16 @@ func (u *Uploader) Upload(ctx context.Context, t transfer.Ticket, obj *transfer.
 		return transfer.Receipt{}, failure
 	}
 	for round := 1; ; round++ {
-		j := &job{client: c, ticket: t, obj: obj, plan: cut(obj.Size), concurrency: max(1, u.options.Concurrency)}
+		j := newJob(c, t, obj, u.options.Concurrency)
 		receipt, failure := j.run(ctx)
 		if log := u.options.Log; log != nil {
 			j.describe(ctx, log)
 		}
 		switch {
 		case failure == nil:
-			receipt.ContentType = cospost.StoredType(obj)
 			return receipt, nil
-		case failure.Code == noSuchUpload && round < maxRounds && ctx.Err() == nil:
-			continue
+		case failure.Code != noSuchUpload || round == maxRounds || ctx.Err() != nil:
+			return receipt, failure
 		}
-		return receipt, failure
 	}
 }
