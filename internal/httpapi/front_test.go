@@ -182,6 +182,8 @@ func start(t *testing.T, change ...func(*httpapi.Options)) *front {
 	server.Config = webhost.NewServer(httpapi.New(o), "")
 	server.Start()
 	t.Cleanup(server.Close)
+	// A body that is refused stays unsent. Otherwise its sender may lose the answer.
+	server.Client().Transport.(*http.Transport).ExpectContinueTimeout = time.Minute
 	return &front{server, f, s, &logs}
 }
 

@@ -27,7 +27,7 @@ func (f *front) raw(t *testing.T, text string) (int, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second)) // an answer must not wait for a body that is not read
+	conn.SetDeadline(time.Now().Add(time.Minute)) // an answer must not wait for a body that is not read
 	go io.WriteString(conn, text)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -255,34 +255,36 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
-// Headers that never end are cut off too.
+// Headers that never end are cut off too, and a connection that says nothing.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		o, _, _ := options(t, io.Discard)
-		conns := pipes{make(chan net.Conn), make(chan struct{})}
-		server := webhost.NewServer(httpapi.New(o), "")
-		go server.Serve(conns)
-		defer server.Close()
-		client, conn := net.Pipe()
-		defer client.Close()
-		conns.next <- conn
-		start, done := time.Now(), make(chan struct{})
-		go func() {
-			defer close(done)
-			for {
-				if _, err := io.WriteString(client, "G"); err != nil {
-					return
+	for _, pause := range []time.Duration{time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			o, _, _ := options(t, io.Discard)
+			conns := pipes{make(chan net.Conn), make(chan struct{})}
+			server := webhost.NewServer(httpapi.New(o), "")
+			go server.Serve(conns)
+			defer server.Close()
+			client, conn := net.Pipe()
+			defer client.Close()
+			conns.next <- conn
+			start, done := time.Now(), make(chan struct{})
+			go func() {
+				defer close(done)
+				for {
+					time.Sleep(pause)
+					if _, err := io.WriteString(client, "G"); err != nil {
+						return
+					}
 				}
-				time.Sleep(time.Second)
+			}()
+			io.ReadAll(client)
+			if took := time.Since(start); took != 15*time.Second {
+				t.Errorf("headers were waited for %v", took)
 			}
-		}()
-		io.ReadAll(client)
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("headers were waited for %v", took)
-		}
-		<-done
-	})
+			<-done
+		})
+	}
 }
 
 // PATH is decoded exactly once, however it is written.

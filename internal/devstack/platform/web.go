@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"syscall"
+	"time"
 )
 
 // A Web runs a binary as scf_bootstrap starts a web function: an HTTP server
@@ -29,7 +30,7 @@ func StartWeb(ctx context.Context, path string, env map[string]string) (*Web, er
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", port)
-	w.proc, w.URL, w.Client = proc, "http://"+addr, &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	w.proc, w.URL, w.Client = proc, "http://"+addr, &http.Client{Transport: &http.Transport{DisableCompression: true, ExpectContinueTimeout: time.Minute}}
 	ctx, cancel := context.WithTimeout(ctx, scfInitTime)
 	defer cancel()
 	conn, err := w.proc.dial(ctx, addr)

@@ -144,7 +144,7 @@ func refusals(w *httpWorld) []exchange {
 		{name: "no such endpoint", request: request{method: "GET", target: "/admin", header: bearer(anyKey)}, status: 404, code: "NotFound"},
 		{name: "GET of a file", request: request{method: "GET", target: "/files/x", header: bearer(anyKey)}, status: 405, code: "MethodNotAllowed", answer: map[string]string{"Allow": "PUT"}},
 		{name: "PUT in chunks", request: chunked, skip: onLambda, status: 411, code: "LengthRequired"},
-		{name: "PUT of too much", request: putFile("/files/x", "image/png", over), skip: onLambda, status: 413, code: "EntityTooLarge"},
+		{name: "PUT of too much", request: putFile("/files/x", "image/png", over).with("Expect", "100-continue"), skip: onLambda, status: 413, code: "EntityTooLarge"},
 		{name: "source over COS's limit", request: copying(s3+"in/huge", "x"), status: 413, code: "EntityTooLarge",
 			arrange: func(w *httpWorld) { w.Staging.Synthesize(devstack.Bucket, "in/huge", 5<<30+1, 1) }},
 		{name: "PUT in chunks of AWS", request: putFile("/files/x", "image/png", "x").with("Content-Encoding", "aws-chunked"), status: 415, code: "UnsupportedMediaType"},

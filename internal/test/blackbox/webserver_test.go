@@ -73,37 +73,6 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
-// A client that stalls is cut off after 15 seconds, in its headers and in its body.
-// Meanwhile others are served.
-func TestStalledClients(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes the 15 seconds that a client may stall")
-	}
-	t.Parallel()
-	s := fronts[len(fronts)-1].start(t, newHTTPWorld(t))
-	sideBySide(t, map[string]struct {
-		text   string
-		status int
-	}{
-		"headers":            {"PUT /files/x HTTP/1.1\r\nHost: x\r\nX-Slow: ", 0},
-		"body":               {"PUT /files/x HTTP/1.1\r\n" + keyed + "Content-Length: 9\r\n\r\nbytes", 400},
-		"body without a key": {"PUT /files/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nbytes", 401},
-		"nothing":            {"", 0},
-	}, func(t *testing.T, name string, tt struct {
-		text   string
-		status int
-	}) {
-		begin, conn := time.Now(), s.dial(t)
-		io.WriteString(conn, tt.text)
-		if a := s.at(t).do(putFile("/files/meanwhile/"+strings.ReplaceAll(name, " ", "-"), "text/plain", "x")); a.status != 201 {
-			t.Errorf("meanwhile: %d %s", a.status, a.body)
-		}
-		if status, text := hear(conn); status != tt.status || time.Since(begin) < 14*time.Second {
-			t.Errorf("%d after %v, not %d after 15 s: %s", status, time.Since(begin), tt.status, text)
-		}
-	})
-}
-
 // SIGTERM lets what is under way finish: a body that is still coming, and an
 // upload to COS. No new connection is accepted, and the exit code is 0.
 func TestShutdown(t *testing.T) {
