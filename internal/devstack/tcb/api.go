@@ -37,34 +37,46 @@ type call struct {
 	fault  *Fault                     // nil for none
 }
 
-// serveAPI runs one endpoint, unless a fault answers in its place.
+// A refusal is how an API that speaks JSON says no.
+type refusal interface {
+	error
+	write(c *Cloud, w http.ResponseWriter)
+}
+
+// serveAPI runs one endpoint of the WeChat API.
 func (c *Cloud) serveAPI(w http.ResponseWriter, r *http.Request, op Op, endpoint func(*call) (any, error)) {
-	c.count(op)
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
+	c.serveJSON(w, &call{r: r, op: op}, (*call).key, func(in *call) (any, error) {
+		if r.Method != http.MethodPost {
+			return nil, &apiError{43002, "require POST method"}
+		}
+		return endpoint(in)
+	})
+}
+
+// serveJSON runs one endpoint, unless a fault answers in its place. key is what the fault's
+// Match sees.
+func (c *Cloud) serveJSON(w http.ResponseWriter, in *call, key func(*call) string, endpoint func(*call) (any, error)) {
+	c.count(in.op)
+	var err error
+	if in.body, err = io.ReadAll(io.LimitReader(in.r.Body, 1<<20)); err != nil {
 		return // the caller is gone
 	}
-	in := &call{r: r, op: op, body: body}
-	if utf8.Valid(body) {
-		json.Unmarshal(body, &in.fields)
+	if utf8.Valid(in.body) {
+		json.Unmarshal(in.body, &in.fields)
 	}
-	in.fault = c.take(op, in.key())
+	in.fault = c.take(in.op, key(in))
 	if c.answerWithFault(w, in) {
 		return
 	}
-	if r.Method != http.MethodPost {
-		c.writeAPIError(w, &apiError{43002, "require POST method"})
-		return
-	}
 	reply, err := endpoint(in)
-	var refused *apiError
+	var refused refusal
 	if errors.As(err, &refused) {
-		c.writeAPIError(w, refused)
+		refused.write(c, w)
 		return
 	}
 	document, err := encodeJSON(reply)
 	if err != nil {
-		panic(err) // replies are plain structs
+		panic(err) // replies are plain
 	}
 	c.writeAPI(w, in.r, in.fault, document)
 }
@@ -180,7 +192,7 @@ func (c *Cloud) environment(in *call, a *app) (string, error) {
 	return "", errEnv
 }
 
-func (c *Cloud) writeAPIError(w http.ResponseWriter, e *apiError) {
+func (e *apiError) write(c *Cloud, w http.ResponseWriter) {
 	document, _ := encodeJSON(map[string]any{"errcode": e.code, "errmsg": e.message + c.rid()})
 	c.writeAPI(w, nil, nil, document)
 }

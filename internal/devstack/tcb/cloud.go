@@ -217,7 +217,7 @@ func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) {
 		c.serveKeyed(w, r)
 	case strings.HasPrefix(path, "/cgi-bin/"), strings.HasPrefix(path, "/tcb/"):
 		c.count(OpStray)
-		c.writeAPIError(w, &apiError{40066, "invalid url"})
+		(&apiError{40066, "invalid url"}).write(c, w)
 	case strings.HasPrefix(path, linkPrefix):
 		c.count(OpDownload)
 		c.download(w, r)

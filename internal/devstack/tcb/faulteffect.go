@@ -23,9 +23,9 @@ func (c *Cloud) answerWithFault(w http.ResponseWriter, in *call) bool {
 	}
 	switch f.effect {
 	case fxWeChatError:
-		c.writeAPIError(w, &apiError{f.Code, f.ErrMsg})
+		(&apiError{f.Code, f.ErrMsg}).write(c, w)
 	case fxKeyError:
-		c.writeKeyError(w, &keyError{f.Status, f.COSCode, f.Message})
+		(&keyError{f.Status, f.COSCode, f.Message}).write(c, w)
 	case fxKeyItem:
 		c.writeAPI(w, in.r, nil, []byte(`[{"code":"`+f.COSCode+`","message":"`+f.Message+`"}]`))
 	case fxPage:

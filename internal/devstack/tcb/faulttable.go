@@ -2,7 +2,7 @@ package tcb
 
 import (
 	"fmt"
-	"net/http"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -26,6 +26,17 @@ func COSError(status int, code, message string) Fault {
 	return Fault{Name: "upload " + strconv.Itoa(status) + " " + code, Op: OpUpload, Status: status, COSCode: code, Message: message, effect: fxCOSError}
 }
 
+// callError is one for another call of COS's own API.
+func callError(op Op, code string) Fault {
+	e := refuse(code, "")
+	return Fault{Name: op.String() + " " + code, Op: op, Status: e.status, COSCode: code, Message: e.message, effect: fxCOSError}
+}
+
+// KeyError is a fault that answers a call with an API key with CloudBase's own error.
+func KeyError(op Op, status int, code, message string) Fault {
+	return Fault{Name: op.String() + " " + strconv.Itoa(status) + " " + code, Op: op, Status: status, COSCode: code, Message: message, effect: fxKeyError}
+}
+
 // FaultNamed returns a fault of the table. It panics on an unknown name.
 func FaultNamed(name string) Fault {
 	for _, f := range slices.Concat(Faults(), MultipartFaults(), KeyFaults(), ReceiptFaults()) {
@@ -36,22 +47,87 @@ func FaultNamed(name string) Fault {
 	panic(fmt.Sprintf("tcb: no fault is called %q", name))
 }
 
+// uncoded are the faults that have no code of their own, by the end of their names. Not
+// every endpoint can have each.
+var uncoded = map[string]Fault{
+	"500":             page(500),
+	"502":             page(502),
+	"503":             page(503),
+	"503 retry-after": {Status: 503, RetryAfter: "1", effect: fxPage},
+	"html":            page(200),
+	"gateway 502":     page(502),
+	"gateway 504":     page(504),
+	"gateway 403":     page(403),
+	"gateway 200":     page(200),
+	"gateway 204":     {Status: 204, effect: fxGateway204},
+	"redirect 302":    {Status: 302, effect: fxRedirect},
+	"redirect 307":    {Status: 307, effect: fxRedirect},
+	"empty":           {Status: 200, effect: fxEmpty},
+	"huge":            {effect: fxHuge},
+	"truncated":       {effect: fxTruncated},
+	"trickles":        {Delay: pieceDelay, effect: fxTrickle},
+	"processing":      {Delay: pieceDelay, effect: fxProcessing},
+	"hang":            {effect: fxHang},
+	"reset":           {effect: fxReset},
+	"reset before":    {effect: fxReset},
+	"reset middle":    {effect: fxResetMiddle},
+	"reset after":     {effect: fxResetAfter},
+	"answer lost":     {effect: fxLost},
+	"stall":           {Delay: stallTime, effect: fxStall},
+	"slow":            {Delay: 20 * time.Millisecond, effect: fxSlow},
+	"200":             {Status: 200, effect: fxStatus},
+	"201":             {Status: 201, effect: fxStatus},
+	"wrong crc64":     {effect: fxWrongCRC},
+	"no crc64":        {effect: fxNoCRC},
+	"kms":             {effect: fxKMS},
+	"wrong etag":      {effect: fxWrongETag},
+	"stored short":    {effect: fxShorten},
+	"stored corrupt":  {effect: fxCorrupt},
+	"sparse xml":      {Status: 500, COSCode: "InternalError", effect: fxXMLSparse},
+	"huge xml":        {Status: 500, COSCode: "InternalError", effect: fxXMLHuge},
+	"garbage xml":     {Status: 500, COSCode: "InternalError", effect: fxXMLGarbage},
+	"empty 500":       {Status: 500, COSCode: "InternalError", effect: fxEmpty},
+	"tiny":            {effect: fxTinyToken},
+	"expired":         {effect: fxTicketExpired},
+	"wrong signature": {effect: fxTicketSignature},
+	"other file_id":   {effect: fxTicketFileID},
+}
+
+func page(status int) Fault { return Fault{Status: status, effect: fxPage} }
+
+// with returns the faults of an endpoint that have no code of their own.
+func with(name string, op Op, labels ...string) []Fault {
+	faults := make([]Fault, len(labels))
+	for i, label := range labels {
+		f, known := uncoded[label]
+		if !known {
+			panic("tcb: no fault is called " + label)
+		}
+		f.Name, f.Op = name+" "+label, op
+		faults[i] = f
+	}
+	return faults
+}
+
 // Faults lists every kind of fault but those of MultipartFaults, KeyFaults and ReceiptFaults, ready to be injected. The names begin with
 // the endpoint: token, ticket, links, delete or upload.
 func Faults() []Fault {
 	return slices.Concat(
 		apiFaults("token", OpStableToken, 40001, 40002, 40013, 40125, 40164, 41002, 41004, 43002, 47001),
-		[]Fault{{Name: "token tiny", Op: OpStableToken, effect: fxTinyToken}},
+		with("token", OpStableToken, "tiny"),
 		apiFaults("ticket", OpTicket, 40001, 40014, 40097, 40101, 41001, 42001, 42007, 43002, 44002, 47001, 85088, 61004, 61007,
 			-501001, -501002, -501003, -501004, -501005, -501006, -501007, -501008, -501009, -501015, -501016, -501017, -501018,
 			-501019, -501023, -503001, -503002, -503003, -403001, -601001, -601002, -601003, -601004, -601008, -601027,
 			-604100, -604101, -604102, -604103, -604104, -606003),
-		ticketFaults(),
+		without("ticket", OpTicket, "url", "token", "authorization", "file_id", "cos_file_id"),
+		deadTokens(40001, 40014, 42001),
+		with("ticket", OpTicket, "expired", "wrong signature", "other file_id"),
 		apiFaults("links", OpLinks, 40001, 42001),
 		apiFaults("delete", OpDelete, 40001, 42001),
 		uploadRefusals(),
-		uploadAnswers(),
-		uploadBreaks(),
+		cosFaults(OpUpload),
+		with("upload", OpUpload, "gateway 504", "gateway 204", "redirect 302", "200", "201", "wrong crc64", "no crc64", "kms", "wrong etag",
+			"stored short", "stored corrupt", "reset middle", "reset after", "stall", "slow", "processing"),
 	)
 }
 
@@ -65,20 +141,7 @@ func apiFaults(name string, op Op, codes ...int) []Fault {
 		f.Name = name + " " + strconv.Itoa(code)
 		faults = append(faults, f)
 	}
-	page := func(label string, status int) Fault {
-		return Fault{Name: name + " " + label, Op: op, Status: status, effect: fxPage}
-	}
-	busy := page("503 retry-after", 503)
-	busy.RetryAfter = "1"
-	return append(faults,
-		page("500", 500), page("502", 502), page("503", 503), busy, page("html", 200),
-		Fault{Name: name + " hang", Op: op, effect: fxHang},
-		Fault{Name: name + " reset", Op: op, effect: fxReset},
-		Fault{Name: name + " truncated", Op: op, effect: fxTruncated},
-		Fault{Name: name + " huge", Op: op, effect: fxHuge},
-		Fault{Name: name + " empty", Op: op, Status: 200, effect: fxEmpty},
-		Fault{Name: name + " trickles", Op: op, Delay: pieceDelay, effect: fxTrickle},
-	)
+	return append(faults, with(name, op, "500", "502", "503", "503 retry-after", "html", "hang", "reset", "truncated", "huge", "empty", "trickles")...)
 }
 
 // apiMessages are usual texts; codes without one get an empty errmsg with a rid
@@ -96,28 +159,27 @@ var apiMessages = map[int]string{
 	61024: "must use api(api_component_token) to get token for component acct",
 }
 
-func ticketFaults() []Fault {
-	var faults []Fault
-	for _, field := range []string{"url", "token", "authorization", "file_id", "cos_file_id"} {
-		faults = append(faults, Fault{Name: "ticket without " + field, Op: OpTicket, field: field, effect: fxTicketField})
+// without are tickets that lack a field.
+func without(name string, op Op, fields ...string) (faults []Fault) {
+	for _, field := range fields {
+		faults = append(faults, Fault{Name: name + " without " + field, Op: op, field: field, effect: fxTicketField})
 	}
-	for _, code := range []int{40001, 40014, 42001} {
-		text := strconv.Itoa(code)
-		faults = append(faults,
-			Fault{Name: "ticket token revoked " + text, Op: OpTicket, Code: code, ErrMsg: apiMessages[code], effect: fxRevoked},
-			Fault{Name: "ticket token dead " + text, Op: OpTicket, Code: code, ErrMsg: apiMessages[code], effect: fxDeadToken})
-	}
-	return append(faults,
-		Fault{Name: "ticket expired", Op: OpTicket, effect: fxTicketExpired},
-		Fault{Name: "ticket wrong signature", Op: OpTicket, effect: fxTicketSignature},
-		Fault{Name: "ticket other file_id", Op: OpTicket, effect: fxTicketFileID},
-	)
+	return faults
 }
 
-// uploadRefusals are error documents: all codes, the deciding messages, and
-// broken documents.
-func uploadRefusals() []Fault {
-	var faults []Fault
+// deadTokens refuse the caller's token with a code.
+func deadTokens(codes ...int) (faults []Fault) {
+	for _, code := range codes {
+		f := Fault{Name: "ticket token revoked " + strconv.Itoa(code), Op: OpTicket, Code: code, ErrMsg: apiMessages[code], effect: fxRevoked}
+		faults = append(faults, f)
+		f.Name, f.effect = "ticket token dead "+strconv.Itoa(code), fxDeadToken
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// uploadRefusals are error documents: all codes, and the deciding messages.
+func uploadRefusals() (faults []Fault) {
 	for _, row := range cosCodes {
 		faults = append(faults, COSError(row.status, row.code, row.message))
 	}
@@ -126,57 +188,88 @@ func uploadRefusals() []Fault {
 	oldExpired := COSError(403, "ExpiredToken", "The provided token has expired.") // the status of older lists
 	early := COSError(403, "AccessDenied", "Access Denied.")
 	early.Name, early.Early = "upload early refusal", true
-	earlySlow := COSError(503, "SlowDown", "Please reduce your request rate.")
-	earlySlow.Name, earlySlow.Early = "upload early slow down", true
-	busy := COSError(503, "ServiceUnavailable", "Please reduce your request rate.")
-	busy.Name, busy.RetryAfter = "upload 503 retry-after", "1"
-	odd := func(name string, status int, e effect) Fault {
-		f := COSError(status, "InternalError", "")
-		f.Name, f.effect = "upload "+name, e
-		return f
-	}
-	return append(faults, expired, oldExpired, early, earlySlow, busy,
-		odd("sparse xml", 500, fxXMLSparse), odd("huge xml", 500, fxXMLHuge), odd("garbage xml", 500, fxXMLGarbage),
-		odd("empty 500", 500, fxEmpty))
+	return append(faults, expired, oldExpired, early)
 }
 
-// uploadAnswers are answers that are no error documents.
-func uploadAnswers() []Fault {
-	at := func(name string, status int, e effect) Fault {
-		return Fault{Name: "upload " + name, Op: OpUpload, Status: status, effect: e}
-	}
-	return []Fault{
-		at("gateway 502", http.StatusBadGateway, fxPage),
-		at("gateway 504", http.StatusGatewayTimeout, fxPage),
-		at("gateway 403", http.StatusForbidden, fxPage),
-		at("gateway 200", http.StatusOK, fxPage),
-		at("gateway 204", http.StatusNoContent, fxGateway204),
-		at("redirect 302", http.StatusFound, fxRedirect),
-		at("redirect 307", http.StatusTemporaryRedirect, fxRedirect),
-		at("200", http.StatusOK, fxStatus),
-		at("201", http.StatusCreated, fxStatus),
-		at("wrong crc64", 0, fxWrongCRC),
-		at("no crc64", 0, fxNoCRC),
-		at("kms", 0, fxKMS),
-		at("wrong etag", 0, fxWrongETag),
-		at("stored short", 0, fxShorten),
-		at("stored corrupt", 0, fxCorrupt),
-	}
+// cosFaults are those that every call of COS can have. An answer to HEAD has no body.
+func cosFaults(op Op) []Fault {
+	busy, early := callError(op, "ServiceUnavailable"), callError(op, "SlowDown")
+	busy.Name, busy.RetryAfter = op.String()+" 503 retry-after", "1"
+	early.Name, early.Early = op.String()+" early slow down", true
+	return append([]Fault{busy, early}, with(op.String(), op, "gateway 502", "gateway 403", "gateway 200", "redirect 307",
+		"sparse xml", "huge xml", "garbage xml", "empty 500", "reset before", "answer lost", "hang")...)
 }
 
-// uploadBreaks are faults of the connection.
-func uploadBreaks() []Fault {
-	at := func(name string, e effect, delay time.Duration) Fault {
-		return Fault{Name: "upload " + name, Op: OpUpload, Delay: delay, effect: e}
+// MultipartFaults lists every kind of fault of the calls of a multipart upload, ready to
+// be injected. The names begin with the call, as Op.String writes it.
+func MultipartFaults() (faults []Fault) {
+	codes := map[Op][]string{
+		OpInitiate:  {"KeyTooLong"},
+		OpPart:      {"NoSuchUpload", "BadDigest", "IncompleteBody", "EntitySizeNotMatch", "UserNetworkTooSlow", "MissingContentLength", "EntityTooLarge"},
+		OpListParts: {"NoSuchUpload"},
+		OpAbort:     {"NoSuchUpload"},
+		OpComplete:  {"NoSuchUpload", "InvalidPart", "InvalidPartOrder", "MalformedXML", "EntityTooSmall"},
 	}
-	return []Fault{
-		at("reset before", fxReset, 0),
-		at("reset middle", fxResetMiddle, 0),
-		at("reset after", fxResetAfter, 0),
-		at("answer lost", fxLost, 0),
-		at("stall", fxStall, stallTime),
-		at("slow", fxSlow, 20*time.Millisecond),
-		at("hang", fxHang, 0),
-		at("processing", fxProcessing, pieceDelay),
+	for i := range opCount {
+		op := Op(1 << i)
+		if op&OpMultipart == 0 {
+			continue
+		}
+		for _, code := range append([]string{"AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "ExpiredToken",
+			"NoSuchBucket", "PaymentRequired", "RequestTimeout", "InternalError", "ServiceUnavailable", "SlowDown"}, codes[op]...) {
+			faults = append(faults, callError(op, code))
+		}
+		faults = slices.Concat(faults, cosFaults(op), with(op.String(), op, "truncated"))
 	}
+	for _, code := range []string{"InternalError", "SlowDown", "InvalidPart", "AccessDenied", "NoSuchUpload"} {
+		faults = append(faults, Fault{Name: "complete 200 " + code, Op: OpComplete, COSCode: code, effect: fxLateError})
+	}
+	return slices.Concat(faults, with("complete", OpComplete, "wrong crc64", "no crc64"), with("head", OpHead, "wrong crc64"),
+		with("part", OpPart, "wrong crc64", "no crc64", "wrong etag", "stored short", "stored corrupt", "slow", "stall", "reset middle", "reset after"))
+}
+
+// OpKey are all calls with an API key, OpReceipt all that tell of a file.
+const (
+	OpKey     = OpKeyTicket | OpKeyLinks | OpKeyDelete | OpKeyRecord | OpKeyFunction
+	OpReceipt = OpRecord | OpFunction | OpKeyRecord | OpKeyFunction
+)
+
+// KeyFaults are those of the calls with an API key (wire-cloudbase.md A, C).
+func KeyFaults() (faults []Fault) {
+	for _, op := range []Op{OpKeyTicket, OpKeyRecord, OpKeyFunction} {
+		faults = append(faults,
+			KeyError(op, 401, "INVALID_CREDENTIALS", "credentials are not valid"),
+			KeyError(op, 401, "MISSING_CREDENTIALS", ""),
+			KeyError(op, 403, "ACTION_FORBIDDEN", "action forbidden"),
+			KeyError(op, 403, "STORAGE_EXCEED_AUTHORITY", ""),
+			KeyError(op, 429, "EXCEED_RATELIMIT", "slow down"),
+			KeyError(op, 400, "INVALID_PARAM", ""),
+			KeyError(op, 500, "SYS_ERR", ""),
+			KeyError(op, 504, "SERVER_TIMEOUT", ""),
+			KeyError(op, 404, "INVALID_ENV", ""))
+		faults = append(faults, with(op.String(), op, "500", "502", "503 retry-after", "html", "hang", "reset", "truncated", "empty")...)
+	}
+	for _, code := range []string{"STORAGE_EXCEED_AUTHORITY", "ACTION_FORBIDDEN", "COS_ACTION_FAILED", "OBJECT_NOT_EXIST", "OBJECT_ALREADY_EXIST",
+		"OBJECT_BATCH_TOO_LARGE", "EXCEED_UPLOAD_MAXFILESIZE", "STORAGE_BUCKET_NOT_FOUND"} {
+		faults = append(faults, Fault{Name: "key ticket item " + code, Op: OpKeyTicket, COSCode: code, Message: "refused", effect: fxKeyItem})
+	}
+	faults = append(faults, KeyError(OpKeyTicket, 404, "STORAGE_BUCKET_NOT_FOUND", "bucket not found"))
+	faults = append(faults, without("key ticket", OpKeyTicket, "uploadUrl", "token", "authorization", "cloudObjectId", "cloudObjectMeta")...)
+	functionCodes := map[string]int{
+		"FUNCTION_NOT_FOUND": 404, "FUNCTION_PARAM_INVALID": 400, "FUNCTION_EXCEED_RESOURCE_LIMIT": 429, "FUNCTION_INVOCATION_FAILED": 500,
+		"FUNCTION_STATUS_ABNORMAL": 500, "FUNCTION_TIME_LIMIT_EXCEEDED": 500, "FUNCTION_MEMORY_LIMIT_EXCEEDED": 500,
+	}
+	for _, code := range slices.Sorted(maps.Keys(functionCodes)) {
+		faults = append(faults, KeyError(OpKeyFunction, functionCodes[code], code, "refused"))
+	}
+	return faults
+}
+
+// ReceiptFaults are those of databaseupdate and invokecloudfunction (wire-cloudbase.md B, C).
+func ReceiptFaults() []Fault {
+	return slices.Concat(
+		apiFaults("databaseupdate", OpRecord, 40001, 42001, 47001, -501001, -501002, -501003, -501004, -501016,
+			-502001, -502002, -502003, -502005, -502010, -502011, -502012, -502013, -502014, -502015),
+		apiFaults("invokecloudfunction", OpFunction, 40001, 40014, 40101, 41001, 42001, 43002, 44002, 85088, -501001, -504001, -504002, -604101, -604102),
+	)
 }

@@ -32,9 +32,8 @@ type (
 // cannot be read, is reported in its item only.
 func (c *Cloud) batchDownload(in *call) (any, error) {
 	return batch(c, in, "file_list", "file_list", func(env string, want wantedLink) linkItem {
-		name, owner := c.nameOf(want.FileID)
-		v, ok := c.store.get(name)
-		if !ok || owner != env || !v.current.Readable || !c.known(v) {
+		name, ok := c.readable(env, want.FileID)
+		if !ok {
 			return linkItem{FileID: want.FileID, Status: 1, ErrMsg: "STORAGE_FILE_NONEXIST"}
 		}
 		age := want.MaxAge
@@ -56,7 +55,7 @@ type deleteItem struct {
 // batchDelete is POST /tcb/batchdeletefile.
 func (c *Cloud) batchDelete(in *call) (any, error) {
 	return batch(c, in, "fileid_list", "delete_list", func(env, id string) deleteItem {
-		if name, owner := c.nameOf(id); owner == env && c.remove(name) {
+		if c.remove(env, id) {
 			return deleteItem{id, 0, "ok"}
 		}
 		return deleteItem{id, 1, "STORAGE_FILE_NONEXIST"}

@@ -2,8 +2,6 @@ package tcb
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -30,7 +28,7 @@ type keyError struct {
 
 func (e *keyError) Error() string { return e.code }
 
-func (c *Cloud) writeKeyError(w http.ResponseWriter, e *keyError) {
+func (e *keyError) write(_ *Cloud, w http.ResponseWriter) {
 	document, _ := encodeJSON(map[string]string{"code": e.code, "message": e.message, "requestId": randomHex(16)})
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
@@ -57,33 +55,19 @@ func (c *Cloud) serveKeyed(w http.ResponseWriter, r *http.Request) {
 		in.op, endpoint, name = OpKeyFunction, c.keyFunction, strings.TrimPrefix(path, "v1/functions/")
 	default:
 		c.count(OpStray)
-		c.writeKeyError(w, &keyError{404, "INVALID_ACTION", "no such API"})
+		(&keyError{404, "INVALID_ACTION", "no such API"}).write(c, w)
 		return
 	}
-	c.count(in.op)
-	var err error
-	if in.body, err = io.ReadAll(io.LimitReader(r.Body, 1<<20)); err != nil {
-		return // the caller is gone
-	}
-	in.fault = c.take(in.op, c.keyedKey(in, name))
-	if c.answerWithFault(w, in) {
-		return
-	}
-	reply, err := c.keyed(env, method, name, in, endpoint)
-	var refused *keyError
-	if errors.As(err, &refused) {
-		c.writeKeyError(w, refused)
-		return
-	}
-	document, err := encodeJSON(reply)
-	if err != nil {
-		panic(err) // replies are plain
-	}
-	c.writeAPI(w, r, in.fault, document)
+	c.serveJSON(w, in, func(in *call) string { return keyedKey(in, name) }, func(in *call) (any, error) {
+		if err := c.admitKey(env, method, in); err != nil {
+			return nil, err
+		}
+		return endpoint(env, name, in)
+	})
 }
 
 // keyedKey is what a fault's Match sees: the cloud path, the file ID, or what is told.
-func (c *Cloud) keyedKey(in *call, name string) string {
+func keyedKey(in *call, name string) string {
 	var objects []struct{ ObjectID, CloudObjectID string }
 	if json.Unmarshal(in.body, &objects) == nil && len(objects) > 0 {
 		return objects[0].ObjectID + objects[0].CloudObjectID
@@ -91,23 +75,23 @@ func (c *Cloud) keyedKey(in *call, name string) string {
 	return toldPath(in.body, name)
 }
 
-// keyed checks what all calls have in common.
-func (c *Cloud) keyed(env, method, name string, in *call, endpoint func(env, name string, in *call) (any, error)) (any, error) {
+// admitKey checks what all calls have in common.
+func (c *Cloud) admitKey(env, method string, in *call) error {
 	key, ok := strings.CutPrefix(in.r.Header.Get("Authorization"), "Bearer ")
 	c.mu.Lock()
 	owner, known := c.apiKeys[key]
 	c.mu.Unlock()
 	switch {
 	case !ok || key == "":
-		return nil, &keyError{401, "MISSING_CREDENTIALS", "credentials are missing"}
+		return &keyError{401, "MISSING_CREDENTIALS", "credentials are missing"}
 	case !known || owner != env:
-		return nil, &keyError{401, "INVALID_CREDENTIALS", "credentials are not valid"}
+		return &keyError{401, "INVALID_CREDENTIALS", "credentials are not valid"}
 	case in.r.Method != method:
-		return nil, &keyError{405, "INVALID_ACTION", "method not allowed"}
+		return &keyError{405, "INVALID_ACTION", "method not allowed"}
 	case in.r.Header.Get("Content-Type") != "application/json", !utf8.Valid(in.body):
-		return nil, &keyError{400, "INVALID_PARAM", "the body is not application/json"}
+		return &keyError{400, "INVALID_PARAM", "the body is not application/json"}
 	}
-	return endpoint(env, name, in)
+	return nil
 }
 
 // strict reads the body as exactly one JSON value with known fields.
@@ -120,18 +104,8 @@ func (in *call) strict(v any) error {
 	return nil
 }
 
-type keyItem struct {
-	ObjectID        string  `json:"objectId,omitempty"`
-	UploadURL       *string `json:"uploadUrl,omitempty"`
-	Authorization   *string `json:"authorization,omitempty"`
-	Token           *string `json:"token,omitempty"`
-	CloudObjectMeta *string `json:"cloudObjectMeta,omitempty"`
-	CloudObjectID   *string `json:"cloudObjectId,omitempty"`
-	DownloadURL     string  `json:"downloadUrl,omitempty"`
-	DownloadEncoded string  `json:"downloadUrlEncoded,omitempty"`
-	Code            string  `json:"code,omitempty"`
-	Message         string  `json:"message,omitempty"`
-}
+// A keyItem is what is said of one object.
+type keyItem = map[string]any
 
 // keyTicket is get-objects-upload-info.
 func (c *Cloud) keyTicket(env, _ string, in *call) (any, error) {
@@ -144,31 +118,15 @@ func (c *Cloud) keyTicket(env, _ string, in *call) (any, error) {
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
 		if a.ObjectID == "" || !validPath(a.ObjectID) {
-			items[i] = keyItem{ObjectID: a.ObjectID, Code: "INVALID_PARAM", Message: "objectId is not valid"}
+			items[i] = keyItem{"objectId": a.ObjectID, "code": "INVALID_PARAM", "message": "objectId is not valid"}
 			continue
 		}
 		t := c.issue(in, "put", env, a.ObjectID)
-		items[i] = keyItem{ObjectID: a.ObjectID, UploadURL: t.URL, Authorization: t.Authorization, Token: t.Token, CloudObjectMeta: t.COSFileID, CloudObjectID: t.FileID}
-		if f := in.fault; f != nil && f.effect == fxTicketField {
-			items[i].leaveOut(f.field)
-		}
+		items[i] = keyItem{"objectId": a.ObjectID, "uploadUrl": t["url"], "authorization": t["authorization"], "token": t["token"],
+			"cloudObjectMeta": t["cos_file_id"], "cloudObjectId": t["file_id"]}
+		in.fault.leaveOut(items[i])
 	}
 	return items, nil
-}
-
-func (it *keyItem) leaveOut(field string) {
-	switch field {
-	case "uploadUrl":
-		it.UploadURL = nil
-	case "authorization":
-		it.Authorization = nil
-	case "token":
-		it.Token = nil
-	case "cloudObjectMeta":
-		it.CloudObjectMeta = nil
-	case "cloudObjectId":
-		it.CloudObjectID = nil
-	}
 }
 
 // keyLinks is get-objects-download-info.
@@ -185,16 +143,16 @@ func (c *Cloud) keyLinks(env, _ string, in *call) (any, error) {
 	}
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
-		items[i].CloudObjectID = &a.CloudObjectID
-		name, owner := c.nameOf(a.CloudObjectID)
-		if v, ok := c.store.get(name); !ok || owner != env || !v.current.Readable || !c.known(v) {
-			items[i].Code, items[i].Message = "OBJECT_NOT_EXIST", "the object does not exist"
+		items[i] = keyItem{"cloudObjectId": a.CloudObjectID}
+		name, ok := c.readable(env, a.CloudObjectID)
+		if !ok {
+			items[i]["code"], items[i]["message"] = "OBJECT_NOT_EXIST", "the object does not exist"
 			continue
 		}
 		age := min(max(a.MaxAge, 1), maxLinkAge)
 		until := c.Now().Add(time.Duration(age) * time.Second)
-		items[i].DownloadURL = c.cosOrigin(in.r) + c.link(name, until, true)
-		items[i].DownloadEncoded = c.cosOrigin(in.r) + c.link(name, until, false)
+		items[i]["downloadUrl"] = c.cosOrigin(in.r) + c.link(name, until, true)
+		items[i]["downloadUrlEncoded"] = c.cosOrigin(in.r) + c.link(name, until, false)
 	}
 	return items, nil
 }
@@ -209,9 +167,9 @@ func (c *Cloud) keyDelete(env, _ string, in *call) (any, error) {
 	}
 	items := make([]keyItem, len(asked))
 	for i, a := range asked {
-		items[i].CloudObjectID = &a.CloudObjectID
-		if name, owner := c.nameOf(a.CloudObjectID); owner != env || !c.remove(name) {
-			items[i].Code, items[i].Message = "OBJECT_NOT_EXIST", "the object does not exist"
+		items[i] = keyItem{"cloudObjectId": a.CloudObjectID}
+		if !c.remove(env, a.CloudObjectID) {
+			items[i]["code"], items[i]["message"] = "OBJECT_NOT_EXIST", "the object does not exist"
 		}
 	}
 	return items, nil

@@ -80,10 +80,19 @@ func (c *Cloud) known(v version) bool {
 	return c.Now().Sub(v.current.Time) >= c.rules.ReadableAfter
 }
 
-// remove deletes a file that CloudBase knows.
-func (c *Cloud) remove(name string) bool {
+// readable is the name of an environment's file that CloudBase knows and a mini program can
+// read.
+func (c *Cloud) readable(env, fileID string) (name string, ok bool) {
+	name, owner := c.nameOf(fileID)
 	v, ok := c.store.get(name)
-	return ok && c.known(v) && c.store.remove(name)
+	return name, ok && owner == env && v.current.Readable && c.known(v)
+}
+
+// remove deletes an environment's file that CloudBase knows.
+func (c *Cloud) remove(env, fileID string) bool {
+	name, owner := c.nameOf(fileID)
+	v, ok := c.store.get(name)
+	return ok && owner == env && c.known(v) && c.store.remove(name)
 }
 
 // Put stores a file as an upload does.

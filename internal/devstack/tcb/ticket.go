@@ -16,17 +16,9 @@ type ticket struct {
 	forgotten            time.Time // when the key becomes unknown
 }
 
-// ticketReply is the answer of tcb/uploadfile (wire.md 0). Absent fields exist
-// for faults only.
-type ticketReply struct {
-	ErrCode       int     `json:"errcode"`
-	ErrMsg        string  `json:"errmsg"`
-	URL           *string `json:"url,omitempty"`
-	Token         *string `json:"token,omitempty"`
-	Authorization *string `json:"authorization,omitempty"`
-	FileID        *string `json:"file_id,omitempty"`
-	COSFileID     *string `json:"cos_file_id,omitempty"`
-}
+// issued is what the caller of an issued ticket learns, by the names of tcb/uploadfile
+// (wire.md 0).
+type issued map[string]any
 
 // uploadFile is POST /tcb/uploadfile.
 func (c *Cloud) uploadFile(in *call) (any, error) {
@@ -37,7 +29,10 @@ func (c *Cloud) uploadFile(in *call) (any, error) {
 	if !validPath(path) {
 		return nil, &apiError{-501007, "invalid parameters, cloud path is invalid"}
 	}
-	return c.issue(in, "post", env, path), nil
+	reply := c.issue(in, "post", env, path)
+	reply["errcode"], reply["errmsg"] = 0, "ok"
+	in.fault.leaveOut(reply)
+	return reply, nil
 }
 
 // validPath is wire.md E, the rules 2 to 5; an empty path was missing before.
@@ -48,7 +43,7 @@ func validPath(path string) bool {
 
 // issue makes a ticket in the sizes of the documentation's sample (wire.md 0), for an
 // upload by method.
-func (c *Cloud) issue(in *call, method, env, path string) *ticketReply {
+func (c *Cloud) issue(in *call, method, env, path string) issued {
 	bucket, now := c.buckets[env], c.Now()
 	start, end := now, now.Add(ticketLifetime)
 	if in.fault.kind() == fxTicketExpired {
@@ -63,38 +58,22 @@ func (c *Cloud) issue(in *call, method, env, path string) *ticketReply {
 	rand.Read(meta)
 	t.metaID = base64.StdEncoding.EncodeToString(meta)
 	authorization := authorize(t.accessKey, t.secretKey, method, "/"+bucket+"/"+path, start, end)
-	url := c.cosOrigin(in.r) + "/" + bucket + "/" + escapePath(path, false)
 	fileID := fileIDOf(env, bucket, path)
-	reply := &ticketReply{0, "ok", &url, &t.token, &authorization, &fileID, &t.metaID}
-	if in.fault != nil {
-		in.fault.corruptTicket(reply)
-	}
 	c.register(t, authorization)
-	return reply
+	switch in.fault.kind() {
+	case fxTicketSignature:
+		authorization = authorization[:len(authorization)-40] + strings.Repeat("0", 40)
+	case fxTicketFileID:
+		fileID += ".other"
+	}
+	return issued{"url": c.cosOrigin(in.r) + "/" + bucket + "/" + escapePath(path, false), "token": t.token,
+		"authorization": authorization, "file_id": fileID, "cos_file_id": t.metaID}
 }
 
-// corruptTicket changes the answer as the fault says.
-func (f *Fault) corruptTicket(reply *ticketReply) {
-	switch f.effect {
-	case fxTicketField:
-		switch f.field {
-		case "url":
-			reply.URL = nil
-		case "token":
-			reply.Token = nil
-		case "authorization":
-			reply.Authorization = nil
-		case "file_id":
-			reply.FileID = nil
-		case "cos_file_id":
-			reply.COSFileID = nil
-		}
-	case fxTicketSignature:
-		wrong := (*reply.Authorization)[:len(*reply.Authorization)-40] + strings.Repeat("0", 40)
-		reply.Authorization = &wrong
-	case fxTicketFileID:
-		other := *reply.FileID + ".other"
-		reply.FileID = &other
+// leaveOut takes a field out of an answer if the fault says so.
+func (f *Fault) leaveOut(reply map[string]any) {
+	if f.kind() == fxTicketField {
+		delete(reply, f.field)
 	}
 }
 
