@@ -9,15 +9,14 @@ import (
 
 // An entry is one file of the function's answer (docs: "What a function answers").
 type entry struct {
-	Source     string   `json:"source"`
-	Status     string   `json:"status"`
-	Reason     string   `json:"reason"`
-	Path       string   `json:"path"`
-	Size       int64    `json:"size"`
-	DurationMs int64    `json:"durationMs"`
-	Verified   []string `json:"verified"`
-	Parts      int      `json:"parts"`
-	Error      struct {
+	Source   string   `json:"source"`
+	Status   string   `json:"status"`
+	Reason   string   `json:"reason"`
+	Path     string   `json:"path"`
+	Size     int64    `json:"size"`
+	Verified []string `json:"verified"`
+	Parts    int      `json:"parts"`
+	Error    struct {
 		Message string `json:"message"`
 	} `json:"error"`
 }

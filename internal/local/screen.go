@@ -67,19 +67,22 @@ func (s screen) redraw(text string) {
 	fmt.Fprint(s, "\r\x1b[K"+cut(text, s.width-1))
 }
 
-// every calls draw now, twenty times a second, and when stop is called. stop waits for
+// smooth is how often a moving line is drawn.
+const smooth = 50 * time.Millisecond
+
+// every calls do now, once in each interval, and when stop is called. stop waits for
 // the last call.
-func every(draw func()) (stop func()) {
+func every(interval time.Duration, do func()) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(50 * time.Millisecond)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
-			draw()
+			do()
 			select {
 			case <-quit:
-				draw()
+				do()
 				return
 			case <-tick.C:
 			}
@@ -95,7 +98,7 @@ func (s screen) busy(what string) (stop func()) {
 		return func() {}
 	}
 	start, last := time.Now(), -1
-	end := every(func() {
+	end := every(smooth, func() {
 		if seconds := int(time.Since(start).Seconds()); seconds != last {
 			s.redraw(fmt.Sprintf("%s ... %d s", what, seconds))
 			last = seconds
@@ -112,7 +115,7 @@ func (s screen) busy(what string) (stop func()) {
 func (s screen) progress(name string, total int64, done func() int64) (stop func()) {
 	const bar = 24
 	start, quarter := time.Now(), int64(1)
-	end := every(func() {
+	end := every(smooth, func() {
 		n := min(done(), total)
 		switch {
 		case s.live:

@@ -41,9 +41,23 @@ func Serve(soft, hard context.Context, out io.Writer, set Settings, addr Address
 			if !quiet {
 				v.screen.say("%s", v.screen.faint(shown(line)))
 			}
-		}).stop()
+		})()
 	}
 	return v.run(soft, hard)
+}
+
+// follow passes on the lines that a function writes, as they come, until stop is called: a
+// function's lines are there when its answer is. The interval is a guess: soon enough for
+// people.
+func follow(program *platform.Program, line func(string)) (stop func()) {
+	var next int64
+	return every(200*time.Millisecond, func() {
+		var lines string
+		lines, next = program.OutputSince(next)
+		for l := range strings.Lines(lines) {
+			line(strings.TrimRight(l, "\r\n"))
+		}
+	})
 }
 
 // A server is a stack that delivers what is put into its bucket.

@@ -135,17 +135,3 @@ func webhooks(receipts, hook string) (replaced string, any bool) {
 	}
 	return strings.Join(entries, ","), any
 }
-
-// with returns the settings with one more variable.
-func (s Settings) with(name, value string) Settings {
-	s.Vars = devstack.With(s.Vars, name, value)
-	return s
-}
-
-// or is a variable, or what stands for it when it is not set.
-func (s Settings) or(name, fallback string) string {
-	if value := s.Vars[name]; value != "" {
-		return value
-	}
-	return fallback
-}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -56,18 +57,16 @@ func newStack(s screen, set Settings, addr string, o devstack.Options) (*stack, 
 	}
 	base := devstack.With(world.Vars(), "CLOUDBASE_API_URL", world.APIURL+tcb.KeyPrefix+"/{env}",
 		"MULTIPART_THRESHOLD", "64MiB", "RECEIPTS", "db:"+devstack.Collection)
-	receipts, replaced := webhooks(set.Vars["RECEIPTS"], world.HookURL)
-	if replaced {
-		set = set.with("RECEIPTS", receipts)
+	if receipts, replaced := webhooks(set.Vars["RECEIPTS"], world.HookURL); replaced {
+		set.Vars = devstack.With(set.Vars, "RECEIPTS", receipts)
 		w.notes = append(w.notes, "RECEIPTS names a webhook outside of this machine. A receiver here takes its place.")
 	}
 	w.vars = set.over(base)
-	in = set.install()
 	in.apply(world, w.vars)
 	for _, env := range in.envs {
 		world.Cloud.AddCollection(env, devstack.Collection)
 	}
-	w.webVars = w.withKey(devstack.With(w.vars, "HTTP_SOURCES", set.or("HTTP_SOURCES", "s3://"+devstack.Bucket+"/")))
+	w.webVars = w.withKey(devstack.With(w.vars, "HTTP_SOURCES", cmp.Or(set.Vars["HTTP_SOURCES"], "s3://"+devstack.Bucket+"/")))
 	return w, nil
 }
 

@@ -35,16 +35,12 @@ type File struct {
 	Stage    string   `json:"stage"`
 	Status   string   `json:"status,omitempty"` // once it is over: delivered, skipped or failed
 	Reason   string   `json:"reason,omitempty"`
-	Read     int64    `json:"read"` // bytes that left the bucket
 	Sent     int64    `json:"sent"` // bytes that arrived at COS in the attempt under way
-	Opens    int      `json:"opens"`
-	Tickets  int      `json:"tickets"`
 	Attempts int      `json:"attempts"`
 	Resumes  int      `json:"resumes"`
 	Parts    int      `json:"parts"`    // that have arrived
 	Kept     int      `json:"kept"`     // that were there before
 	Moving   int      `json:"moving"`   // parts on their way
-	Begun    int64    `json:"begun"`    // Unix milliseconds
 	Took     int64    `json:"took"`     // milliseconds, once it is over
 	Age      int64    `json:"age"`      // milliseconds since it began
 	Verified []string `json:"verified"` // checks that held

@@ -120,7 +120,7 @@ func (h *hub) unsubscribe(reader chan []byte) {
 func (h *hub) add(f File) *File {
 	h.last++
 	f.ID, f.begun, f.parts = h.last, time.Now(), map[string]int{}
-	f.Begun, f.Stage = f.begun.UnixMilli(), stageStaged
+	f.Stage = stageStaged
 	h.files = append(h.files, &f)
 	if len(h.files) > kept {
 		h.files = h.files[1:]

@@ -16,24 +16,19 @@ import (
 // AroundS3 watches what functions read from the bucket.
 func (b *Bench) AroundS3(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if r.Method != http.MethodGet || key == "" {
-			next.ServeHTTP(w, r)
-			return
+		if bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); r.Method == http.MethodGet && key != "" {
+			b.hub.update(byKey(bucket, key), func(f *File) {
+				switch from := rangeStart(r.Header.Get("Range")); {
+				case f.pieces: // each part is a range
+				case from > 0:
+					f.Resumes++
+					f.mark("resumed", strconv.FormatInt(from, 10))
+				default:
+					f.mark("opened", "")
+				}
+			})
 		}
-		is := byKey(bucket, key)
-		b.hub.update(is, func(f *File) {
-			f.Opens++
-			switch from := rangeStart(r.Header.Get("Range")); {
-			case f.pieces: // each part is a range
-			case from > 0:
-				f.Resumes++
-				f.mark("resumed", strconv.FormatInt(from, 10))
-			default:
-				f.mark("opened", "")
-			}
-		})
-		next.ServeHTTP(&watchedWriter{w, func(n int) { b.hub.update(is, func(f *File) { f.Read += int64(n) }) }}, r)
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -43,20 +38,6 @@ func rangeStart(header string) int64 {
 	n, _ := strconv.ParseInt(from, 10, 64)
 	return n
 }
-
-type watchedWriter struct {
-	http.ResponseWriter
-	wrote func(int)
-}
-
-func (w *watchedWriter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	w.wrote(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // AroundAPI watches the calls to the WeChat API, to CloudBase's HTTP API and to COS, and
 // lets the page read COS's answers: a real bucket has CORS rules, which its owner sets.
@@ -132,7 +113,6 @@ func (b *Bench) ticket(next http.Handler, w *statusWriter, r *http.Request) {
 		f.env = b.stack.Vars["CLOUDBASE_ENV"]
 	}
 	f.Stage = stageTicket
-	f.Tickets++
 	f.mark("ticket", "")
 	b.hub.dirty[f.ID] = true
 	b.hub.mu.Unlock()
