@@ -58,7 +58,7 @@ SOAK     ?= 10m
 FUZZTIME ?= 60s
 CHAOS    := $(GO) test ./internal/test/chaos -count=1 -v -document $(CURDIR)/docs/reliability.md
 chaos: ## thousands of files, every kind of fault; SEED=n; writes docs/reliability.md
-	$(CHAOS) -timeout 15m -run 'TestChaos|TestToxiproxy|TestLeaks' -long -seed $(SEED)
+	$(CHAOS) -timeout 15m -run 'TestChaos|TestToxiproxy|TestLeaks|TestHostileEvents' -long -seed $(SEED)
 
 million: ## check a million files with local -check; memory and calls (about half an hour)
 	$(GO) test ./internal/test/chaos -count=1 -v -long -timeout 2h -run TestCheckOfMany

@@ -20,13 +20,14 @@ const checkMemory = 64 << 20
 
 // The check of very many files takes the calls and the memory that docs/check.md promises.
 func TestCheckOfMany(t *testing.T) {
-	quick, full := 20_000, 2_000
+	parallel(t)
+	quick, full := 5_000, 1_000
 	if *long {
 		quick, full = 1_000_000, 1_000_000
 	}
 	binary := functions.Path(t, "local")
-	t.Run("quick", func(t *testing.T) { checkMany(t, binary, quick, "-quick") })
-	t.Run("full", func(t *testing.T) { checkMany(t, binary, full) })
+	t.Run("quick", func(t *testing.T) { parallel(t); checkMany(t, binary, quick, "-quick") })
+	t.Run("full", func(t *testing.T) { parallel(t); checkMany(t, binary, full) })
 }
 
 func checkMany(t *testing.T, binary string, n int, flags ...string) {

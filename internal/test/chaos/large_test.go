@@ -63,6 +63,7 @@ type largeRun struct {
 // middle of parts. Each file is invoked, in a new process each time, until it is
 // delivered: none may be lost or wrong, and none may be reported that is not there.
 func TestLargeFiles(t *testing.T) {
+	parallel(t)
 	files := 10
 	if *long {
 		files = 300

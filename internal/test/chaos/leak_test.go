@@ -15,16 +15,14 @@ import (
 )
 
 // TestLeaks invokes one instance thousands of times, with broken connections,
-// refusals and deadlines among them, and then wants every goroutine gone. The key
+// refusals and deadlines among them. TestMain wants every goroutine gone at the end. The key
 // says which fault a file has. Only a file whose fault outlasts any time has a short
 // limit, so no other result depends on the speed of the machine.
 func TestLeaks(t *testing.T) {
-	n := 2000
-	switch {
-	case *long:
+	parallel(t)
+	n := 500
+	if *long {
 		n = 10_000
-	case slowed:
-		n = 500
 	}
 	w := newWorld(t)
 	w.s3.OnGet = func(_, key string, nth int) *staging.Fault {
@@ -84,8 +82,6 @@ func TestLeaks(t *testing.T) {
 	if failed.Load() == 0 {
 		t.Error("no fault applied")
 	}
-	w.close()
-	kit.NoLeaks(t)
 }
 
 // put stores a file of so many bytes in the S3 bucket.

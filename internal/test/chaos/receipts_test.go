@@ -31,26 +31,21 @@ var receiptFaults = []string{
 // Each delivered file is told to each receiver, at least once for each delivery, and no
 // other file is, whatever receivers, tickets and uploads do wrong.
 func TestReceiptsUnderFaults(t *testing.T) {
-	files, atOnce := 60, 6
+	parallel(t)
+	files, atOnce := 30, 3
 	if *long {
 		files, atOnce = 6000, 100
 	}
 	for _, name := range []string{"wechat", "key"} {
 		t.Run(name, func(t *testing.T) {
+			parallel(t)
 			w := kit.NewWorld(t)
 			vars := w.Vars()
 			if name == "key" {
 				vars = w.KeyVars()
 			}
 			vars = devstack.With(vars, "RECEIPTS", "db:"+devstack.Collection+",function:"+devstack.Function+","+w.HookURL, "RECEIPT_SECRET", devstack.ReceiptSecret)
-			for name, value := range vars {
-				t.Setenv(name, value) // the SDK reads its own
-			}
-			handler, err := app.Events(t.Context(), app.SCF, func(name string) string { return vars[name] }, io.Discard)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := &receiptRun{t: t, w: w, handler: handler, rng: rand.New(rand.NewPCG(*seed, 1)), deliveries: map[string]int{}}
+			r := &receiptRun{t: t, w: w, handler: newFunction(t, app.SCF, vars, io.Discard), rng: rand.New(rand.NewPCG(*seed, 1)), deliveries: map[string]int{}}
 			w.Cloud.OnRequest(r.fault)
 			w.Webhook.Answer = r.answer
 			r.deliver(files, atOnce)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
+	"github.com/tcbferry/tcbferry/internal/event"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -27,6 +29,9 @@ const (
 	region = "ap-shanghai"
 	maxApp = 1000
 )
+
+// cosKey is in the environment of all tests, because functions read it at each request.
+var cosKey = tcb.COSKey{ID: "AKIDemulated", Secret: "emulated-tencent-key"}
 
 // A world is an S3 and a COS bucket, the WeChat API and COS's form endpoint, all
 // on loopback, with a fault hook in front of each.
@@ -55,16 +60,13 @@ func worldOf(t *testing.T, rules tcb.Rules) *world {
 	w.cos.COS = true
 	w.cloud.KeepContent = 0
 	w.cloud.ForgetSecrets = true
-	w.cloud.AddKey(tcb.COSKey{ID: "AKIDemulated", Secret: "emulated-tencent-key"})
+	w.cloud.AddKey(cosKey)
 	s3, cos := w.serve(t, w.headed(w.s3)), w.serve(t, w.headed(w.cos))
 	api := w.serve(t, w.cloud.Handler())
 	w.vars = map[string]string{
 		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api, "COS_UPLOAD_URL": api,
 		"AWS_ENDPOINT_URL_S3": s3, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEMULATED", "AWS_SECRET_ACCESS_KEY": "emulated-aws-key",
-		"COS_ENDPOINT_URL": cos, "TENCENTCLOUD_SECRETID": "AKIDemulated", "TENCENTCLOUD_SECRETKEY": "emulated-tencent-key",
-	}
-	for name, value := range w.vars {
-		t.Setenv(name, value)
+		"COS_ENDPOINT_URL": cos, "TENCENTCLOUD_SECRETID": cosKey.ID, "TENCENTCLOUD_SECRETKEY": cosKey.Secret,
 	}
 	t.Cleanup(w.close)
 	return w
@@ -120,8 +122,22 @@ func appID(n int) string { return fmt.Sprintf("wxchaos%09d", n) }
 // does it: with its own connections and tokens. more are variables and values.
 func (w *world) function(t *testing.T, n int, out io.Writer, more ...string) app.Handler {
 	t.Helper()
-	vars := devstack.With(w.vars, append([]string{"WECHAT_APP_ID", appID(n)}, more...)...)
-	h, err := app.Events(context.Background(), app.Lambda, func(name string) string { return vars[name] }, out)
+	return newFunction(t, app.Lambda, devstack.With(w.vars, append([]string{"WECHAT_APP_ID", appID(n)}, more...)...), out)
+}
+
+// environment is locked while a function is made: the SDK reads the process's own variables.
+var environment sync.Mutex
+
+func newFunction(t *testing.T, host event.Host, vars map[string]string, out io.Writer) app.Handler {
+	t.Helper()
+	environment.Lock()
+	defer environment.Unlock()
+	for name, value := range vars {
+		if strings.HasPrefix(name, "AWS_") {
+			os.Setenv(name, value)
+		}
+	}
+	h, err := app.Events(context.Background(), host, func(name string) string { return vars[name] }, out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
@@ -135,18 +133,6 @@ func Until(t testing.TB, what string, done func() bool) {
 			t.Fatal("waited in vain until " + what)
 		}
 	}
-}
-
-// NoLeaks waits until every goroutine but the test's own has ended.
-func NoLeaks(t testing.TB) {
-	t.Helper()
-	var err error
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		if err = goleak.Find(); err == nil { // it waits about a second itself
-			return
-		}
-	}
-	t.Error(err)
 }
 
 // FreePort is a port of this test's until it ends: see platform.FreePort.
