@@ -21,19 +21,19 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// coldStarts is how many instances start at the same moment.
-func coldStarts() int {
+// coldStarts is how many instances start at the same moment, so many in a short run.
+func coldStarts(short int) int {
 	if *long {
 		return 1000
 	}
-	return 200
+	return short
 }
 
 // TestColdStarts starts instances of the function at the same moment, each without a
 // token, and has each deliver one file.
 func TestColdStarts(t *testing.T) {
 	parallel(t)
-	starts := coldStarts()
+	starts := coldStarts(60)
 	w := newWorld(t)
 	invoke := make([]func(context.Context, []byte) ([]byte, error), starts)
 	for i := range invoke {
@@ -67,7 +67,7 @@ func TestColdStarts(t *testing.T) {
 // its asynchronous event after one minute, then after two.
 func TestColdStartsAtTheLimit(t *testing.T) {
 	parallel(t)
-	starts := coldStarts()
+	starts := coldStarts(200)
 	synctest.Test(t, func(t *testing.T) {
 		rules := tcb.DefaultRules()
 		rules.StableCallsPerMinute = starts * 3 / 10

@@ -64,7 +64,7 @@ type largeRun struct {
 // delivered: none may be lost or wrong, and none may be reported that is not there.
 func TestLargeFiles(t *testing.T) {
 	parallel(t)
-	files := 10
+	files := 6
 	if *long {
 		files = 300
 	}

@@ -20,7 +20,7 @@ import (
 // limit, so no other result depends on the speed of the machine.
 func TestLeaks(t *testing.T) {
 	parallel(t)
-	n := 500
+	n := 250
 	if *long {
 		n = 10_000
 	}

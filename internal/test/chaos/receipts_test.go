@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ var receiptFaults = []string{
 // other file is, whatever receivers, tickets and uploads do wrong.
 func TestReceiptsUnderFaults(t *testing.T) {
 	parallel(t)
-	files, atOnce := 30, 3
+	files, atOnce := 60, 6
 	if *long {
 		files, atOnce = 6000, 100
 	}
@@ -46,6 +47,9 @@ func TestReceiptsUnderFaults(t *testing.T) {
 			}
 			vars = devstack.With(vars, "RECEIPTS", "db:"+devstack.Collection+",function:"+devstack.Function+","+w.HookURL, "RECEIPT_SECRET", devstack.ReceiptSecret)
 			r := &receiptRun{t: t, w: w, handler: newFunction(t, app.SCF, vars, io.Discard), rng: rand.New(rand.NewPCG(*seed, 1)), deliveries: map[string]int{}}
+			for _, name := range receiptFaults {
+				r.kinds = append(r.kinds, tcb.FaultNamed(name))
+			}
 			w.Cloud.OnRequest(r.fault)
 			w.Webhook.Answer = r.answer
 			r.deliver(files, atOnce)
@@ -58,6 +62,7 @@ type receiptRun struct {
 	t       *testing.T
 	w       *devstack.World
 	handler app.Handler
+	kinds   []tcb.Fault
 
 	mu         sync.Mutex
 	rng        *rand.Rand
@@ -91,13 +96,8 @@ func (r *receiptRun) fault(op tcb.Op, key string) *tcb.Fault {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var fitting []tcb.Fault
-	for _, name := range receiptFaults {
-		if f := tcb.FaultNamed(name); f.Op&op != 0 {
-			fitting = append(fitting, f)
-		}
-	}
-	if fitting == nil {
+	fitting := slices.DeleteFunc(slices.Clone(r.kinds), func(f tcb.Fault) bool { return f.Op&op == 0 })
+	if len(fitting) == 0 {
 		return nil
 	}
 	r.faults++
