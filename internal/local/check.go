@@ -106,9 +106,9 @@ func (c *checking) run(ctx context.Context, getenv func(string) string) (check.S
 	stop := c.showProgress()
 	summary, err := checker.Check(ctx, counted(items, &c.seen), c.report)
 	stop()
-	closed := errors.Join(c.lines.Flush(), closeManifest())
-	if err == nil {
-		err = closed
+	if lost := errors.Join(c.lines.Flush(), closeManifest()); lost != nil {
+		summary.After = "" // lines before it are lost
+		err = fmt.Errorf("not all lines could be written: %w", lost)
 	}
 	c.conclude(summary, err)
 	return summary, err
@@ -177,7 +177,11 @@ func (c *checking) report(r check.Result) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.summary.Count(r)
-	if _, err := c.lines.WriteString(r.String() + "\n"); err != nil {
+	text := r.String() + "\n"
+	if len(text) > c.lines.Available() { // it would be written in two pieces
+		c.flush()
+	}
+	if _, err := c.lines.WriteString(text); err != nil {
 		return fmt.Errorf("the report cannot be written: %w", err)
 	}
 	if line := r.ManifestLine(); line != "" && c.manifest != nil {
@@ -186,7 +190,7 @@ func (c *checking) report(r check.Result) error {
 		}
 	}
 	if r.State == check.StateFailed || r.State == check.StateDifferent {
-		c.clearLine()
+		c.flush()
 		c.say("%s: %s", check.Shown(r.Item.Ref.String()), r.Why)
 	}
 	return nil

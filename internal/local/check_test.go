@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/tcbferry/tcbferry/internal/devstack/staging"
 	"github.com/tcbferry/tcbferry/internal/devstack/tcb"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
+	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
 const (
@@ -365,6 +368,63 @@ func TestCheckProgress(t *testing.T) {
 	fraction = 0.25
 	if got := c.progressText(); got != "3100 files checked, 310/s, 25.0 %, about 30s left; 2 missing, 1 different, 0 not compared" {
 		t.Error(got)
+	}
+}
+
+// On one terminal of 80 columns neither the report nor its reasons stand in the row of the
+// progress, and that does not wrap.
+func TestCheckOnATerminal(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	c := &checking{screen: screen{Writer: &b, live: true, width: 80}, lines: bufio.NewWriter(&b), fraction: func() float64 { return 0.25 }, start: time.Now().Add(-10 * time.Hour)}
+	for i := range 1000 {
+		r := check.Result{State: check.StateSame, Item: transfer.Item{Ref: transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "b", Key: fmt.Sprintf("in/%03d", i)}}}
+		if i%100 == 42 {
+			r.State, r.Why = check.StateDifferent, "why"
+		}
+		if err := c.report(r); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 50 {
+			c.draw(1)
+		}
+	}
+	c.flush()
+	row := regexp.MustCompile(`^(([=*] s3://b/in/(\d{3})|s3://b/in/\d{3}: why)\n)*(\d+ files checked, [^=*\n]{20,64})?$`)
+	for _, rows := range strings.Split(b.String(), "\r\x1b[K") {
+		if !row.MatchString(rows) {
+			t.Errorf("in one place stand %q", rows)
+		}
+	}
+	if !strings.Contains(b.String(), "* s3://b/in/042\ns3://b/in/042: why\n") {
+		t.Error("a reason does not follow its line")
+	}
+}
+
+// A report that is lost leaves nothing to go on after.
+func TestCheckWithoutReport(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	w := newInstallation(t)
+	put(t, w, "in/a", "a", "a")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-check", "s3://staging/in/")
+	cmd.Env = []string{asMain + "=1"}
+	for name, value := range w.Vars() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	cmd.Run()
+	if said := stderr.String(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said, "local: not all lines could be written: ") || strings.Contains(said, "-after") {
+		t.Errorf("%v: %s", cmd.ProcessState, said)
 	}
 }
 

@@ -67,15 +67,7 @@ func (c *checking) showProgress() (stop func()) {
 			case <-ticker.C:
 			}
 			c.mu.Lock()
-			switch text := c.progressText(); {
-			case c.live:
-				_ = c.lines.Flush() // an error shows when the next line is written
-				c.clearLine()
-				fmt.Fprint(c, text)
-			case n%logEvery == 0:
-				_ = c.lines.Flush()
-				c.say("%s", text)
-			}
+			c.draw(n)
 			c.mu.Unlock()
 		}
 	}()
@@ -84,6 +76,24 @@ func (c *checking) showProgress() (stop func()) {
 		<-ended
 		c.clearLine()
 	}
+}
+
+// draw shows the progress at the nth tick.
+func (c *checking) draw(n int) {
+	switch {
+	case c.live:
+		c.flush()
+		c.redraw(c.progressText())
+	case n%logEvery == 0:
+		c.flush()
+		c.say("%s", c.progressText())
+	}
+}
+
+// flush writes the lines so far where the moving line was: both may go to one terminal.
+func (c *checking) flush() {
+	c.clearLine()
+	_ = c.lines.Flush() // an error shows when the next line is written
 }
 
 // progressText says how many files are done, how fast, and how long the rest will take.
