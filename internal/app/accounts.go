@@ -7,8 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/tcbferry/tcbferry/internal/config"
 	"github.com/tcbferry/tcbferry/internal/config/secret"
@@ -54,7 +56,9 @@ func connect(ctx context.Context, c config.Config, toAPI http.RoundTripper) (acc
 			spec := c.Apps[name]
 			if !spec.APIKey.Empty() {
 				var key transfer.Secret
-				key, errs[i] = resolve(ctx, spec.SecretFrom, spec.APIKey)
+				if key, errs[i] = resolve(ctx, spec.SecretFrom, spec.APIKey); strings.ContainsFunc(key.Reveal(), unicode.IsControl) {
+					errs[i] = fmt.Errorf("%s holds an API key with a line break or another control character, which no request can carry; copy the key again", spec.SecretFrom)
+				}
 				found[i] = account{Storage: cloudbase.New(toAPI, c.CloudBase, key, c.TicketHosts)}
 				return
 			}

@@ -3,6 +3,9 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -52,5 +55,23 @@ func TestPlainHTTPIsWarnedOf(t *testing.T) {
 	}
 	if strings.Count(log.String(), "WECHAT_API_URL holds an http address") != 1 || !strings.Contains(log.String(), `"WARN"`) || strings.Contains(log.String(), "PATHKEY") {
 		t.Errorf("the log is %s", log.String())
+	}
+}
+
+// A key that no request can carry stops the start, wherever it comes from.
+func TestBrokenAPIKey(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("TOP\nSECRET\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, vars := range map[string]map[string]string{
+		"CLOUDBASE_API_KEY": {"CLOUDBASE_ENV": "e", "CLOUDBASE_API_KEY": "TOP\nSECRET"},
+		"ROUTES":            {"ROUTES": `[{"from":"s3://b","env":"e","apiKey":"file:` + file + `"}]`},
+	} {
+		_, err := Events(t.Context(), SCF, func(name string) string { return vars[name] }, io.Discard)
+		if err == nil || !strings.HasPrefix(err.Error(), name+" holds an API key with a line break") || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

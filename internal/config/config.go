@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -142,7 +143,7 @@ func (l *loader) globs(name string) route.Globs {
 // sends secrets over a network in the clear.
 func (l *loader) address(name, raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || !hasHost(u) {
 		l.fail(name, "holds something that is not an http or https URL; write https://host")
 		return
 	}
@@ -150,6 +151,12 @@ func (l *loader) address(name, raw string) {
 	if u.Scheme == "http" && !ip.IsLoopback() && u.Hostname() != "localhost" && !slices.Contains(l.plain, name) {
 		l.plain = append(l.plain, name)
 	}
+}
+
+// hasHost reports whether u leads to a host, and to a port that there is.
+func hasHost(u *url.URL) bool {
+	_, err := strconv.ParseUint(cmp.Or(u.Port(), "0"), 10, 16)
+	return u.Hostname() != "" && err == nil
 }
 
 // hosts reads a comma-separated list of host names, each perhaps after "*.".

@@ -46,6 +46,8 @@ func TestMistakes(t *testing.T) {
 		{"level", single + "\nLOG_LEVEL=loud", []string{"LOG_LEVEL"}},
 		{"partial", single + "\nSQS_PARTIAL_BATCH=maybe", []string{"SQS_PARTIAL_BATCH"}},
 		{"api", single + "\nWECHAT_API_URL=https://a,nonsense", []string{"WECHAT_API_URL"}},
+		{"api, no host", single + "\nWECHAT_API_URL=https://:443", []string{"WECHAT_API_URL"}},
+		{"api, no such port", single + "\nWECHAT_API_URL=https://a:65536", []string{"WECHAT_API_URL"}},
 		{"ticket host", single + "\nTICKET_HOSTS=a.example,https://b", []string{"TICKET_HOSTS"}},
 		{"ticket host, empty", single + "\nTICKET_HOSTS=a.example,", []string{"TICKET_HOSTS"}},
 		{"ticket host, every", single + "\nTICKET_HOSTS=*", []string{"TICKET_HOSTS"}},
@@ -108,6 +110,7 @@ func TestMistakes(t *testing.T) {
 		{"receipts, http", single + "\nRECEIPT_SECRET=s\nRECEIPTS=http://10.0.0.1/?k=TOPSECRET", []string{"RECEIPTS holds a webhook on plain http"}},
 		{"receipts, http by name", single + "\nRECEIPT_SECRET=s\nRECEIPTS=http://localhost/", []string{"RECEIPTS holds a webhook on plain http"}},
 		{"receipts, user", single + "\nRECEIPT_SECRET=s\nRECEIPTS=https://TOPSECRET@h/", []string{"RECEIPTS holds a webhook that is no usable URL"}},
+		{"receipts, no such port", single + "\nRECEIPT_SECRET=s\nRECEIPTS=https://h:99999/", []string{"RECEIPTS holds a webhook that is no usable URL"}},
 		{"receipts, no secret", single + "\nRECEIPTS=https://h/?k=TOPSECRET", []string{"RECEIPT_SECRET is not set"}},
 		{"routes no app", `ROUTES=[{"from":"s3://b/","env":"e"}]`, []string{"WECHAT_APP_ID and WECHAT_APP_SECRET are not set"}},
 	} {

@@ -34,7 +34,7 @@ func (l *loader) multipart() (m Multipart) {
 	}
 	if m.URL = l.get("COS_UPLOAD_URL"); m.URL != "" {
 		u, err := url.Parse(strings.NewReplacer("{bucket}", "bucket", "{region}", "region").Replace(m.URL))
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "{}") {
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || !hasHost(u) || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "{}") {
 			l.fail("COS_UPLOAD_URL", "is not an address that parts can go to; write https://host, in which {bucket} and {region} may stand")
 		}
 	}

@@ -61,7 +61,7 @@ func (l *loader) receipts(c *Config) {
 // webhook checks a webhook's address without printing it, because its query may hold a key.
 func (l *loader) webhook(scheme, raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+	if err != nil || !hasHost(u) || u.User != nil || u.Fragment != "" || u.Opaque != "" {
 		l.fail("RECEIPTS", "holds a webhook that is no usable URL; write https://host/path, without a user and without #")
 		return
 	}
