@@ -124,11 +124,11 @@ func Client(t testing.TB) *http.Client {
 	return client
 }
 
-// Until waits for what another process or goroutine does. The minute is not
-// a measure of anything: it ends a test that would otherwise hang.
+// Until waits for what another process or goroutine does. The five minutes
+// are no measure of anything: they end a test that would otherwise hang.
 func Until(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain until " + what)
 		}
