@@ -248,7 +248,7 @@ func (w *world) send(p *post) answer {
 		w.t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	go func() {
 		conn.Write(p.raw(host))
 		if p.halfClose {
