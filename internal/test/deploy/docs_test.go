@@ -18,10 +18,7 @@ var (
 // outputs that it has.
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	d, err := parse(source(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := asIs(t)
 	guide := file(t, "docs", "deploy-aws.md")
 	texts := []string{}
 	for _, m := range inlineParameter.FindAllStringSubmatch(strings.ReplaceAll(guide, "\n", " "), -1) {

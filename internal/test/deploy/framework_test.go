@@ -86,18 +86,15 @@ func framework(t *testing.T, modules string, mistakes ...fileMistake) template {
 		}
 	}
 	for _, name := range files {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := file(t, name)
 		for _, m := range mistakes {
 			if m.file == name {
-				if text = []byte(strings.Replace(string(text), m.old, m.new, 1)); !strings.Contains(string(text), m.new) {
+				if text = strings.Replace(text, m.old, m.new, 1); !strings.Contains(text, m.new) {
 					t.Fatalf("the mistake cannot be made: %s has no %q", m.file, m.old)
 				}
 			}
 		}
-		write(name, string(text))
+		write(name, text)
 	}
 	write("params.yaml", "StagingBucket: \"staging\"\nCloudBaseEnv: \"env-1\"\n")
 	for _, zip := range []string{"lambda-objects-arm64", "lambda-http-arm64", "lambda-check-arm64"} {
@@ -190,10 +187,7 @@ var frameworkMistakes = []fileMistake{
 func TestFramework(t *testing.T) {
 	t.Parallel()
 	modules := npm(t)
-	sam, err := parse(source(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	sam := asIs(t)
 	for _, problem := range checkFramework(sam, framework(t, modules)) {
 		t.Error(problem)
 	}

@@ -3,7 +3,6 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,8 +31,7 @@ var env = map[string]string{
 
 func TestServerless(t *testing.T) {
 	t.Parallel()
-	files := serverlessFiles(t)
-	for _, problem := range checkServerless(t, files) {
+	for _, problem := range checkServerless(t, serverlessFiles(t)) {
 		t.Error(problem)
 	}
 }
@@ -43,11 +41,7 @@ func serverlessFiles(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	for _, dir := range []string{instances[0].dir, instances[1].dir} {
-		text, err := os.ReadFile(filepath.Join(root, "functions", dir, "serverless.yml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[dir] = string(text)
+		files[dir] = file(t, "functions", dir, "serverless.yml")
 	}
 	return files
 }

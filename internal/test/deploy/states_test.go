@@ -25,10 +25,7 @@ func TestMain(m *testing.M) { os.Exit(functions.Run(m)) }
 // machines are the definitions of the state machines of a stack that has all of them.
 func machines(t *testing.T) map[string]map[string]any {
 	t.Helper()
-	d, err := parse(source(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := asIs(t)
 	all := map[string]map[string]any{}
 	for _, n := range d.with(map[string]string{"StagingBucket": devstack.Bucket, "Check": "daily", "Backfill": "true"}).nested() {
 		n.values["ReportBucket"] = "reports"

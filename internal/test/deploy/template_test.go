@@ -88,11 +88,17 @@ func scalar(n *yaml.Node) any {
 
 func source(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	return file(t, "template.yaml")
+}
+
+// asIs is the template as it stands.
+func asIs(t *testing.T) template {
+	t.Helper()
+	d, err := parse(source(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return d
 }
 
 // checks are all that must hold for a template. Each returns what does not.
@@ -107,10 +113,7 @@ var checks = map[string]func(template) []string{
 
 func TestTemplate(t *testing.T) {
 	t.Parallel()
-	d, err := parse(source(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := asIs(t)
 	if update {
 		if err := os.WriteFile(golden, []byte(stackText(d)), 0o644); err != nil {
 			t.Fatal(err)
