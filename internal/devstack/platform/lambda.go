@@ -113,7 +113,7 @@ func (l *Lambda) sandbox() (*sandbox, error) {
 	if l.box != nil {
 		l.box.close()
 	}
-	box, err := newSandbox(l.Program, l.InitTimeout)
+	box, err := newSandbox(l.Program, l.InitTimeout+l.Grace)
 	l.box = box
 	return box, err
 }

@@ -38,9 +38,9 @@ type Result struct {
 
 // A Program is a binary and what was seen of the processes that ran it.
 type Program struct {
-	// Grace is how much longer than its timeout an invocation may take before the process
-	// is killed. The process is told the timeout alone. On the platforms it is 0. A test
-	// that must not depend on the speed of its machine sets it before the first use.
+	// Grace is how much longer than its timeout a start or an invocation may take before the
+	// process is killed. The process is told the timeout alone. On the platforms it is 0. A
+	// test that must not depend on the speed of its machine sets it before the first use.
 	Grace time.Duration
 
 	path string

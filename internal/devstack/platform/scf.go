@@ -153,7 +153,7 @@ func (s *SCF) boot(ctx context.Context) (*process, *rpc.Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := connect(ctx, proc, net.JoinHostPort("127.0.0.1", port))
+	client, err := connect(ctx, proc, net.JoinHostPort("127.0.0.1", port), scfInitTime+s.Grace)
 	if err != nil {
 		proc.kill()
 		if ctx.Err() != nil {
@@ -168,8 +168,8 @@ func (s *SCF) boot(ctx context.Context) (*process, *rpc.Client, error) {
 }
 
 // connect waits until the process listens and answers a ping.
-func connect(ctx context.Context, proc *process, addr string) (*rpc.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, scfInitTime)
+func connect(ctx context.Context, proc *process, addr string, limit time.Duration) (*rpc.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := proc.dial(ctx, addr)
 	if err != nil {

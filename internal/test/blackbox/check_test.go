@@ -6,10 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
-	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/devstack/sqs"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
@@ -42,12 +40,8 @@ func TestScheduledCheck(t *testing.T) {
 	kit.Put(t, w, "in/07 a+b.txt", "CONTENT 7")
 	kit.Put(t, w, "elsewhere/a.txt", "not checked")
 
-	vars := devstack.With(w.Vars(), "CHECK_SOURCE", "s3://"+devstack.Bucket+"/in/", "CHECK_REPORTS", "s3://reports/check/", "CHECK_REPAIR", "true",
+	check := lambdaFunction(t, "lambda-check", w, "CHECK_SOURCE", "s3://"+devstack.Bucket+"/in/", "CHECK_REPORTS", "s3://reports/check/", "CHECK_REPAIR", "true",
 		"CHECK_QUEUE_URL", server.URL+"/1/objects", "AWS_ENDPOINT_URL_SQS", server.URL)
-	l := platform.NewLambda(functions.Path(t, "lambda-check"), vars)
-	check := started(t, w, vars, l.Program, l.Close, func(payload []byte, limit time.Duration) (platform.Result, error) {
-		return l.Invoke(t.Context(), payload, limit)
-	})
 	invoke := func(event string) (answer string) {
 		t.Helper()
 		r := check.invoke([]byte(event), limit)
@@ -71,7 +65,7 @@ func TestScheduledCheck(t *testing.T) {
 	if manifest := report("00001.csv"); strings.Count(manifest, "\n") != 4 || !strings.HasSuffix(manifest, devstack.Bucket+",in/07%20a%2Bb.txt\n") || report("summary.json") != answer {
 		t.Errorf("the manifest is\n%s\nand the summary %s", manifest, report("summary.json"))
 	}
-	if out := l.Output(); !strings.Contains(out, `"CheckMissing":3`) || !strings.Contains(out, `"CheckDifferent":1`) {
+	if out := check.program.Output(); !strings.Contains(out, `"CheckMissing":3`) || !strings.Contains(out, `"CheckDifferent":1`) {
 		t.Errorf("the metrics are not there:\n%s", out)
 	}
 

@@ -55,16 +55,19 @@ type instance struct {
 func (f *function) at(t testing.TB) *function { return &function{f.instance, t} }
 
 func lambda(t testing.TB, w *devstack.World, more ...string) *function {
-	vars := devstack.With(devstack.With(w.Vars(), "LOG_LEVEL", "debug"), more...)
-	l := platform.NewLambda(functions.Path(t, "lambda-objects"), vars)
-	l.InitTimeout = limit
+	return lambdaFunction(t, "lambda-objects", w, append([]string{"LOG_LEVEL", "debug"}, more...)...)
+}
+
+func lambdaFunction(t testing.TB, name string, w *devstack.World, more ...string) *function {
+	vars := devstack.With(w.Vars(), more...)
+	l := platform.NewLambda(functions.Path(t, name), vars)
 	return started(t, w, vars, l.Program, l.Close, func(payload []byte, limit time.Duration) (platform.Result, error) {
 		return l.Invoke(t.Context(), payload, limit)
 	})
 }
 
 func scf(t testing.TB, w *devstack.World, more ...string) *function {
-	vars := devstack.With(devstack.With(w.Vars(), "LOG_LEVEL", "debug"), more...)
+	vars := devstack.With(w.Vars(), append([]string{"LOG_LEVEL", "debug"}, more...)...)
 	s := platform.NewSCF(functions.Path(t, "scf-objects"), nil)
 	return started(t, w, vars, s.Program, s.Close, func(payload []byte, limit time.Duration) (platform.Result, error) {
 		return s.Invoke(t.Context(), payload, limit, vars)

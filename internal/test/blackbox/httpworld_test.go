@@ -32,7 +32,7 @@ const (
 
 // largeOnTheWeb is a file of the https server: with a strong ETag and ranges at one path,
 // without an ETag at another.
-var largeOnTheWeb = body(3, 9)
+var largeOnTheWeb = body(1, 9)
 
 // An httpWorld is the outside world of an HTTP function. Besides the staging buckets
 // and the cloud it has an https server that sources may name.

@@ -77,13 +77,14 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	// The date is the event's.
+	tokens := w.Cloud.Requests()[tcb.OpStableToken]
 	e := f.one(s3Event("c/sub/红.x.txt"))
 	kit.Delivered(t, w.Cloud, "env-c", e, "s3://staging/c/sub/红.x.txt")
 	if e.Path != "2026/11/22/staging/c/sub/红.x-x.txt" {
 		t.Errorf("the path is %s", e.Path)
 	}
-	if n := w.Cloud.Requests()[tcb.OpStableToken]; n != 2 {
-		t.Errorf("%d tokens were fetched for 2 apps", n)
+	if n := w.Cloud.Requests()[tcb.OpStableToken]; n != tokens {
+		t.Errorf("%d further access tokens were fetched", n-tokens)
 	}
 }
 
@@ -176,11 +177,12 @@ func TestTokenServer(t *testing.T) {
 	defer server.Close()
 	f := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=key-of-the-token-server")...)
 	f.secrets = append(f.secrets, "key-of-the-token-server", "token-from-a-stale-cache")
-	for range 3 {
+	for i := range 2 {
+		before := ordinary.Load() + fresh.Load()
 		kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
-	}
-	if ordinary.Load() != 1 || fresh.Load() != 1 {
-		t.Errorf("asked %d times, and %d times without cache", ordinary.Load(), fresh.Load())
+		if asked := ordinary.Load() + fresh.Load() - before; fresh.Load() == 0 || i > 0 && asked > 0 {
+			t.Errorf("asked %d times, and %d times without cache", ordinary.Load(), fresh.Load())
+		}
 	}
 	wrong := lambda(t, w, noApp("WECHAT_TOKEN_URL", server.URL+"/token?key=another-secret-key")...)
 	wrong.secrets = append(wrong.secrets, "another-secret-key")
@@ -196,7 +198,8 @@ func TestAPIFailover(t *testing.T) {
 	kit.Put(t, w, good, "content")
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	f := lambda(t, w, "WECHAT_API_URL", closed.URL+", http://no-such-host.invalid,"+w.APIURL)
+	noHost := strings.Repeat("x", 64) + ".invalid" // no resolver is asked about a name with such a long label
+	f := lambda(t, w, "WECHAT_API_URL", closed.URL+", http://"+noHost+","+w.APIURL)
 	kit.Delivered(t, w.Cloud, devstack.Env, f.one(s3Event(good)), "content")
 }
 

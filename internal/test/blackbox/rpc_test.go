@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
-	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
@@ -37,8 +36,7 @@ func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 			if inProcess {
 				env, first = vars, evil
 			}
-			s := platform.NewSCF(functions.Path(t, "scf-objects"), env)
-			defer s.Close()
+			s := newSCF(t, env)
 			for _, more := range []map[string]string{first, evil, evil} {
 				r, err := s.Invoke(t.Context(), cosEvent(good), limit, more)
 				if err != nil {

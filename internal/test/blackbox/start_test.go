@@ -50,24 +50,35 @@ func explained(t *testing.T, text string, names []string) {
 	}
 }
 
+func newLambda(t *testing.T, vars map[string]string) *platform.Lambda {
+	l := platform.NewLambda(functions.Path(t, "lambda-objects"), vars)
+	l.Grace = grace
+	t.Cleanup(l.Close)
+	return l
+}
+
+func newSCF(t *testing.T, vars map[string]string) *platform.SCF {
+	s := platform.NewSCF(functions.Path(t, "scf-objects"), vars)
+	s.Grace = grace
+	t.Cleanup(s.Close)
+	return s
+}
+
 // A Lambda function does not start.
 func TestStartOnLambda(t *testing.T) {
 	t.Parallel()
 	for _, tc := range mistakes {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l := platform.NewLambda(functions.Path(t, "lambda-objects"), devstack.With(startVars(), tc.more...))
-			defer l.Close()
+			l := newLambda(t, devstack.With(startVars(), tc.more...))
 			if _, err := l.Init(t.Context()); err == nil {
 				t.Fatal("it started")
 			}
 			explained(t, l.Output(), tc.names)
 		})
 	}
-	l := platform.NewLambda(functions.Path(t, "lambda-objects"), startVars())
-	defer l.Close()
-	if took, err := l.Init(t.Context()); err != nil {
-		t.Errorf("without a mistake, after %v: %v", took, err)
+	if _, err := newLambda(t, startVars()).Init(t.Context()); err != nil {
+		t.Errorf("without a mistake: %v", err)
 	}
 }
 
@@ -83,8 +94,7 @@ func TestStartOnSCF(t *testing.T) {
 		}
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s := platform.NewSCF(functions.Path(t, "scf-objects"), nil)
-			defer s.Close()
+			s := newSCF(t, nil)
 			wrong := devstack.With(startVars(), tc.more...)
 			r, err := s.Invoke(t.Context(), cosEvent(good), limit, wrong)
 			if err != nil || !r.FunctionError {
@@ -107,8 +117,7 @@ func TestSCFCredentials(t *testing.T) {
 	t.Parallel()
 	w := kit.NewWorld(t)
 	body := kit.Put(t, w, good, "content")
-	s := platform.NewSCF(functions.Path(t, "scf-objects"), nil)
-	defer s.Close()
+	s := newSCF(t, nil)
 	r, err := s.Invoke(t.Context(), cosEvent(good), limit, devstack.With(w.Vars(), "TENCENTCLOUD_SECRETKEY", ""))
 	if err != nil {
 		t.Fatal(err)
