@@ -20,6 +20,7 @@ import (
 // The page of functions/local: every button, drops, faults and their cures, a ticket, the
 // race, both languages, narrow and wide.
 func TestWorkbench(t *testing.T) {
+	t.Parallel()
 	tools := need(t)
 	url := serve(t)
 	dir := t.TempDir()
@@ -32,7 +33,7 @@ func TestWorkbench(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tools.node, filepath.Join("testdata", "workbench.mjs"), tools.modules, tools.chromium, url, file, folder)
 	cmd.WaitDelay = 5 * time.Second

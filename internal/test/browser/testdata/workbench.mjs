@@ -6,8 +6,9 @@ import { basename } from "node:path";
 
 const [modules, executablePath, url, file, folder] = process.argv.slice(2);
 const { chromium } = createRequire(modules + "/")("playwright-core");
+const timeout = 240_000; // ends a test that would otherwise hang
 const browser = await chromium.launch({
-  executablePath, headless: true,
+  executablePath, timeout, headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const complaints = [];
@@ -15,7 +16,7 @@ const complaints = [];
 async function open(options) {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const tab = await context.newPage();
-  tab.setDefaultTimeout(30_000); // ends a test that would otherwise hang
+  tab.setDefaultTimeout(timeout);
   tab.on("console", (m) => { if (["error", "warning"].includes(m.type())) complaints.push(m.text()); });
   tab.on("pageerror", (e) => complaints.push(String(e)));
   tab.on("request", (r) => { if (!/^(data:|http:\/\/(127\.0\.0\.1|localhost):)/.test(r.url())) complaints.push("request to " + r.url()); });
@@ -97,8 +98,8 @@ for (const [id, want] of Object.entries(faults)) {
     const text = await told.innerText();
     if (!text.includes(want.says) || !text.includes(want.docs) || !text.includes("Cure:")) return text;
     await tab.locator(`[data-fault="${id}"][aria-pressed=false]`).waitFor();
-    const hit = tab.locator(`.file[data-id="${await told.getAttribute("data-file")}"]`);
-    if (await hit.getAttribute("data-status") !== want.status) return "it ended as " + await hit.getAttribute("data-status");
+    const hit = tab.locator(`.file[data-id="${await told.getAttribute("data-file")}"][data-status=${want.status}]`);
+    await hit.waitFor();
     if (want.status === "failed") { // the cause is gone: the same file arrives
       const key = await hit.locator(".open").innerText();
       await hit.locator(".again").click();
