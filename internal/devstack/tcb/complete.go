@@ -76,24 +76,13 @@ func (c *Cloud) complete(w http.ResponseWriter, in *multipartCall) error {
 
 // assemble makes the object of its parts. The ETag is no MD5, as COS's is not.
 func (c *Cloud) assemble(o Object, parts []*storedPart) *Object {
-	keep := c.KeepContent
-	if c.CRC64Only {
-		keep = 0
-	}
-	d := newDigest(c.CRC64Only, keep, keep)
+	d := newDigest(c.CRC64Only, c.KeepContent, c.KeepContent)
 	etags := md5.New()
 	for _, p := range parts {
 		etags.Write([]byte(p.md5))
-		if !c.CRC64Only {
-			d.Write(p.content)
-		} else {
-			d.crc, d.size = joinCRC(d.crc, p.crc, p.size), d.size+p.size
-		}
+		d.Write(p.content)
 	}
 	d.fill(&o)
-	if c.CRC64Only {
-		o.Content = nil
-	}
 	o.ETag = fmt.Sprintf("%s-%d", hexOf(etags.Sum(nil)), len(parts))
 	return &o
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// maxBatch is the number of files per call (wire.md D.3).
+// maxBatch is the number of files per call (wire.md D.3). That of CloudBase's HTTP API is not
+// documented (wire-cloudbase.md E).
 const maxBatch = 50
 
 // maxLinkAge is the longest life of a download URL, and the one of a request

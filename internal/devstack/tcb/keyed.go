@@ -138,7 +138,7 @@ func (c *Cloud) keyLinks(env, _ string, in *call) (any, error) {
 	if err := in.strict(&asked); err != nil {
 		return nil, err
 	}
-	if len(asked) > c.rules.ObjectBatch {
+	if len(asked) > maxBatch {
 		return nil, &keyError{400, "OBJECT_BATCH_TOO_LARGE", "too many objects in one call"}
 	}
 	items := make([]keyItem, len(asked))

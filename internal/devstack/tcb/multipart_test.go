@@ -198,21 +198,6 @@ func TestMultipart(t *testing.T) {
 	}
 }
 
-// Without the content of files the checksum of the whole is joined from the parts'.
-func TestMultipartWithoutContent(t *testing.T) {
-	t.Parallel()
-	w := newMultipartWorld(t)
-	w.cloud.CRC64Only = true
-	id := w.begin("a")
-	one, two := bytes.Repeat([]byte("x"), mib+1), bytes.Repeat([]byte("y"), 12345)
-	e1, e2 := w.part("a", id, 1, one), w.part("a", id, 7, two)
-	w.call("POST", "/a", q("uploadId", id), list("1", e1, "7", e2))
-	o, _ := w.cloud.Object(env, "a")
-	if want := crc64.Checksum(slices.Concat(one, two), crc64.MakeTable(crc64.ECMA)); o.CRC64 != want || o.Size != mib+1+12345 {
-		t.Errorf("CRC64 %d of %d bytes, want %d", o.CRC64, o.Size, want)
-	}
-}
-
 func TestUnfinishedUploads(t *testing.T) {
 	t.Parallel()
 	w := newMultipartWorld(t)

@@ -29,12 +29,9 @@ type Rules struct {
 	ReadTimeout time.Duration
 	// StableCallsPerMinute limits stable_token (45011).
 	StableCallsPerMinute int
-	// ObjectBatch is how many files one call of CloudBase's HTTP API takes, else
-	// OBJECT_BATCH_TOO_LARGE. The real number is not documented (wire-cloudbase.md E).
-	ObjectBatch int
 }
 
 // DefaultRules is the service as it is documented.
 func DefaultRules() Rules {
-	return Rules{ReadTimeout: time.Minute, StableCallsPerMinute: 10_000, ObjectBatch: maxBatch}
+	return Rules{ReadTimeout: time.Minute, StableCallsPerMinute: 10_000}
 }

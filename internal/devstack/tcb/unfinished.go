@@ -17,7 +17,7 @@ type storedPart struct {
 	size    int64
 	md5     string
 	crc     uint64
-	content []byte // nil with Cloud.CRC64Only
+	content []byte
 	at      time.Time
 }
 
