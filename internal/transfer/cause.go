@@ -1,9 +1,11 @@
 package transfer
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"syscall"
 )
@@ -17,6 +19,8 @@ func Cause(err error) string {
 		no  syscall.Errno
 		ue  *url.Error
 		to  interface{ Timeout() bool }
+		crt *tls.CertificateVerificationError
+		rec tls.RecordHeaderError
 	)
 	switch {
 	case err == nil:
@@ -29,6 +33,10 @@ func Cause(err error) string {
 		return "connection closed early"
 	case errors.As(err, &to) && to.Timeout():
 		return "timed out"
+	case errors.As(err, &crt):
+		return "its TLS certificate is not trusted, or is another host's"
+	case errors.As(err, &rec), errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS"
 	case errors.As(err, &op):
 		return op.Op + " failed"
 	case errors.As(err, &ue):

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,8 +96,11 @@ func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
 	if d.wrong > 0 {
 		return fmt.Errorf("%d of %d steps failed", d.wrong, d.steps)
 	}
-	d.say("\nAll %d steps passed from this machine. A deployed function calls WeChat from another address:\n"+
-		"if the app has an IP allow-list, that address must be on it too (docs/operations.md).", d.steps)
+	d.say("\nAll %d steps passed from this machine.", d.steps)
+	if slices.ContainsFunc(probe.Destinations, func(dest app.Destination) bool { return dest.Tokens != nil }) {
+		d.say("A deployed function calls WeChat from another address:\n" +
+			"if the app has an IP allow-list, that address must be on it too (docs/operations.md).")
+	}
 	return nil
 }
 
@@ -136,7 +140,7 @@ func (d *doctor) stepWithin(ctx context.Context, limit time.Duration, name strin
 	case ctx.Err() != nil:
 		what = "interrupted"
 	case limited.Err() != nil:
-		what = fmt.Sprintf("not done within %v; check the network between here and WeChat, then try again", limit)
+		what = fmt.Sprintf("not done within %v; check the network, then try again", limit)
 	case ok:
 		what = e.What
 	}
@@ -161,8 +165,8 @@ func (d *doctor) checkClock(ctx context.Context) {
 			side = "behind"
 		}
 		if off > time.Minute {
-			return "", fmt.Errorf("this machine's clock is about %v %s WeChat's; set it (NTP), because S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
+			return "", fmt.Errorf("this machine's clock is about %v %s the API's; set it (NTP), because S3 and COS refuse requests that are signed at another time", off.Round(time.Minute), side)
 		}
-		return fmt.Sprintf("%v from WeChat's", off.Round(time.Second)), nil
+		return fmt.Sprintf("%v from the API's", off.Round(time.Second)), nil
 	})
 }

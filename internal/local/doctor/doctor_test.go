@@ -129,7 +129,7 @@ func TestDoctorWithAnAPIKey(t *testing.T) {
 		steps  string
 		advice []string
 	}{
-		{"healthy", func(*installation) {}, healthyByKey, []string{"(by an API key), environment prod-1", "verified by size md5 crc64"}},
+		{"healthy", func(*installation) {}, healthyByKey, []string{"(by an API key), environment prod-1", "verified by size md5 crc64", "passed from this machine.\n"}},
 		{"wrong key", func(c *installation) { c.vars["CLOUDBASE_API_KEY"] = "another-key" }, "+configuration +API key -upload ticket +clock", []string{"CloudBase refuses the API key (HTTP 401)", "CLOUDBASE_API_KEY"}},
 		{"PG mode", func(c *installation) { c.cloud.Inject(tcb.FaultNamed("key ticket 404 STORAGE_BUCKET_NOT_FOUND")) }, "+configuration +API key -upload ticket +clock", []string{"PostgreSQL mode"}},
 	} {
@@ -228,9 +228,9 @@ func TestDoctorFindings(t *testing.T) {
 		{name: "removal refused", change: inject(tcb.FaultNamed("delete 48001")), left: 1,
 			steps: beforeUpload + "+upload ticket +upload +download -removal", advice: []string{"48001: ", "remove " + probePath + " from the environment's storage by hand"}},
 		{name: "clock behind", corrupt: dated(10 * time.Minute),
-			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"this machine's clock is about 10m0s behind WeChat's; set it"}},
+			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"this machine's clock is about 10m0s behind the API's; set it"}},
 		{name: "clock ahead", corrupt: dated(-2 * time.Hour),
-			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"2h0m0s ahead of WeChat's; set it"}},
+			steps: strings.Replace(healthy, "+clock", "-clock", 1), advice: []string{"2h0m0s ahead of the API's; set it"}},
 		{name: "clock nearly right", corrupt: dated(30 * time.Second), steps: healthy},
 		{name: "API out of reach", change: set("WECHAT_API_URL", "http://127.0.0.1:1"),
 			steps: "+configuration -access token", advice: []string{"no answer from the WeChat API (127.0.0.1:1: connection refused)", "check that the function may reach the internet"}},

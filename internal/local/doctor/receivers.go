@@ -48,15 +48,14 @@ func (d *doctor) connect(ctx context.Context, address transfer.Secret) error {
 	if _, private := errors.AsType[*public.Error](err); private {
 		return errors.New(u.Host + " has an address that is not of the public Internet; name that address itself in RECEIPTS if it is yours")
 	}
+	if err == nil {
+		defer conn.Close()
+		if u.Scheme == "https" {
+			err = tls.Client(conn, &tls.Config{ServerName: u.Hostname(), RootCAs: d.roots}).HandshakeContext(ctx)
+		}
+	}
 	if err != nil {
 		return errors.New(u.Host + " takes no connection (" + transfer.Cause(err) + "); check the address in RECEIPTS and the network")
-	}
-	defer conn.Close()
-	if u.Scheme != "https" {
-		return nil
-	}
-	if err := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), RootCAs: d.roots}).HandshakeContext(ctx); err != nil {
-		return errors.New(u.Host + " has no certificate that can be trusted, or speaks no TLS (" + transfer.Cause(err) + "); mend its certificate")
 	}
 	return nil
 }

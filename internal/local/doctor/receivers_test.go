@@ -45,7 +45,7 @@ func TestDoctorLooksAtReceivers(t *testing.T) {
 		{name: "a webhook in the clear", receipts: plain.URL + "/hook", steps: withWebhook,
 			says: "✓ webhook        takes connections: " + plain.URL + "/hook. Not tried, because it would be told of a delivery: a request\n"},
 		{name: "an unknown certificate", receipts: hook.URL + "/hook?key=TOPSECRET", steps: "+configuration -webhook",
-			says: "✗ webhook        " + strings.TrimPrefix(hook.URL, "https://") + " has no certificate that can be trusted, or speaks no TLS ("},
+			says: "✗ webhook        " + strings.TrimPrefix(hook.URL, "https://") + " takes no connection (its TLS certificate is not trusted, or is another host's); check the address in RECEIPTS and the network\n"},
 		{name: "out of reach", receipts: "https://127.0.0.1:1/hook?key=TOPSECRET", steps: "+configuration -webhook",
 			says: "✗ webhook        127.0.0.1:1 takes no connection (connection refused); check the address in RECEIPTS and the network\n"},
 		{name: "a private name", receipts: "https://localhost/hook?key=TOPSECRET", steps: "+configuration -webhook",
