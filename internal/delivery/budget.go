@@ -59,13 +59,12 @@ func (b *RetryBudget) Decide(err *transfer.Error, chance float64) (wait time.Dur
 // go: a delivery that needed many leaves some for what follows it.
 func (b *RetryBudget) Reserve(times int) { b.tries = min(b.tries, maxTries-(times-1)) }
 
-// retries are one delivery's retries: its budget and the time spent waiting.
+// retries are one delivery's retries. How long they may take in all is the context's to
+// say (transfer.WithPauses).
 type retries struct {
-	budget  RetryBudget
-	maxWait time.Duration // of all waits together; 0 is no bound
-	waited  time.Duration
-	last    *transfer.Error
-	note    func(ctx context.Context, err *transfer.Error, wait time.Duration) // is told of each wait that begins
+	budget RetryBudget
+	last   *transfer.Error
+	note   func(ctx context.Context, err *transfer.Error, wait time.Duration) // is told of each wait that begins
 }
 
 // do takes a step until it succeeds or its failure is the answer.
@@ -92,20 +91,12 @@ func (r *retries) wait(ctx context.Context, err *transfer.Error) *transfer.Error
 	}
 	r.last = err
 	wait, again := r.budget.Decide(err, rand.Float64())
-	if !again || r.maxWait > 0 && r.waited+wait > r.maxWait {
+	if !again || !transfer.MayPause(ctx, wait) {
 		return err
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
-		return err
-	}
-	r.waited += wait
 	r.note(ctx, err, wait)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !transfer.Pause(ctx, wait) {
 		return err
 	}
+	return nil
 }

@@ -84,7 +84,8 @@ func (d *Deliverer) DeliverFrom(ctx context.Context, src transfer.Source, p tran
 
 func (d *Deliverer) deliver(ctx context.Context, src transfer.Source, p transfer.Plan, sent func()) transfer.Outcome {
 	start := time.Now()
-	j := &job{Deliverer: d, src: src, sent: sent, out: transfer.Outcome{Plan: p}, retries: retries{maxWait: d.MaxRetryWait}}
+	ctx = transfer.WithPauses(ctx, d.MaxRetryWait)
+	j := &job{Deliverer: d, src: src, sent: sent, out: transfer.Outcome{Plan: p}}
 	j.retries.note = d.retried(&j.out.Plan)
 	err := j.run(ctx)
 	switch {
@@ -100,8 +101,8 @@ func (d *Deliverer) deliver(ctx context.Context, src transfer.Source, p transfer
 
 // Ticket gets a ticket for a caller who uploads the file without us.
 func (d *Deliverer) Ticket(ctx context.Context, dest transfer.Dest) (ticket transfer.Ticket, _ error) {
-	r := retries{maxWait: d.MaxRetryWait, note: d.retried(&transfer.Plan{Dest: dest})}
-	err := r.do(ctx, func(ctx context.Context) *transfer.Error {
+	r := retries{note: d.retried(&transfer.Plan{Dest: dest})}
+	err := r.do(transfer.WithPauses(ctx, d.MaxRetryWait), func(ctx context.Context) *transfer.Error {
 		var err error
 		if ticket, err = d.Tickets.Ticket(ctx, dest); err != nil {
 			return transfer.AsError(ctx, transfer.StageTicket, err)

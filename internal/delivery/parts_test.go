@@ -20,6 +20,7 @@ type big struct {
 	ranges bool
 	rate   int64 // bytes a second of an upload in one piece; 0 is no limit
 	parts  func() (transfer.Receipt, error)
+	pauses func(context.Context) // before that
 
 	posts int
 }
@@ -63,7 +64,10 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 type partUploader struct{ *big }
 
-func (p partUploader) Upload(context.Context, transfer.Ticket, *transfer.Object) (transfer.Receipt, error) {
+func (p partUploader) Upload(ctx context.Context, _ transfer.Ticket, _ *transfer.Object) (transfer.Receipt, error) {
+	if p.pauses != nil {
+		p.pauses(ctx)
+	}
 	return p.parts()
 }
 
@@ -109,6 +113,27 @@ func TestWhatGoesInParts(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, o.Err, c.want)
 		}
 	}
+}
+
+// Waits of the parts and of the delivery share one bound.
+func TestMaxRetryWaitOfParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waits []bool
+		b := &big{size: 9 << 20, ranges: true}
+		b.pauses = func(ctx context.Context) {
+			waits = append(waits, transfer.MayPause(ctx, 15*time.Second) && transfer.Pause(ctx, 15*time.Second))
+		}
+		b.parts = func() (transfer.Receipt, error) {
+			return transfer.Receipt{}, newError(transfer.KindUnavailable, transfer.StageUpload)
+		}
+		d := b.deliverer(8 << 20)
+		d.MaxRetryWait = 20 * time.Second
+		start := time.Now()
+		o := d.Deliver(t.Context(), plan("k"), func() {})
+		if took := time.Since(start); o.Err == nil || took > 20*time.Second || len(waits) < 2 || !waits[0] || slices.Contains(waits[1:], true) {
+			t.Errorf("%v after %v: %v", o.Err, took, waits)
+		}
+	})
 }
 
 // A source that does not send the ranges that it has promised goes by POST. Above 5 GiB it

@@ -28,14 +28,7 @@ func again(ctx context.Context, step func() *transfer.Error) *transfer.Error {
 			base = time.Second
 		}
 		wait := err.After + rand.N(min(base<<try, longestNap))
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
-			return err
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !transfer.MayPause(ctx, wait) || !transfer.Pause(ctx, wait) {
 			return err
 		}
 	}

@@ -187,3 +187,23 @@ func TestRetryAfter(t *testing.T) {
 		w.stored(f.content)
 	})
 }
+
+// What a caller may wait in all bounds the waits for parts too.
+func TestBoundedPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newWorld(t), &file{content: content(24, 5*mib)}
+		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
+			if op != tcb.OpPart {
+				return nil
+			}
+			busy := tcb.FaultNamed("part 503 retry-after") // it asks for a second
+			return &busy
+		})
+		start := time.Now()
+		_, err := w.upload(transfer.WithPauses(t.Context(), 4*time.Second), f)
+		if took := time.Since(start); err == nil || err.Kind != transfer.KindUnavailable || took < time.Second || took > 4*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
+}
