@@ -175,20 +175,20 @@ func TestReopeningsAreBounded(t *testing.T) {
 // gives the reopenings back. One that sends nearly nothing does.
 func TestProgressGivesTheReopeningsBack(t *testing.T) {
 	t.Parallel()
+	const size = 16 * resume.Progress
+	content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
 	for name, tt := range map[string]struct {
 		each  int64 // bytes before the connection breaks
 		whole bool
 	}{
 		"much": {resume.Progress, true},
-		"more": {4 * resume.Progress, true},
+		"more": {2 * resume.Progress, true},
 		"most": {resume.Progress / 2, true}, // two together
 		"few":  {resume.Progress / 16, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const size = 64 * resume.Progress
-				content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
 				opened := 0
 				open := func(_ context.Context, off int64) (io.ReadCloser, error) {
 					opened++

@@ -80,6 +80,11 @@ func newCOS(t *testing.T, tune func(*http.Transport) http.RoundTripper, endpoint
 	return s
 }
 
+// stores are the sources of both kinds over a server, by scheme.
+func stores(t *testing.T, srv *httptest.Server) map[string]*s3source.Store {
+	return map[string]*s3source.Store{transfer.SchemeS3: newS3(t, dialTo(srv)), transfer.SchemeCOS: newCOS(t, dialTo(srv), endpoint)}
+}
+
 func put(t testing.TB, store *staging.Server, key string, content []byte, contentType string) {
 	if err := store.Put(bucket, key, contentType, content); err != nil {
 		t.Error(err)
@@ -88,19 +93,14 @@ func put(t testing.TB, store *staging.Server, key string, content []byte, conten
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for scheme, open := range map[string]func(*testing.T, func(*http.Transport) http.RoundTripper) *s3source.Store{
-		transfer.SchemeS3: newS3,
-		transfer.SchemeCOS: func(t *testing.T, tune func(*http.Transport) http.RoundTripper) *s3source.Store {
-			return newCOS(t, tune, endpoint)
-		},
-	} {
+	for _, scheme := range []string{transfer.SchemeS3, transfer.SchemeCOS} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			start := func(t *testing.T) sourcetest.Harness {
 				store := staging.New(bucket)
 				srv := serve(t, store)
 				return sourcetest.Harness{
-					Source: open(t, dialTo(srv)),
+					Source: stores(t, srv)[scheme],
 					Ref:    func(key string) transfer.Ref { return transfer.Ref{Scheme: scheme, Bucket: bucket, Key: key} },
 					Put: func(t testing.TB, key string, content []byte, contentType string) {
 						put(t, store, key, content, contentType)

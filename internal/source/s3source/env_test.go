@@ -2,6 +2,7 @@ package s3source_test
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,11 +20,14 @@ import (
 func TestCOSCredentialsAreReadAtEachRequest(t *testing.T) {
 	rec := &recorder{handler: object()}
 	s := newCOS(t, dialTo(serve(t, rec)), endpoint)
-	for _, id := range []string{"FIRST", "SECOND"} {
+	for i, id := range []string{"FIRST", "FIRST", "SECOND"} { // SCF gives new ones with every invocation
+		rotated := fmt.Sprint(secret, i)
 		t.Setenv("TENCENTCLOUD_SECRETID", id)
+		t.Setenv("TENCENTCLOUD_SECRETKEY", rotated)
 		t.Setenv("TENCENTCLOUD_SESSIONTOKEN", id+"-session")
 		read(t, s, inCOS)
-		h := rec.seen[len(rec.seen)-1].Header
+		wantSigned(t, rec.seen[i], rotated)
+		h := rec.seen[i].Header
 		if !strings.Contains(h.Get("Authorization"), id+"/") || h.Get("X-Amz-Security-Token") != id+"-session" {
 			t.Errorf("%s: signed with %q, %q", id, h.Get("Authorization"), h.Get("X-Amz-Security-Token"))
 		}

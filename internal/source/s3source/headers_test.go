@@ -60,12 +60,8 @@ func TestStoredHeaders(t *testing.T) {
 		"": "", "gzip": "gzip", "aws-chunked": "", "aws-chunked,gzip": "gzip", "gzip, br": "gzip, br", "identity": "",
 	} {
 		handler := object("Content-Encoding", stored, "Cache-Control", "max-age=60", "Content-Disposition", `attachment; filename="a"`)
-		for scheme, ref := range map[string]transfer.Ref{transfer.SchemeS3: inS3, transfer.SchemeCOS: inCOS} {
-			s := newS3(t, dialTo(serve(t, handler)))
-			if scheme == transfer.SchemeCOS {
-				s = newCOS(t, dialTo(serve(t, handler)), endpoint)
-			}
-			obj := read(t, s, ref)
+		for scheme, s := range stores(t, serve(t, handler)) {
+			obj := read(t, s, map[string]transfer.Ref{transfer.SchemeS3: inS3, transfer.SchemeCOS: inCOS}[scheme])
 			if obj.ContentEncoding != want || obj.CacheControl != "max-age=60" || obj.ContentDisposition != `attachment; filename="a"` {
 				t.Errorf("%s, %q: %q, %q, %q", scheme, stored, obj.ContentEncoding, obj.CacheControl, obj.ContentDisposition)
 			}

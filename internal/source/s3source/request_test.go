@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -61,19 +60,6 @@ func TestSignature(t *testing.T) {
 		s := newS3(t, dialTo(serve(t, rec)))
 		read(t, s, transfer.Ref{Scheme: transfer.SchemeS3, Bucket: bucket, Key: key})
 		wantSigned(t, rec.seen[0], secret)
-	}
-}
-
-// SCF gives new credentials with every invocation. Not parallel: it sets them.
-func TestSignatureAfterRotation(t *testing.T) {
-	rec := &recorder{handler: object()}
-	s := newCOS(t, dialTo(serve(t, rec)), endpoint)
-	for i, id := range []string{"ONE", "ONE", "TWO"} {
-		rotated := fmt.Sprint(secret, i)
-		t.Setenv("TENCENTCLOUD_SECRETID", id)
-		t.Setenv("TENCENTCLOUD_SECRETKEY", rotated)
-		read(t, s, inCOS)
-		wantSigned(t, rec.seen[i], rotated)
 	}
 }
 

@@ -120,15 +120,12 @@ func TestTaggerKeepsToTheLimit(t *testing.T) {
 // An object that was replaced since the delivery gets the tags of its own delivery.
 func TestTaggerLeavesAnotherContentAlone(t *testing.T) {
 	t.Parallel()
-	for scheme, open := range map[string]func(*testing.T, *httptest.Server) *s3source.Store{
-		transfer.SchemeS3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
-		transfer.SchemeCOS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
-	} {
+	for _, scheme := range []string{transfer.SchemeS3, transfer.SchemeCOS} {
 		store := staging.New(bucket)
 		srv := serve(t, store)
 		put(t, store, "key", []byte("new"), "")
 		ref := transfer.Ref{Scheme: scheme, Bucket: bucket, Key: "key"}
-		err := s3source.Tagger{Store: open(t, srv)}.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("old"))), proved("id"))
+		err := s3source.Tagger{Store: stores(t, srv)[scheme]}.Settle(t.Context(), ref, fmt.Sprintf("%x", md5.Sum([]byte("old"))), proved("id"))
 		if err == nil || err.Error() != "the source was not tagged: it changed since it was delivered" {
 			t.Errorf("%s: got %v", scheme, err)
 		}
@@ -187,15 +184,12 @@ func TestSettleIsRefused(t *testing.T) {
 
 func TestDeleter(t *testing.T) {
 	t.Parallel()
-	for scheme, open := range map[string]func(*testing.T, *httptest.Server) *s3source.Store{
-		transfer.SchemeS3:  func(t *testing.T, srv *httptest.Server) *s3source.Store { return newS3(t, dialTo(srv)) },
-		transfer.SchemeCOS: func(t *testing.T, srv *httptest.Server) *s3source.Store { return newCOS(t, dialTo(srv), endpoint) },
-	} {
+	for _, scheme := range []string{transfer.SchemeS3, transfer.SchemeCOS} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			objects := staging.New(bucket)
 			srv := serve(t, objects)
-			store := open(t, srv)
+			store := stores(t, srv)[scheme]
 			d := s3source.Deleter{Store: store}
 			ref := transfer.Ref{Scheme: scheme, Bucket: bucket, Key: "key"}
 			exists := func() bool { _, err := store.Stat(context.Background(), ref); return err == nil }

@@ -200,7 +200,7 @@ func testChangedWhileRead(t *testing.T, h Harness) {
 }
 
 func testEndOfContext(t *testing.T, h Harness) {
-	h.Put(t, "key", pattern(3_000_000), png)
+	h.Put(t, "key", pattern(300_000), png)
 	ctx, cancel := context.WithCancel(t.Context())
 	obj, err := h.Source.Open(ctx, h.Ref("key"))
 	if err != nil {
@@ -240,7 +240,7 @@ func testConcurrent(t *testing.T, h Harness) {
 }
 
 func testClosedEarly(t *testing.T, h Harness) {
-	content := pattern(3_000_000)
+	content := pattern(300_000)
 	h.Put(t, "key", content, png)
 	for range 3 {
 		obj := h.open(t, "key")

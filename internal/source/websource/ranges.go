@@ -15,21 +15,10 @@ import (
 // 9110, section 8.8.1).
 func isStrong(etag string) bool { return len(etag) > 2 && strings.HasPrefix(etag, `"`) }
 
-// resumable reads the body of resp to its end even if the connection breaks off.
-func (s *Source) resumable(ctx context.Context, ref transfer.Ref, resp *http.Response) (io.ReadCloser, func() int) {
-	reopen := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-		return s.reopen(ctx, ref, resp, offset)
-	}
-	body := resume.New(ctx, resp.Body, resp.ContentLength, reopen)
-	return body, body.Resumes
-}
-
 // ranges opens stretches of the very content that first is the answer with.
 func (s *Source) ranges(ref transfer.Ref, first *http.Response) transfer.RangeOpener {
 	return func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		open := func(ctx context.Context, done int64) (io.ReadCloser, error) {
-			return s.stretch(ctx, ref, first, offset+done, offset+length-1)
-		}
+		open := s.opener(ref, first, offset, length)
 		body, err := open(ctx, 0)
 		if err != nil {
 			return nil, err
@@ -38,10 +27,11 @@ func (s *Source) ranges(ref transfer.Ref, first *http.Response) transfer.RangeOp
 	}
 }
 
-// reopen asks for the bytes from offset to the end of the very content that first is the
-// answer with.
-func (s *Source) reopen(ctx context.Context, ref transfer.Ref, first *http.Response, offset int64) (io.ReadCloser, error) {
-	return s.stretch(ctx, ref, first, offset, first.ContentLength-1)
+// opener opens what is left of a stretch.
+func (s *Source) opener(ref transfer.Ref, first *http.Response, offset, length int64) resume.Opener {
+	return func(ctx context.Context, done int64) (io.ReadCloser, error) {
+		return s.stretch(ctx, ref, first, offset+done, offset+length-1)
+	}
 }
 
 // stretch asks for the bytes from one offset to another, the last one included.

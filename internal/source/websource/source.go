@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcbferry/tcbferry/internal/source/resume"
 	"github.com/tcbferry/tcbferry/internal/transfer"
 	"github.com/tcbferry/tcbferry/internal/transport/public"
 )
@@ -45,6 +46,8 @@ func New(o Options) *Source {
 		config = o.TLS.Clone()
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	http1 := new(http.Protocols)
+	http1.SetHTTP1(true)
 	base := &http.Transport{
 		DialContext:            s.dialer.DialContext,
 		TLSClientConfig:        config,
@@ -53,19 +56,13 @@ func New(o Options) *Source {
 		// be dead after the function was frozen, and its name may mean another address now.
 		DisableKeepAlives: true,
 		// A connection of HTTP/2 is read even while the caller does not read the body.
-		Protocols: http1(),
+		Protocols: http1,
 	}
 	s.client = &http.Client{CheckRedirect: s.follow, Transport: base}
 	if o.Wrap != nil {
 		s.client.Transport = o.Wrap(base)
 	}
 	return s
-}
-
-func http1() *http.Protocols {
-	p := new(http.Protocols)
-	p.SetHTTP1(true)
-	return p
 }
 
 // Stat returns "": see Source.
@@ -89,7 +86,8 @@ func (s *Source) Open(ctx context.Context, ref transfer.Ref) (*transfer.Object, 
 		CacheControl: resp.Header.Get("Cache-Control"), ContentDisposition: resp.Header.Get("Content-Disposition"),
 	}
 	if etag := resp.Header.Get("ETag"); isStrong(etag) && resp.Header.Get("Accept-Ranges") == "bytes" {
-		obj.Body, obj.Resumes = s.resumable(ctx, ref, resp)
+		body := resume.New(ctx, resp.Body, resp.ContentLength, s.opener(ref, resp, 0, resp.ContentLength))
+		obj.Body, obj.Resumes = body, body.Resumes
 		obj.OpenRange = s.ranges(ref, resp)
 	}
 	return obj, nil
