@@ -57,9 +57,6 @@ func TestEveryFault(t *testing.T) {
 	for _, f := range tcb.MultipartFaults() {
 		synctest.Test(t, func(t *testing.T) {
 			w, src := newWorld(t), &file{content: content(20, 100_007)}
-			if f.Op == tcb.OpPart { // of two
-				src.content = content(20, mib+7)
-			}
 			if f.Op == tcb.OpListParts { // there must be an upload to list
 				w.cloud.Inject(tcb.FaultNamed("complete InvalidPart"))
 				w.upload(t.Context(), src)

@@ -47,7 +47,7 @@ func TestUpload(t *testing.T) {
 func TestResume(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, f := newWorld(t), &file{content: content(2, 12*mib+5)}
+		w, f := newWorld(t), &file{content: content(2, 8*mib+5)}
 		var parts atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
 		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
@@ -56,7 +56,7 @@ func TestResume(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := w.upload(ctx, f); err == nil || err.Kind != transfer.KindOutOfTime || !strings.Contains(err.What, "of 13 parts") {
+		if _, err := w.upload(ctx, f); err == nil || err.Kind != transfer.KindOutOfTime || !strings.Contains(err.What, "of 9 parts") {
 			t.Fatalf("broken off: %v", err)
 		}
 		left := w.cloud.Unfinished()
@@ -69,7 +69,7 @@ func TestResume(t *testing.T) {
 		}
 		w.stored(f.content)
 		// What was under way when the upload broke off may have arrived since.
-		if receipt.ResumedParts < len(left[0].Parts) || receipt.ResumedParts == 13 {
+		if receipt.ResumedParts < len(left[0].Parts) || receipt.ResumedParts == 9 {
 			t.Errorf("%d parts were kept, with %d there", receipt.ResumedParts, len(left[0].Parts))
 		}
 		if w.cloud.Requests()[tcb.OpInitiate] != 1 {
@@ -82,7 +82,7 @@ func TestResume(t *testing.T) {
 func TestResumeOfOtherContent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, old := newWorld(t), &file{content: content(3, 6*mib)}
+		w, old := newWorld(t), &file{content: content(3, 4*mib)}
 		ctx, cancel := context.WithCancel(t.Context())
 		w.cloud.OnRequest(func(op tcb.Op, _ string) *tcb.Fault {
 			if op == tcb.OpComplete {
@@ -96,13 +96,13 @@ func TestResumeOfOtherContent(t *testing.T) {
 		w.cloud.OnRequest(nil)
 
 		// The first two parts are as they were, and the file is shorter.
-		now := &file{content: append(append([]byte{}, old.content[:2*mib]...), content(4, 2*mib+9)...)}
+		now := &file{content: append(append([]byte{}, old.content[:2*mib]...), content(4, mib+9)...)}
 		receipt, err := w.upload(t.Context(), now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.stored(now.content)
-		if receipt.Parts != 5 || receipt.ResumedParts != 2 {
+		if receipt.Parts != 4 || receipt.ResumedParts != 2 {
 			t.Errorf("%+v", receipt)
 		}
 	})
@@ -112,7 +112,7 @@ func TestResumeOfOtherContent(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, f := newWorld(t), &file{content: content(5, 6*mib+1)}
+		w, f := newWorld(t), &file{content: content(5, 3*mib+1)}
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
