@@ -80,12 +80,12 @@ func TestChaos(t *testing.T) {
 	fig := r.checkFiles()
 	fig.seed = *seed
 
-	t.Logf("seed %d; again with: make chaos SEED=%d\n\n%s", *seed, *seed, fig)
+	t.Logf("seed %d; again with: make chaos SEED=%d\n\n%s", *seed, *seed, fig.markdown())
 	if *long && (fig.files < 5000 || len(fig.applied) < 40) {
 		t.Errorf("%d files and %d kinds of fault: 5000 and 40 are promised", fig.files, len(fig.applied))
 	}
 	if *docFile != "" && !t.Failed() {
-		if err := write(*docFile, "chaos", fmt.Sprint(fig.markdown())); err != nil {
+		if err := write(*docFile, "chaos", fig.markdown()); err != nil {
 			t.Error(err)
 		}
 	}

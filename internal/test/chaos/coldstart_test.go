@@ -21,53 +21,18 @@ import (
 	"github.com/tcbferry/tcbferry/internal/upload/cospost"
 )
 
-// coldStarts is how many instances start at the same moment, so many in a short run.
-func coldStarts(short int) int {
-	if *long {
-		return 1000
-	}
-	return short
-}
-
-// TestColdStarts starts instances of the function at the same moment, each without a
-// token, and has each deliver one file.
-func TestColdStarts(t *testing.T) {
-	parallel(t)
-	starts := coldStarts(60)
-	w := newWorld(t)
-	invoke := make([]func(context.Context, []byte) ([]byte, error), starts)
-	for i := range invoke {
-		invoke[i] = w.function(t, 0, io.Discard)
-		put(t, w, fmt.Sprintf("%d.bin", i), int64(i%700))
-	}
-	began := time.Now()
-	var wg sync.WaitGroup
-	for i := range invoke {
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), unhurried)
-			defer cancel()
-			if reply, err := invoke[i](ctx, plainEvent(fmt.Sprintf("%d.bin", i))); err != nil {
-				t.Errorf("%d: %s %v", i, reply, err)
-			}
-		})
-	}
-	wg.Wait()
-	for i := range starts {
-		if o, ok := w.cloud.Object(env, fmt.Sprintf("%d.bin", i)); !ok || o.Size != int64(i%700) {
-			t.Errorf("file %d: %+v", i, o)
-		}
-	}
-	t.Logf("%d cold starts in %v, %d token calls", starts, time.Since(began).Round(time.Millisecond), w.cloud.Requests()[tcb.OpStableToken])
-}
-
-// TestColdStartsAtTheLimit does the same where WeChat allows token calls for three tenths
-// of them in a minute. The emulator's minutes, the back-off and the platform's retries run on
+// TestColdStartsAtTheLimit starts instances of the function at the same moment, each without
+// a token, and has each deliver one file. WeChat allows token calls for three tenths of them
+// in a minute. The emulator's minutes, the back-off and the platform's retries run on
 // the one clock of a synctest bubble, so that nothing is faster than in reality.
 // An instance that is refused for too long (45011) fails as Throttled. Lambda repeats
 // its asynchronous event after one minute, then after two.
 func TestColdStartsAtTheLimit(t *testing.T) {
 	parallel(t)
-	starts := coldStarts(200)
+	starts := 200
+	if *long {
+		starts = 1000
+	}
 	synctest.Test(t, func(t *testing.T) {
 		rules := tcb.DefaultRules()
 		rules.StableCallsPerMinute = starts * 3 / 10

@@ -132,7 +132,7 @@ func (r *largeRun) deliver(f *largeFile) {
 			f.killAt = 1 + f.rng.IntN(6)
 		}
 		f.mu.Unlock()
-		result, err := l.Invoke(r.t.Context(), []byte(`{"files":["s3://`+devstack.Bucket+`/`+f.key+`"]}`), unhurried)
+		result, err := l.Invoke(r.t.Context(), plainEvent(f.key), unhurried)
 		l.Close()
 		if err != nil || result.FunctionError && !strings.HasPrefix(result.ErrorMessage, `{"files"`) {
 			continue // killed

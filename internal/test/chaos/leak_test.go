@@ -2,7 +2,7 @@ package chaos_test
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -95,5 +95,12 @@ func put(t *testing.T, w *world, key string, size int64) {
 
 // plainEvent names files of the S3 bucket.
 func plainEvent(keys ...string) []byte {
-	return fmt.Appendf(nil, `{"files":["s3://%s/%s"]}`, bucket, strings.Join(keys, `","s3://`+bucket+`/`))
+	var event struct {
+		Files []string `json:"files"`
+	}
+	for _, key := range keys {
+		event.Files = append(event.Files, "s3://"+bucket+"/"+key)
+	}
+	doc, _ := json.Marshal(event) // texts always marshal
+	return doc
 }

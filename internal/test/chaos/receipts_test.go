@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -144,17 +143,9 @@ func (r *receiptRun) deliver(files, atOnce int) {
 
 // invoke has the function deliver files, and returns those that are to come again.
 func (r *receiptRun) invoke(keys []string) (again []string) {
-	payload := []byte(`{"files":[`)
-	for i, key := range keys {
-		if i > 0 {
-			payload = append(payload, ',')
-		}
-		ref, _ := json.Marshal("s3://" + devstack.Bucket + "/" + key) // a text always marshals
-		payload = append(payload, ref...)
-	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), unhurried)
 	defer cancel()
-	answer, err := r.handler(ctx, append(payload, `]}`...))
+	answer, err := r.handler(ctx, plainEvent(keys...))
 	result := platform.Result{Payload: answer}
 	if err != nil {
 		result.FunctionError, result.ErrorMessage, result.ErrorType = true, err.Error(), "DeliveryFailed"

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -64,21 +63,6 @@ func (g *figures) rows() [][2]string {
 	}
 }
 
-// String is an aligned table, and a list of the faults by place.
-func (g *figures) String() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range g.rows() {
-		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
-	}
-	w.Flush()
-	for _, at := range []string{atSource, atToken, atTicket, atUpload, atParts, atConfirm, atFunction} {
-		kinds, applied, list := g.byPlace(at)
-		fmt.Fprintf(&b, "\n%s: %d kinds applied %d times\n  %s\n", at, kinds, applied, list)
-	}
-	return b.String()
-}
-
 // byPlace lists the faults that applied at a place, by name.
 func (g *figures) byPlace(at string) (kinds, applied int, list string) {
 	var parts []string
@@ -92,7 +76,7 @@ func (g *figures) byPlace(at string) (kinds, applied int, list string) {
 	return kinds, applied, strings.Join(parts, ", ")
 }
 
-// markdown is the same for docs/reliability.md.
+// markdown is a table of the rows, and a list of the faults by place.
 func (g *figures) markdown() string {
 	var b strings.Builder
 	b.WriteString(table(g.rows()))

@@ -57,7 +57,7 @@ func newRunOf(t *testing.T, w *world, p *plan) *run {
 	r := &run{t: t, w: w, p: p, handler: map[*instance]app.Handler{}, log: &fileLog{}}
 	r.fig.applied = map[*kind]int{}
 	r.fig.margin = time.Hour
-	w.done.Go(r.beat)
+	go r.beat()
 	return r
 }
 
@@ -223,9 +223,9 @@ const (
 	maxLate   = int64(2 * time.Second / pulseTime)
 )
 
-// beat counts pulses until the world is closed.
+// beat counts pulses until the test is over.
 func (r *run) beat() {
-	for !r.w.closed.Load() {
+	for r.t.Context().Err() == nil {
 		time.Sleep(pulseTime)
 		r.pulse.Add(1)
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/app"
 	"github.com/tcbferry/tcbferry/internal/devstack"
@@ -23,7 +21,7 @@ import (
 )
 
 const (
-	bucket = "staging"
+	bucket = devstack.Bucket
 	cosRef = "staging-1250000000" // its counterpart on COS
 	env    = "demo-1a2b3c"
 	region = "ap-shanghai"
@@ -40,49 +38,38 @@ type world struct {
 	cloud   *tcb.Cloud
 	vars    map[string]string
 
-	onHead  func(key string, w http.ResponseWriter) (answered bool) // before every HEAD of an object; nil: none
-	servers []*http.Server
-	done    sync.WaitGroup
-	closed  atomic.Bool
+	onHead func(key string, w http.ResponseWriter) (answered bool) // before every HEAD of an object; nil: none
 }
 
 func newWorld(t *testing.T) *world {
-	return worldOf(t, tcb.DefaultRules())
-}
-
-func worldOf(t *testing.T, rules tcb.Rules) *world {
 	t.Helper()
 	apps := make([]tcb.App, maxApp)
 	for i := range apps {
 		apps[i] = tcb.App{ID: appID(i), Secret: "emulated-app-secret", Envs: []string{env}}
 	}
-	w := &world{s3: staging.New(bucket), cos: staging.New(cosRef), cloud: tcb.New(rules, apps...)}
+	w := &world{s3: staging.New(bucket), cos: staging.New(cosRef), cloud: tcb.New(tcb.DefaultRules(), apps...)}
 	w.cos.COS = true
 	w.cloud.KeepContent = 0
 	w.cloud.ForgetSecrets = true
 	w.cloud.AddKey(cosKey)
-	s3, cos := w.serve(t, w.headed(w.s3)), w.serve(t, w.headed(w.cos))
-	api := w.serve(t, w.cloud.Handler())
+	s3, cos, api := serve(t, w.headed(w.s3)), serve(t, w.headed(w.cos)), serve(t, w.cloud.Handler())
 	w.vars = map[string]string{
 		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api, "COS_UPLOAD_URL": api,
 		"AWS_ENDPOINT_URL_S3": s3, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEMULATED", "AWS_SECRET_ACCESS_KEY": "emulated-aws-key",
 		"COS_ENDPOINT_URL": cos, "TENCENTCLOUD_SECRETID": cosKey.ID, "TENCENTCLOUD_SECRETKEY": cosKey.Secret,
 	}
-	t.Cleanup(w.close)
+	t.Cleanup(func() { // before the servers, so that nothing hangs in them
+		w.cloud.Close()
+		w.s3.Close()
+		w.cos.Close()
+	})
 	return w
 }
 
-// serve serves h on a loopback port until close.
-func (w *world) serve(t *testing.T, h http.Handler) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
-	w.servers = append(w.servers, srv)
-	w.done.Go(func() { srv.Serve(l) })
-	return "http://" + l.Addr().String()
+func serve(t *testing.T, h http.Handler) string {
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv.URL
 }
 
 // headed puts onHead in front of a bucket: a staging.Fault applies to GETs only.
@@ -94,18 +81,6 @@ func (w *world) headed(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(rw, r)
 	})
-}
-
-// close ends everything; it may be called twice.
-func (w *world) close() {
-	w.closed.Store(true)
-	w.cloud.Close()
-	w.s3.Close()
-	w.cos.Close()
-	for _, srv := range w.servers {
-		srv.Close()
-	}
-	w.done.Wait()
 }
 
 // store is the bucket that a reference names.
