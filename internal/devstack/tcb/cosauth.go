@@ -63,21 +63,38 @@ func (c *Cloud) authorizeCall(r *http.Request, op Op) error {
 	}
 	headerText, ok1 := canonicalPairs(lists.headers, headers)
 	paramText, ok2 := canonicalPairs(lists.params, params)
-	format := formatString(r.Method, r.URL.Path, paramText, headerText)
+	if !ok1 || !ok2 {
+		auth.signature = "" // which is that of no text
+	}
+	if err := c.verify(r, auth, key.Secret, paramText, headerText); err != nil {
+		return err
+	}
+	if key.Deny&op != 0 {
+		return refuse("AccessDenied", "")
+	}
+	return nil
+}
+
+// verify checks a signature over a request (wire.md B.4), and that it is valid now.
+func (c *Cloud) verify(r *http.Request, auth authorization, secret, params, headers string) error {
+	format := formatString(r.Method, r.URL.Path, params, headers)
 	toSign := stringToSign(auth.signTime, format)
-	if !ok1 || !ok2 || signature(key.Secret, auth.keyTime, toSign) != auth.signature {
+	if signature(secret, auth.keyTime, toSign) != auth.signature {
 		e := refuse("SignatureDoesNotMatch", "")
 		e.toSign, e.format = toSign, format
 		return e
 	}
+	return c.fresh(auth)
+}
+
+// fresh refuses a signature that is not valid now.
+func (c *Cloud) fresh(auth authorization) error {
 	now := c.Now()
 	switch {
 	case !now.Before(auth.end):
 		return refuse("AccessDenied", "Request has expired")
 	case now.Before(auth.start):
 		return refuse("RequestTimeTooSkewed", "")
-	case key.Deny&op != 0:
-		return refuse("AccessDenied", "")
 	}
 	return nil
 }

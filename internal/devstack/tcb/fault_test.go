@@ -3,7 +3,6 @@ package tcb_test
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -144,18 +143,6 @@ func TestStall(t *testing.T) {
 	}
 }
 
-// ask sends a ticket request and returns the raw answer.
-func (w *world) ask() (int, string, error) {
-	req, _ := http.NewRequest("POST", w.url+"/tcb/uploadfile?access_token="+w.cloud.AccessToken(appID), strings.NewReader(`{"env":"`+env+`","path":"a.bin"}`))
-	resp, err := w.http.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(body), err
-}
-
 func TestAPIFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tcb.DefaultRules())
@@ -177,9 +164,9 @@ func TestAPIFaults(t *testing.T) {
 	}
 	for _, c := range cases {
 		w.cloud.Inject(tcb.FaultNamed("ticket " + c.name))
-		status, body, err := w.ask()
-		if status != c.status || !strings.HasPrefix(body, c.prefix) || len(body) < c.size || json.Valid([]byte(body)) != c.isJSON || (err != nil) != (c.status == 0) {
-			t.Errorf("%s: %d, %d bytes, %v", c.name, status, len(body), err)
+		a := w.request("POST", w.url+"/tcb/uploadfile?access_token="+w.cloud.AccessToken(appID), `{"env":"`+env+`","path":"a.bin"}`)
+		if a.status != c.status || !strings.HasPrefix(a.body, c.prefix) || len(a.body) < c.size || json.Valid([]byte(a.body)) != c.isJSON || (a.err != nil) != (c.status == 0) {
+			t.Errorf("%s: %d, %d bytes, %v", c.name, a.status, len(a.body), a.err)
 		}
 	}
 }
@@ -339,7 +326,7 @@ func TestSchedules(t *testing.T) {
 	if counts[tcb.OpUpload] != 9 || counts[tcb.OpTicket] != 9 || counts[tcb.OpStray] != 0 {
 		t.Errorf("counts = %v", counts)
 	}
-	w.fetch("GET", w.url+"/elsewhere/1")
+	w.request("GET", w.url+"/elsewhere/1", "")
 	if w.cloud.Requests()[tcb.OpStray] != 1 {
 		t.Error("a stray request was not counted")
 	}

@@ -3,8 +3,6 @@ package tcb_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -39,21 +37,6 @@ func (w *world) remove(ids ...string) reply {
 	w.t.Helper()
 	body, _ := json.Marshal(map[string]any{"env": env, "fileid_list": ids})
 	return w.do("POST", "/tcb/batchdeletefile?access_token="+w.cloud.AccessToken(appID), string(body))
-}
-
-func (w *world) fetch(method, url string) answer {
-	w.t.Helper()
-	req, err := http.NewRequest(method, url, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	resp, err := w.http.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(body), err}
 }
 
 // CloudBase may know of a file only some time after COS.
@@ -95,21 +78,21 @@ func TestDownload(t *testing.T) {
 		t.Errorf("link = %s", link)
 	}
 	for method, body := range map[string]string{"GET": objectContent, "HEAD": ""} {
-		a := w.fetch(method, link)
+		a := w.request(method, link, "")
 		if a.status != 200 || a.header.Get("Content-Length") != "16" || a.header.Get("Content-Type") != "image/png" ||
 			a.header.Get("ETag") != `"ee8de918d05640145b18f70f4c3aa602"` || a.header.Get("x-cos-hash-crc64ecma") != "16749565679157681890" ||
 			a.header.Get("Cache-Control") != "max-age=5" || a.body != body {
 			t.Errorf("%s: %d %v %q", method, a.status, a.header, a.body)
 		}
 	}
-	if a := w.fetch("GET", strings.Replace(link, "a%20b", "a%20c", 1)); a.status != 403 {
+	if a := w.request("GET", strings.Replace(link, "a%20b", "a%20c", 1), ""); a.status != 403 {
 		t.Errorf("a forged link gives %d", a.status)
 	}
-	if a := w.fetch("POST", link); a.status != 405 {
+	if a := w.request("POST", link, ""); a.status != 405 {
 		t.Errorf("POST gives %d", a.status)
 	}
 	w.clock.advance(61 * time.Second)
-	if a := w.fetch("GET", link); a.status != 403 || !strings.Contains(a.body, "Request has expired") {
+	if a := w.request("GET", link, ""); a.status != 403 || !strings.Contains(a.body, "Request has expired") {
 		t.Errorf("an old link gives %d %s", a.status, a.body)
 	}
 }
@@ -123,7 +106,7 @@ func TestDelete(t *testing.T) {
 	if r.code() != 0 || r.DeleteList[0].Status != 0 || r.DeleteList[1].Status == 0 {
 		t.Errorf("delete = %+v", r)
 	}
-	if _, ok := w.cloud.Object(env, "a.png"); ok || w.fetch("GET", link).status != 404 || w.links(id).FileList[0].Status == 0 {
+	if _, ok := w.cloud.Object(env, "a.png"); ok || w.request("GET", link, "").status != 404 || w.links(id).FileList[0].Status == 0 {
 		t.Error("the file is still there")
 	}
 }
@@ -151,7 +134,7 @@ func TestStaleDownloads(t *testing.T) {
 		w := newWorld(t, rules)
 		w.put("a.txt", "old", nil)
 		id := w.put("a.txt", "new", nil)
-		if a := w.fetch("GET", w.links(id).FileList[0].DownloadURL); a.body != want {
+		if a := w.request("GET", w.links(id).FileList[0].DownloadURL, ""); a.body != want {
 			t.Errorf("StaleDownloads %v: %q", stale, a.body)
 		}
 		if o, _ := w.cloud.Object(env, "a.txt"); string(o.Content) != "new" || o.Seq != 2 {
@@ -173,7 +156,7 @@ func TestKeepContent(t *testing.T) {
 		t.Errorf("large = %+v", o)
 	}
 	link := w.links(large).FileList[0].DownloadURL
-	if get, head := w.fetch("GET", link), w.fetch("HEAD", link); get.status != 501 || head.status != 200 || head.header.Get("Content-Length") != "9" {
+	if get, head := w.request("GET", link, ""), w.request("HEAD", link, ""); get.status != 501 || head.status != 200 || head.header.Get("Content-Length") != "9" {
 		t.Errorf("GET %d, HEAD %d", get.status, head.status)
 	}
 }
@@ -188,7 +171,7 @@ func TestPutAndSynthesize(t *testing.T) {
 	prefix := strings.TrimSuffix(uploaded, "uploaded")
 	list := w.links(uploaded, prefix+"put", prefix+"made-up", prefix+"neither").FileList
 	for i, item := range list[:3] {
-		a := w.fetch("HEAD", item.DownloadURL)
+		a := w.request("HEAD", item.DownloadURL, "")
 		if a.status != 200 || a.header.Get("Content-Length") != "7" || a.header.Get("ETag") != `"9a0364b9e99bb480dd25e1f0284c8555"` {
 			t.Errorf("%d: %d %v", i, a.status, a.header)
 		}

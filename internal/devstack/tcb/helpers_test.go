@@ -102,23 +102,32 @@ func (r reply) code() int {
 
 func (w *world) do(method, path, body string) reply {
 	w.t.Helper()
-	req, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	resp, err := w.http.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != 200 {
-		w.t.Fatalf("%s %s: status %d, want 200", method, path, resp.StatusCode)
-	}
+	a := w.request(method, w.url+path, body)
 	var r reply
-	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
-		w.t.Fatal(err)
+	if err := json.Unmarshal([]byte(a.body), &r); err != nil || a.status != 200 {
+		w.t.Fatalf("%s %s: status %d, want 200; %v, %v", method, path, a.status, a.err, err)
 	}
 	return r
+}
+
+// request sends a request and reads the answer whole.
+func (w *world) request(method, url, body string) answer {
+	w.t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.exchange(req)
+}
+
+func (w *world) exchange(req *http.Request) answer {
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(body), err}
 }
 
 func (w *world) stable(force bool) reply {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc64"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -79,13 +78,7 @@ func (w *world) cos(in cosCall) answer {
 	sign := tcb.Signature(secret, times, tcb.StringToSign(times, tcb.FormatString(in.method, u.Path, paramText, headerText)))
 	req.Header.Set("Authorization", "q-sign-algorithm=sha1&q-ak="+id+"&q-sign-time="+times+"&q-key-time="+times+
 		"&q-header-list="+headerList+"&q-url-param-list="+paramList+"&q-signature="+sign)
-	resp, err := w.http.Do(req)
-	if err != nil {
-		return answer{err: err}
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(text), err}
+	return w.exchange(req)
 }
 
 func pairs(values map[string]string) (list, text string) {

@@ -128,26 +128,7 @@ func (c *Cloud) authenticate(r *http.Request, fields map[string]string) (*ticket
 	if t == nil || fields["x-cos-security-token"] != t.token {
 		return nil, auth, refuse("InvalidAccessKeyId", "")
 	}
-	format := formatString(r.Method, r.URL.Path, "", "")
-	toSign := stringToSign(auth.signTime, format)
-	if signature(t.secretKey, auth.keyTime, toSign) != auth.signature {
-		e := refuse("SignatureDoesNotMatch", "")
-		e.toSign, e.format = toSign, format
-		return nil, auth, e
-	}
-	return t, auth, c.fresh(auth)
-}
-
-// fresh refuses a signature that is not valid now.
-func (c *Cloud) fresh(auth authorization) error {
-	now := c.Now()
-	switch {
-	case !now.Before(auth.end):
-		return refuse("AccessDenied", "Request has expired")
-	case now.Before(auth.start.Add(-time.Second)):
-		return refuse("RequestTimeTooSkewed", "")
-	}
-	return nil
+	return t, auth, c.verify(r, auth, t.secretKey, "", "")
 }
 
 // describe makes the object without its content from a form's fields or from headers.

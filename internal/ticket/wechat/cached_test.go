@@ -51,6 +51,15 @@ func (m *stableServer) tokens() *wechat.CachedTokens {
 	return wechat.StableTokens(wechat.NewAPI(m, nil), "wx1", transfer.NewSecret("SECRET"))
 }
 
+// stableTokens runs a test with a server whose tokens live so many seconds.
+func stableTokens(t *testing.T, expires string, test func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens)) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &stableServer{t: t, expires: expires}
+		test(t, m, m.tokens())
+	})
+}
+
 func (m *stableServer) expectForced(want ...bool) {
 	m.t.Helper()
 	m.mu.Lock()
@@ -114,10 +123,7 @@ func TestTokenIsKeptForItsLifeLessAMargin(t *testing.T) {
 }
 
 func TestOneFetchForAll(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "1"}
-		tokens := m.tokens()
+	stableTokens(t, "1", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() { get(t, tokens, "T0") })
@@ -128,10 +134,7 @@ func TestOneFetchForAll(t *testing.T) {
 }
 
 func TestAFetchOutlivesTheCallerThatBeganIt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "7200"}
-		tokens := m.tokens()
+	stableTokens(t, "7200", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
@@ -202,10 +205,7 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 }
 
 func TestRenewalIsOrdinaryWhenThatBringsAnotherToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "7200"}
-		tokens := m.tokens()
+	stableTokens(t, "7200", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		old := get(t, tokens, "T0")
 		m.current = 7
 		var wg sync.WaitGroup
@@ -227,10 +227,7 @@ func TestRenewalIsOrdinaryWhenThatBringsAnotherToken(t *testing.T) {
 }
 
 func TestRenewalIsForcedOnlyForTheVeryTokenAndEvery30s(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "7200"}
-		tokens := m.tokens()
+	stableTokens(t, "7200", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		token := get(t, tokens, "T0")
 		token, err := tokens.Renew(t.Context(), token, why)
 		if err != nil || token.Value.Reveal() != "T1" {
@@ -277,10 +274,7 @@ func TestAForcedRefreshThatBringsTheSameTokenIsAnError(t *testing.T) {
 
 // A caller that comes during a renewal waits for it.
 func TestARefusedTokenIsNotHandedOut(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "7200"}
-		tokens := m.tokens()
+	stableTokens(t, "7200", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		old := get(t, tokens, "T0")
 		var wg sync.WaitGroup
 		wg.Go(func() { tokens.Renew(t.Context(), old, why) })
@@ -296,10 +290,7 @@ func TestARefusedTokenIsNotHandedOut(t *testing.T) {
 // An ordinary fetch that set out before the refusal came in proves nothing about
 // the refused token; the renewal follows it.
 func TestARefusalDuringAFetchSendsAnother(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		m := &stableServer{t: t, expires: "1"}
-		tokens := m.tokens()
+	stableTokens(t, "1", func(t *testing.T, m *stableServer, tokens *wechat.CachedTokens) {
 		old := get(t, tokens, "T0")
 		time.Sleep(time.Minute)
 		var wg sync.WaitGroup
