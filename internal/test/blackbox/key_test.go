@@ -269,6 +269,7 @@ func TestRefusalsToStart(t *testing.T) {
 			w := newHTTPWorld(t)
 			vars := w.vars(tt.vars...)
 			l := platform.NewLambda(functions.Path(t, "lambda-http"), vars)
+			l.Grace = grace
 			defer l.Close()
 			_, onLambda := l.Init(t.Context())
 			server, onWeb := platform.StartWeb(t.Context(), functions.Path(t, "scf-http"), vars)

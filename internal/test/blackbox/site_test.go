@@ -61,6 +61,7 @@ func (f front) start(t testing.TB, w *httpWorld, more ...string) *site {
 		s.program, s.url, s.send, end = server.Program, server.URL, s.overHTTP(server.Client), server.Close
 	} else {
 		l := platform.NewLambda(functions.Path(t, "lambda-http"), vars)
+		l.Grace = grace
 		s.lambda, s.program, end = l, l.Program, l.Close
 		s.send = func(t testing.TB, r request, limit time.Duration) answer {
 			return s.at(t).invoke(s.payloadOf(t, r), limit)
