@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,75 +13,68 @@ import (
 
 // Nothing but /healthz is answered without a key, however a front passes the header
 // on. Which keys are right is httpapi's to test.
-func TestUnauthorized(t *testing.T) {
-	forFronts(t, fronts, func(t *testing.T, w *httpWorld, f front) {
-		s := f.start(t, w)
-		for name, authorization := range map[string][]string{
-			"none": nil, "empty": {""}, "unknown": {"Bearer guess"}, "its hash": {"Bearer " + hash(anyKey)},
-			"two keys": {"Bearer guess", "Bearer " + anyKey}, "two keys in one": {"Bearer guess, Bearer " + anyKey},
+func unauthorized(t *testing.T, s *site) {
+	w, before := s.w, s.w.touched()
+	for name, authorization := range map[string][]string{
+		"none": nil, "empty": {""}, "unknown": {"Bearer guess"}, "its hash": {"Bearer " + hash(anyKey)},
+		"two keys": {"Bearer guess", "Bearer " + anyKey}, "two keys in one": {"Bearer guess, Bearer " + anyKey},
+	} {
+		for _, r := range []request{
+			putFile("/files/x", "text/plain", "x"), putFile("/files/../x", "text/plain", "x"), copying("s3://staging/in/x", "x"),
+			post("/tickets", jsonType, `{"path":"x"}`), {method: "GET", target: "/"}, {method: "OPTIONS", target: "/files/x"},
 		} {
-			for _, r := range []request{
-				putFile("/files/x", "text/plain", "x"), putFile("/files/../x", "text/plain", "x"), copying("s3://staging/in/x", "x"),
-				post("/tickets", jsonType, `{"path":"x"}`), {method: "GET", target: "/"}, {method: "OPTIONS", target: "/files/x"},
-			} {
-				r = r.as("")
-				r.header["Authorization"] = authorization
-				if a := s.do(r); a.status != 401 || a.problem(t).Code != "Unauthorized" || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
-					t.Errorf("%s: %s %s: %d %s", name, r.method, r.target, a.status, a.body)
-				}
+			r = r.as("")
+			r.header["Authorization"] = authorization
+			if a := s.do(r); a.status != 401 || a.problem(t).Code != "Unauthorized" || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s: %s %s: %d %s", name, r.method, r.target, a.status, a.body)
 			}
 		}
-		if n := w.touched(); n != 0 {
-			t.Errorf("%d requests went out", n)
-		}
-	})
+	}
+	if n := w.touched() - before; n != 0 {
+		t.Errorf("%d requests went out", n)
+	}
 }
 
 // Pages of a listed origin may call and read every answer, behind every front. Which
 // origins are listed is httpapi's to test.
-func TestCORS(t *testing.T) {
-	forFronts(t, fronts, func(t *testing.T, w *httpWorld, f front) {
-		s := f.start(t, w)
-		preflight := request{method: http.MethodOptions, target: "/files/x", header: http.Header{
-			"Origin": {origin}, "Access-Control-Request-Method": {"PUT"}, "Access-Control-Request-Headers": {"authorization,content-type"}}}
-		a := s.do(preflight)
-		if h := a.header; a.status != 204 || len(a.body) > 0 || h.Get("Access-Control-Allow-Origin") != origin || h.Get("Vary") != "Origin" ||
-			!strings.Contains(h.Get("Access-Control-Allow-Methods"), "PUT") || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "authorization") {
-			t.Errorf("preflight: %d %v", a.status, h)
+func pages(t *testing.T, s *site) {
+	preflight := request{method: http.MethodOptions, target: "/files/x", header: http.Header{
+		"Origin": {origin}, "Access-Control-Request-Method": {"PUT"}, "Access-Control-Request-Headers": {"authorization,content-type"}}}
+	a := s.do(preflight)
+	if h := a.header; a.status != 204 || len(a.body) > 0 || h.Get("Access-Control-Allow-Origin") != origin || h.Get("Vary") != "Origin" ||
+		!strings.Contains(h.Get("Access-Control-Allow-Methods"), "PUT") || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "authorization") {
+		t.Errorf("preflight: %d %v", a.status, h)
+	}
+	if a := s.do(preflight.with("Origin", "https://x."+origin[len("https://"):])); a.status != 401 || a.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("preflight of another origin: %d %v", a.status, a.header)
+	}
+	for status, r := range map[int]request{
+		201: putFile("/files/x", "text/plain", "x"), 400: putFile("/files/../x", "text/plain", "x"), 401: putFile("/files/x", "text/plain", "x").as(""),
+	} {
+		a := s.do(r.with("Origin", origin))
+		if a.status != status || a.header.Get("Access-Control-Allow-Origin") != origin || a.header.Get("Access-Control-Expose-Headers") != "Retry-After" {
+			t.Errorf("%d, not %d: %v", a.status, status, a.header)
 		}
-		if a := s.do(preflight.with("Origin", "https://x."+origin[len("https://"):])); a.status != 401 || a.header.Get("Access-Control-Allow-Origin") != "" {
-			t.Errorf("preflight of another origin: %d %v", a.status, a.header)
-		}
-		for status, r := range map[int]request{
-			201: putFile("/files/x", "text/plain", "x"), 400: putFile("/files/../x", "text/plain", "x"), 401: putFile("/files/x", "text/plain", "x").as(""),
-		} {
-			a := s.do(r.with("Origin", origin))
-			if a.status != status || a.header.Get("Access-Control-Allow-Origin") != origin || a.header.Get("Access-Control-Expose-Headers") != "Retry-After" {
-				t.Errorf("%d, not %d: %v", a.status, status, a.header)
-			}
-		}
-	})
+	}
 }
 
 // A key that may write under a prefix can write nowhere else.
-func TestPrefixes(t *testing.T) {
-	forFronts(t, fronts, func(t *testing.T, w *httpWorld, f front) {
-		s := f.start(t, w)
-		for path, status := range map[string]int{
-			"team/a/x": 201, "team%2Fa%2Fy": 201,
-			"team/ax": 403, "x/team/a/x": 403, "team%252Fa/x": 403,
-			"team/a/../x": 400, "team/a/%2e%2e/b/x": 400, "team/a/..%2Fb": 400, `team/a/..%5Cx`: 400,
-		} {
-			if a := s.do(putFile("/files/"+path, "text/plain", "x").as(teamKey)); a.status != status {
-				t.Errorf("%s: %d %s, not %d", path, a.status, a.body, status)
-			}
+func prefixes(t *testing.T, s *site) {
+	w, before := s.w, s.w.Cloud.Commits()
+	for path, status := range map[string]int{
+		"team/a/x": 201, "team%2Fa%2Fy": 201,
+		"team/ax": 403, "x/team/a/x": 403, "team%252Fa/x": 403,
+		"team/a/../x": 400, "team/a/%2e%2e/b/x": 400, "team/a/..%2Fb": 400, `team/a/..%5Cx`: 400,
+	} {
+		if a := s.do(putFile("/files/"+path, "text/plain", "x").as(teamKey)); a.status != status {
+			t.Errorf("%s: %d %s, not %d", path, a.status, a.body, status)
 		}
-		for _, o := range w.Cloud.Objects() {
-			if !strings.HasPrefix(o.Path, "team/a/") {
-				t.Errorf("%s is stored", o.Path)
-			}
-		}
-	})
+	}
+	w.stored(t, "team/a/x", "x", "text/plain")
+	w.stored(t, "team/a/y", "x", "text/plain")
+	if n := w.Cloud.Commits() - before; n != 2 {
+		t.Errorf("%d files were stored", n)
+	}
 }
 
 // With HTTP_AUTH=iam no key is asked for, and one that is sent means nothing. On
@@ -173,20 +167,16 @@ func TestKeyOptions(t *testing.T) {
 }
 
 // A source that is not there costs no ticket.
-func TestMissingSourceCostsNoTicket(t *testing.T) {
-	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
-		s := f.start(t, w)
-		for _, source := range []string{"s3://" + devstack.Bucket + "/in/none", "https://" + w.site + "/in/none"} {
-			if a := s.do(copying(source, "x")); a.status != 404 {
-				t.Errorf("%s: %d %s", source, a.status, a.body)
-			}
+func missingSources(t *testing.T, s *site) {
+	w, before := s.w, s.w.Cloud.Requests()
+	for _, source := range []string{"s3://" + devstack.Bucket + "/in/none", "https://" + w.site + "/in/none"} {
+		if a := s.do(copying(source, "x")); a.status != 404 {
+			t.Errorf("%s: %d %s", source, a.status, a.body)
 		}
-		for operation, n := range w.Cloud.Requests() {
-			if n != 0 {
-				t.Errorf("%d requests of %v", n, operation)
-			}
-		}
-	})
+	}
+	if after := w.Cloud.Requests(); !maps.Equal(after, before) {
+		t.Errorf("the requests are %v, and were %v", after, before)
+	}
 }
 
 // The log tells who asked for what, from where and with what result, by the request

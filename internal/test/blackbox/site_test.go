@@ -89,6 +89,31 @@ func forFronts(t *testing.T, fronts []front, test func(t *testing.T, w *httpWorl
 	}
 }
 
+// What holds behind every front, in one world and one process for each.
+func TestFronts(t *testing.T) {
+	forFronts(t, fronts, func(t *testing.T, w *httpWorld, f front) {
+		s := f.start(t, w)
+		for name, test := range map[string]func(*testing.T, *site){
+			"unauthorized": unauthorized, "pages": pages, "prefixes": prefixes, "paths": paths, "hostile paths": hostilePaths,
+		} {
+			t.Run(name, func(t *testing.T) { test(t, s.at(t)) })
+		}
+	})
+}
+
+// What holds of sources, and of paths in a body, whatever the front is.
+func TestSourcesByHTTP(t *testing.T) {
+	forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
+		s := f.start(t, w)
+		for name, test := range map[string]func(*testing.T, *site){
+			"hostile": hostileSources, "redirects": hostileRedirects, "names that lead inside": namesThatLeadInside,
+			"missing": missingSources, "paths in bodies": pathsInBodies,
+		} {
+			t.Run(name, func(t *testing.T) { test(t, s.at(t)) })
+		}
+	})
+}
+
 // invoke has the function handle a payload.
 func (s *site) invoke(payload []byte, limit time.Duration) answer {
 	s.t.Helper()
