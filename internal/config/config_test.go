@@ -200,6 +200,7 @@ func TestPlainHTTPIsNoted(t *testing.T) {
 		single: "[]",
 		single + "\nWECHAT_API_URL=http://127.0.0.1:1,http://[::1]:2,http://localhost:3,https://a":         "[]",
 		single + "\nWECHAT_API_URL=http://a,http://b\nCOS_ENDPOINT_URL=http://10.0.0.1":                    "[WECHAT_API_URL COS_ENDPOINT_URL]",
+		single + "\nCOS_UPLOAD_URL=http://{bucket}.example":                                                "[COS_UPLOAD_URL]",
 		"CLOUDBASE_ENV=e\nWECHAT_TOKEN_URL=http://tokens.example/x\nAWS_ENDPOINT_URL_S3=http://minio:9000": "[AWS_ENDPOINT_URL_S3 WECHAT_TOKEN_URL]",
 	} {
 		c, err := config.Load(env(text))

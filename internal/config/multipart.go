@@ -33,9 +33,10 @@ func (l *loader) multipart() (m Multipart) {
 		m.Concurrency = n
 	}
 	if m.URL = l.get("COS_UPLOAD_URL"); m.URL != "" {
-		u, err := url.Parse(strings.NewReplacer("{bucket}", "bucket", "{region}", "region").Replace(m.URL))
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || !hasHost(u) || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "{}") {
-			l.fail("COS_UPLOAD_URL", "is not an address that parts can go to; write https://host, in which {bucket} and {region} may stand")
+		filled := strings.NewReplacer("{bucket}", "bucket", "{region}", "region").Replace(m.URL)
+		l.address("COS_UPLOAD_URL", filled)
+		if u, err := url.Parse(filled); err == nil && (u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "{}")) {
+			l.fail("COS_UPLOAD_URL", "is more than an address that parts can go to; write https://host, in which {bucket} and {region} may stand")
 		}
 	}
 	return m

@@ -100,7 +100,7 @@ func (d Deleter) Settle(ctx context.Context, ref transfer.Ref, etag string, o *t
 		return errors.New(notDeleted + "no checksum proved that all of it arrived")
 	}
 	if etag == "" {
-		return errors.New("the source was kept: the store does not say whether it is still the object that was delivered")
+		return errors.New(notDeleted + "the store does not say whether it is still the object that was delivered")
 	}
 	s := d.Store
 	if s.scheme == transfer.SchemeCOS || s.endpoint != nil {
