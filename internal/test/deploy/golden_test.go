@@ -73,15 +73,11 @@ func checkStack(d template) (problems []string) {
 		return []string{err.Error()}
 	}
 	w, g := headed(string(want)), headed(stackText(d))
-	for _, line := range w {
-		if !slices.Contains(g, line) {
-			problems = append(problems, "stack lacks "+line)
-		}
+	for _, line := range without(w, g) {
+		problems = append(problems, "stack lacks "+line)
 	}
-	for _, line := range g {
-		if !slices.Contains(w, line) {
-			problems = append(problems, "stack has "+line)
-		}
+	for _, line := range without(g, w) {
+		problems = append(problems, "stack has "+line)
 	}
 	for name := range d.with(nil).section("Conditions") {
 		held := map[bool]bool{}
@@ -93,6 +89,20 @@ func checkStack(d template) (problems []string) {
 		}
 	}
 	return problems
+}
+
+// without are the lines of a that are not in b.
+func without(a, b []string) (rest []string) {
+	in := map[string]bool{}
+	for _, line := range b {
+		in[line] = true
+	}
+	for _, line := range a {
+		if !in[line] {
+			rest = append(rest, line)
+		}
+	}
+	return rest
 }
 
 // headed puts its heading before each line.
@@ -113,18 +123,16 @@ func stackText(d template) string {
 	defaults := d.with(nil).lines()
 	for i, o := range options {
 		fmt.Fprintf(&text, "== %s\n", o.name)
-		lines := d.with(o.values).lines()
-		for _, line := range defaults {
-			if i == 0 {
-				fmt.Fprintf(&text, "  %s\n", line)
-			} else if !slices.Contains(lines, line) {
-				fmt.Fprintf(&text, "- %s\n", line)
-			}
+		if i == 0 {
+			fmt.Fprintf(&text, "  %s\n", strings.Join(defaults, "\n  "))
+			continue
 		}
-		for _, line := range lines {
-			if !slices.Contains(defaults, line) {
-				fmt.Fprintf(&text, "+ %s\n", line)
-			}
+		lines := d.with(o.values).lines()
+		for _, line := range without(defaults, lines) {
+			fmt.Fprintf(&text, "- %s\n", line)
+		}
+		for _, line := range without(lines, defaults) {
+			fmt.Fprintf(&text, "+ %s\n", line)
 		}
 	}
 	return text.String()

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A stack is a CloudFormation template with values for its parameters. It works
@@ -29,19 +31,26 @@ type noValue struct{}
 
 func (s stack) resources() map[string]any { return s.existing("Resources") }
 
+// inner are the templates of the stacks within the stack, by their path.
+var inner = sync.OnceValue(func() map[string]template {
+	all := map[string]template{}
+	paths, err := filepath.Glob(filepath.Join(root, "stacks", "*.yaml"))
+	for _, path := range paths {
+		text, readErr := os.ReadFile(path)
+		d, parseErr := parse(string(text))
+		if err = errors.Join(err, readErr, parseErr); err != nil {
+			panic(err)
+		}
+		all["stacks/"+filepath.Base(path)] = d
+	}
+	return all
+})
+
 // nested are the stacks within the stack, by logical ID.
 func (s stack) nested() map[string]stack {
 	all := map[string]stack{}
 	for id, p := range s.properties("AWS::CloudFormation::Stack") {
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(p["TemplateURL"].(string))))
-		if err != nil {
-			panic(err)
-		}
-		d, err := parse(string(text))
-		if err != nil {
-			panic(err)
-		}
-		n := stack{d.doc, maps.Clone(pseudo)}
+		n := stack{inner()[p["TemplateURL"].(string)].doc, maps.Clone(pseudo)}
 		for name := range pseudo {
 			if v, ok := s.values[name]; ok {
 				n.values[name] = v

@@ -68,16 +68,9 @@ func TestTencentCalls(t *testing.T) {
 	}
 	for n, m := range tencentMistakes {
 		got := all[len(instances)+n]
-		var differs []string
-		for _, line := range got {
-			if !slices.Contains(sent[m.dir], line) {
-				differs = append(differs, line)
-			}
-		}
-		for _, line := range sent[m.dir] {
-			if !slices.Contains(got, line) {
-				differs = append(differs, "-"+line)
-			}
+		differs := without(got, sent[m.dir])
+		for _, line := range without(sent[m.dir], got) {
+			differs = append(differs, "-"+line)
 		}
 		if !slices.ContainsFunc(differs, func(line string) bool { return strings.Contains(line, m.says) }) {
 			t.Errorf("%s: what is sent should differ by %s, and differs by %q", m.name, m.says, differs)
