@@ -88,8 +88,11 @@ func (r *run) ask(d *destination, files []*file) error {
 		}
 		files, ids = again, againIDs
 	}
-	if waited {
-		r.vain.note(appeared)
+	switch {
+	case appeared:
+		r.vain.Store(0)
+	case waited:
+		r.vain.Add(1)
 	}
 	return nil
 }

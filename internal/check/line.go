@@ -1,8 +1,6 @@
 package check
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode"
@@ -53,11 +51,8 @@ func (r Result) ManifestLine() string {
 	case ref.Scheme == transfer.SchemeS3:
 		return ref.Bucket + "," + percentEncoded(ref.Key)
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(map[string][]string{"files": {ref.String()}}) // strings are always encoded
-	return strings.TrimSuffix(b.String(), "\n")
+	line, _ := transfer.JSON(map[string][]string{"files": {ref.String()}}) // strings are always encoded
+	return string(line)
 }
 
 // percentEncoded encodes all but unreserved characters and slashes (RFC 3986, 2.3), so

@@ -61,7 +61,7 @@ type run struct {
 	asks    semaphore
 	heads   semaphore
 	limits  *pacer
-	vain    vainWaits
+	vain    atomic.Int32 // batches in a row that were waited for in vain
 	unread  atomic.Int32 // links in a row that were out of order
 
 	// These are read's until queue is closed.

@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -27,19 +26,7 @@ const (
 // mayAppear reports whether a file that is not there may have been delivered just now.
 func (r *run) mayAppear(f *file, why *transfer.Error) bool {
 	young := f.item.Time.IsZero() || time.Since(f.item.Time) < recent
-	return why.Kind == transfer.KindNotFound && young && r.vain.batches.Load() < maxVain
-}
-
-// vainWaits counts the batches in a row that were waited for in vain.
-type vainWaits struct{ batches atomic.Int32 }
-
-// note is told whether a file of a batch that was waited for appeared.
-func (v *vainWaits) note(appeared bool) {
-	if appeared {
-		v.batches.Store(0)
-		return
-	}
-	v.batches.Add(1)
+	return why.Kind == transfer.KindNotFound && young && r.vain.Load() < maxVain
 }
 
 const (

@@ -88,15 +88,10 @@ func wireSize(entry []byte, quoted bool) int {
 	return len(entry) + 1
 }
 
-// encode returns v as JSON in one line, with <, > and & as they are. DEL, which
-// encoding/json lets pass, is escaped: aws-lambda-go puts an error's text into a
+// encode is transfer.JSON with DEL, which encoding/json lets pass, escaped: aws-lambda-go puts an error's text into a
 // header too, where net/http refuses that byte, and the process ends.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	text, err := transfer.JSON(v)
 	if bytes.IndexByte(text, 0x7f) >= 0 {
 		text = bytes.ReplaceAll(text, []byte{0x7f}, []byte(`\u007f`))
 	}

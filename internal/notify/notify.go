@@ -4,11 +4,9 @@
 package notify
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
@@ -101,10 +99,7 @@ func Document(o *transfer.Outcome) ([]byte, error) {
 	if o.Plan.Item.Ref != (transfer.Ref{}) {
 		source = o.Plan.Item.Ref.String()
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(struct {
+	return transfer.JSON(struct {
 		FileID      string `json:"fileId"`
 		Env         string `json:"env"`
 		Path        string `json:"path"`
@@ -115,5 +110,4 @@ func Document(o *transfer.Outcome) ([]byte, error) {
 		Source      string `json:"source"`
 		DeliveredAt string `json:"deliveredAt"`
 	}{o.FileID, o.Plan.Dest.Env, o.Plan.Dest.Path, o.Size, o.ContentType, o.ETag, o.CRC64, source, o.DeliveredAt.UTC().Format(time.RFC3339)})
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

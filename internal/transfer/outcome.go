@@ -1,8 +1,6 @@
 package transfer
 
 import (
-	"bytes"
-	"encoding/json"
 	"time"
 )
 
@@ -129,9 +127,5 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 		}
 		entry.Error = &errorJSON{o.Err.Label(), o.Err.Error(), o.Err.Kind.Retryable()}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // a key's & stays readable
-	err := enc.Encode(entry)
-	return b.Bytes(), err
+	return JSON(entry)
 }

@@ -59,36 +59,14 @@ func (r *report) flush(ctx context.Context) error {
 // created is the event by which S3 tells EventBridge of an object
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html).
 func created(item transfer.Item) string {
-	type bucket struct {
-		Name string `json:"name"`
+	at := item.Time // {yyyy}, {mm} and {dd} of a cloud path come from it
+	if at.IsZero() {
+		at = time.Now()
 	}
-	type object struct {
-		Key string `json:"key"`
-	}
-	type detail struct {
-		Bucket bucket `json:"bucket"`
-		Object object `json:"object"`
-		Reason string `json:"reason"`
-	}
-	text, err := json.Marshal(struct {
-		Version    string `json:"version"`
-		DetailType string `json:"detail-type"`
-		Source     string `json:"source"`
-		Time       string `json:"time"`
-		Detail     detail `json:"detail"`
-	}{"0", "Object Created", "aws.s3", eventTime(item).UTC().Format(time.RFC3339), detail{bucket{item.Ref.Bucket}, object{item.Ref.Key}, "tcbferry check"}})
-	if err != nil {
-		panic(err) // of texts: never
-	}
-	return string(text)
-}
-
-// eventTime is the time that {yyyy}, {mm} and {dd} of a cloud path come from.
-func eventTime(item transfer.Item) time.Time {
-	if item.Time.IsZero() {
-		return time.Now()
-	}
-	return item.Time
+	bucket, _ := json.Marshal(item.Ref.Bucket) // strings are always encoded
+	key, _ := json.Marshal(item.Ref.Key)
+	return fmt.Sprintf(`{"version":"0","detail-type":"Object Created","source":"aws.s3","time":%q,"detail":{"bucket":{"name":%s},"object":{"key":%s},"reason":"tcbferry check"}}`,
+		at.UTC().Format(time.RFC3339), bucket, key)
 }
 
 // put writes what there is to write.

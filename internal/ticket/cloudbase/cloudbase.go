@@ -66,15 +66,9 @@ type answer struct {
 
 // call sends body as JSON and returns the answer of a success, or an error of the stage.
 func (a *API) call(ctx context.Context, stage transfer.Stage, env, method, path string, body any) (*answer, error) {
-	payload, ok := body.([]byte)
-	if !ok {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		if e.Encode(body) != nil {
-			return nil, transfer.Errorf(stage, transfer.KindMalformed, "the request cannot be written as JSON")
-		}
-		payload = b.Bytes()
+	payload, err := transfer.JSON(body)
+	if err != nil {
+		return nil, transfer.Errorf(stage, transfer.KindMalformed, "the request cannot be written as JSON")
 	}
 	req, err := http.NewRequestWithContext(ctx, method, Address(a.base.Reveal(), url.PathEscape(env))+path, bytes.NewReader(payload))
 	if err != nil {

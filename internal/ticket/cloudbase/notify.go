@@ -33,7 +33,7 @@ func (a *API) SetRecord(ctx context.Context, env, collection, id string, documen
 // CallFunction calls a cloud function with event, a JSON object. What the function
 // returns is not looked at. The name is [A-Za-z0-9_-]+.
 func (a *API) CallFunction(ctx context.Context, env, name string, event []byte) error {
-	ans, err := a.call(ctx, transfer.StageNotify, env, http.MethodPost, "/v1/functions/"+name, event)
+	ans, err := a.call(ctx, transfer.StageNotify, env, http.MethodPost, "/v1/functions/"+name, json.RawMessage(event))
 	if err != nil {
 		return err
 	}

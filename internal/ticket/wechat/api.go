@@ -3,7 +3,6 @@ package wechat
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,7 +50,7 @@ func NewAPI(t http.RoundTripper, bases []string) *API {
 // post sends body as JSON and returns the object that WeChat answered, whatever
 // its errcode. The secrets are those that the request holds.
 func (a *API) post(ctx context.Context, path string, query url.Values, body any, secrets ...transfer.Secret) (*response, error) {
-	payload, err := encode(body)
+	payload, err := transfer.JSON(body)
 	if err != nil {
 		return nil, failed(transfer.KindMalformed, "the request cannot be written as JSON")
 	}
@@ -81,15 +80,6 @@ func (a *API) post(ctx context.Context, path string, query url.Values, body any,
 	}
 	return nil, failed(transfer.KindUnavailable, "no answer from the WeChat API ("+strings.Join(tried, "; ")+
 		"); check that the function may reach the internet, then try again")
-}
-
-// encode writes v as JSON without the HTML escapes that encoding/json adds.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // secretsIn lists what an address may hold to prove who asks: the user, the
