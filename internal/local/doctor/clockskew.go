@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// A clockSkew tells how far this machine's clock is from that of the first answer of
-// certain hosts that is dated.
+// A clockSkew is a transport that tells how far this machine's clock is from that of the
+// first answer of certain hosts that is dated.
 type clockSkew struct {
+	http.RoundTripper
 	mu    sync.Mutex
 	hosts map[string]bool
 	off   time.Duration
 	known bool
 }
-
-func newClockSkew() *clockSkew { return &clockSkew{hosts: map[string]bool{}} }
 
 // track names the servers whose time counts, by their base URLs.
 func (c *clockSkew) track(bases []string) {
@@ -36,19 +35,11 @@ func (c *clockSkew) offset() (off time.Duration, known bool) {
 	return c.off, c.known
 }
 
-// wrap returns next, its answers observed.
-func (c *clockSkew) wrap(next http.RoundTripper) http.RoundTripper { return observedTransport{next, c} }
-
-type observedTransport struct {
-	http.RoundTripper
-	skew *clockSkew
-}
-
-func (t observedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (c *clockSkew) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
-	resp, err := t.RoundTripper.RoundTrip(req)
+	resp, err := c.RoundTripper.RoundTrip(req)
 	if err == nil {
-		t.skew.observe(req.URL.Host, resp.Header.Get("Date"), start, time.Now())
+		c.observe(req.URL.Host, resp.Header.Get("Date"), start, time.Now())
 	}
 	return resp, err
 }

@@ -105,11 +105,7 @@ func (v *destinationCheck) upload(ctx context.Context) (string, error) {
 const unreadable = "COS took the file, but CloudBase cannot read it. That happens to files without x-cos-meta-fileid: look for a proxy between here and COS that drops form fields"
 
 func (v *destinationCheck) download(ctx context.Context) (string, error) {
-	var address string
-	waited, err := v.untilKnown(ctx, func() (err error) {
-		address, err = v.Tickets.Download(ctx, v.Dest.Env, v.ticket.FileID, 10*time.Minute) // a guess: ample for one small file
-		return err
-	})
+	address, waited, err := v.untilReadable(ctx, v.ticket)
 	switch {
 	case isNotFound(err):
 		return "", fmt.Errorf("%s (asked for %v)", unreadable, waited)
@@ -160,6 +156,15 @@ func (v *destinationCheck) untilKnown(ctx context.Context, ask func() error) (wa
 		waited += pause
 	}
 	return waited, ask()
+}
+
+// untilReadable asks for a URL of the file that was uploaded with t, until CloudBase knows it.
+func (v *destinationCheck) untilReadable(ctx context.Context, t transfer.Ticket) (address string, waited time.Duration, err error) {
+	waited, err = v.untilKnown(ctx, func() (err error) {
+		address, err = v.Tickets.Download(ctx, v.Dest.Env, t.FileID, 10*time.Minute) // a guess: ample for one small file
+		return err
+	})
+	return address, waited, err
 }
 
 func isNotFound(err error) bool {

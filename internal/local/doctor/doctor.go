@@ -62,12 +62,12 @@ type doctor struct {
 }
 
 func (d *doctor) run(ctx context.Context, getenv func(string) string) error {
-	d.skew = newClockSkew()
 	client := transport.NewClient()
 	if d.network != nil {
 		client.Transport = d.network
 	}
-	client.Transport = d.skew.wrap(client.Transport)
+	d.skew = &clockSkew{RoundTripper: client.Transport, hosts: map[string]bool{}}
+	client.Transport = d.skew
 	var probe *app.Probe
 	d.step(ctx, "configuration", func(ctx context.Context) (note string, err error) {
 		if probe, err = app.NewProbe(ctx, getenv, client); err != nil {

@@ -111,7 +111,7 @@ func (v *prober) longPath(ctx context.Context) (answer, error) {
 	if err != nil || a.brief != "taken" {
 		return a, err
 	}
-	waited, err := v.untilKnown(ctx, func() error { _, err := v.Tickets.Download(ctx, v.Dest.Env, t.FileID, time.Minute); return err })
+	_, waited, err := v.untilReadable(ctx, t)
 	if err != nil {
 		return refusal(err)
 	}
@@ -138,7 +138,7 @@ func (v *prober) inParts(ctx context.Context) (answer, error) {
 		return refusal(err)
 	}
 	v.taken[t.Key] = true
-	waited, err := v.untilKnown(ctx, func() error { _, err := v.Tickets.Download(ctx, v.Dest.Env, t.FileID, time.Minute); return err })
+	_, waited, err := v.untilReadable(ctx, t)
 	switch {
 	case isNotFound(err):
 		return answer{fmt.Sprintf("COS took %d parts, but CloudBase did not know the file after %v", receipt.Parts, waited), "COS takes them, and the file cannot be read"}, nil
