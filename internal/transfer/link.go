@@ -24,6 +24,19 @@ func (l Link) Format(w fmt.State, _ rune) {
 	io.WriteString(w, "a download link")
 }
 
+// LinkURL is the URL of a stored file as the storage wrote it. Where the path of its file ID
+// stands in it as it is, %, ? and # are of the path, and they are escaped here.
+func LinkURL(written, fileID string) string {
+	parts := strings.SplitN(fileID, "/", 4) // cloud: "" env.bucket path
+	scheme, rest, _ := strings.Cut(written, "://")
+	host, after, _ := strings.Cut(rest, "/")
+	if len(parts) < 4 || after != parts[3] && !strings.HasPrefix(after, parts[3]+"?") {
+		return written
+	}
+	path := url.URL{Path: "/" + parts[3]}
+	return scheme + "://" + host + path.EscapedPath() + after[len(parts[3]):]
+}
+
 // Parse reads the URL. It may hold characters that a URL may not, because CloudBase
 // leaves them as they are (wire.md D.3). They are escaped here, and nothing else changes.
 func (l Link) Parse() (*url.URL, error) {

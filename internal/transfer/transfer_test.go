@@ -196,6 +196,22 @@ func TestProved(t *testing.T) {
 	}
 }
 
+// A path that stands in a URL as it is may hold what means something else in a URL.
+func TestLinkURL(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ written, path, want string }{
+		{"https://h/in/%41?b#c d.txt?sign=a/b", "in/%41?b#c d.txt", "https://h/in/%2541%3Fb%23c%20d.txt?sign=a/b"},
+		{"https://h/红+.txt", "红+.txt", "https://h/%E7%BA%A2+.txt"},
+		{"https://h/%2541.txt?sign=x", "%41.txt", "https://h/%2541.txt?sign=x"},
+		{"https://h/a.txt.bak?sign=x", "a.txt", "https://h/a.txt.bak?sign=x"},
+		{"", "a.txt", ""},
+	} {
+		if got := transfer.LinkURL(tc.written, "cloud://env.bucket/"+tc.path); got != tc.want {
+			t.Errorf("%q of %q becomes %q, want %q", tc.written, tc.path, got, tc.want)
+		}
+	}
+}
+
 // Links are read as CloudBase writes them: some characters unescaped (wire.md D.3).
 func TestLink(t *testing.T) {
 	t.Parallel()

@@ -74,7 +74,7 @@ func (a *API) Links(ctx context.Context, env string, fileIDs []string, maxAge ti
 	for i, it := range items {
 		links[i] = transfer.Link{URL: it.DownloadEncoded, Err: a.failure(it)}
 		if links[i].URL == "" {
-			links[i].URL = it.DownloadURL
+			links[i].URL = transfer.LinkURL(it.DownloadURL, fileIDs[i])
 		}
 		switch {
 		case it.CloudObjectID != "" && it.CloudObjectID != fileIDs[i]: // one that failed need not say whose it is

@@ -34,7 +34,7 @@ func (d *TicketIssuer) Links(ctx context.Context, env string, fileIDs []string, 
 	}
 	links := make([]transfer.Link, len(items))
 	for i, item := range items {
-		links[i] = transfer.Link{URL: item.text("download_url"), Err: r.failure(item)}
+		links[i] = transfer.Link{URL: transfer.LinkURL(item.text("download_url"), fileIDs[i]), Err: r.failure(item)}
 		if links[i].Err == nil && links[i].URL == "" {
 			links[i].Err = failed(transfer.KindUnavailable, "WeChat answered no download_url; try again later")
 		}

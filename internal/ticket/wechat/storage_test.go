@@ -13,17 +13,17 @@ import (
 
 func TestDownloadAndDelete(t *testing.T) {
 	t.Parallel()
-	const id = "cloud://e.b/a"
+	const id = "cloud://e.b/%41?"
 	for name, c := range map[string]struct {
 		body string // LIST stands for the list's name
 		says string
 		kind transfer.Kind
 	}{
-		"done":                {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h/中 文","status":0,"errmsg":"ok"}]}`, "", ""},
-		"missing, 1":          {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"","status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, "does not exist", transfer.KindNotFound},
-		"missing, -1":         {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-1,"errmsg":"STORAGE_FILE_NONEXIST rid: 5-6"}]}`, "rid: 5-6", transfer.KindNotFound},
-		"other failure":       {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","status":-503002,"errmsg":"TOKEN says no"}]}`, "status -503002); try again later (WeChat: ••• says no)", transfer.KindUnavailable},
-		"no status":           {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/a","download_url":"https://h"}]}`, "status", transfer.KindUnavailable},
+		"done":                {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/%41?","download_url":"https://h/%41??sign=1","status":0,"errmsg":"ok"}]}`, "", ""},
+		"missing, 1":          {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/%41?","download_url":"","status":1,"errmsg":"STORAGE_FILE_NONEXIST"}]}`, "does not exist", transfer.KindNotFound},
+		"missing, -1":         {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/%41?","status":-1,"errmsg":"STORAGE_FILE_NONEXIST rid: 5-6"}]}`, "rid: 5-6", transfer.KindNotFound},
+		"other failure":       {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/%41?","status":-503002,"errmsg":"TOKEN says no"}]}`, "status -503002); try again later (WeChat: ••• says no)", transfer.KindUnavailable},
+		"no status":           {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/%41?","download_url":"https://h"}]}`, "status", transfer.KindUnavailable},
 		"no list":             {`{"errcode":0}`, "not about the files", transfer.KindUnavailable},
 		"a list of nulls":     {`{"errcode":0,"LIST":[null]}`, "not about the files", transfer.KindUnavailable},
 		"another file":        {`{"errcode":0,"LIST":[{"fileid":"cloud://e.b/z","download_url":"https://h","status":0}]}`, "not about the files", transfer.KindUnavailable},
@@ -42,9 +42,9 @@ func TestDownloadAndDelete(t *testing.T) {
 		}
 		client, base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			got, _ := io.ReadAll(r.Body)
-			want, list := `{"env":"e","file_list":[{"fileid":"cloud://e.b/a","max_age":90}]}`, "file_list"
+			want, list := `{"env":"e","file_list":[{"fileid":"cloud://e.b/%41?","max_age":90}]}`, "file_list"
 			if r.URL.Path == "/tcb/batchdeletefile" {
-				want, list = `{"env":"e","fileid_list":["cloud://e.b/a"]}`, "delete_list"
+				want, list = `{"env":"e","fileid_list":["cloud://e.b/%41?"]}`, "delete_list"
 			}
 			if string(got) != want || r.Method != "POST" {
 				t.Errorf("%s %s: %s, want %s", r.Method, r.URL.Path, got, want)
@@ -54,7 +54,7 @@ func TestDownloadAndDelete(t *testing.T) {
 		issuer := wechat.NewTicketIssuer(wechat.NewAPI(client.Transport, []string{base}), wechat.FixedToken(transfer.NewSecret("TOKEN")), nil)
 		link, err := issuer.Download(t.Context(), "e", id, 90*time.Second)
 		check("download", err)
-		if err == nil && link != "https://h/中 文" {
+		if err == nil && link != "https://h/%2541%3F?sign=1" {
 			t.Errorf("%s: %q", name, link)
 		}
 		check("delete", issuer.Delete(t.Context(), "e", id))
