@@ -41,7 +41,8 @@ func newInstallation(t *testing.T, rules tcb.Rules, corrupt func(http.Handler) h
 		apps = []tcb.App{{ID: appID, Secret: appSecret, Envs: []string{env}}}
 	}
 	c := &installation{cloud: tcb.New(rules, apps...)}
-	c.cloud.Now = func() time.Time { return time.Now().Add(time.Duration(c.waited.Load())) }
+	start := time.Now()
+	c.cloud.Now = func() time.Time { return start.Add(time.Duration(c.waited.Load())) }
 	t.Cleanup(c.cloud.Close)
 	h := c.cloud.Handler()
 	if corrupt != nil {
