@@ -42,14 +42,19 @@ func newRun(t *testing.T, w *world, p *plan) *run {
 	w.s3.OnGet, w.cos.OnGet = r.onGet, r.onGet
 	w.onHead = r.onHead
 	w.cloud.OnRequest(r.onRequest)
-	for _, in := range p.instances { // which fetch their tokens while they start
-		vars := []string{"ON_DELIVERED", in.mode}
-		if in.parts {
-			vars = append(vars, "MULTIPART_THRESHOLD", strconv.Itoa(partThreshold), "MULTIPART_CONCURRENCY", "3")
-		}
-		r.handler[in] = w.function(t, in.n, r.log, vars...)
+	for _, in := range p.instances {
+		r.start(in)
 	}
 	return r
+}
+
+// start begins an instance, which fetches its token at once.
+func (r *run) start(in *instance) {
+	vars := []string{"ON_DELIVERED", in.mode}
+	if in.parts {
+		vars = append(vars, "MULTIPART_THRESHOLD", strconv.Itoa(partThreshold), "MULTIPART_CONCURRENCY", "3")
+	}
+	r.handler[in] = r.w.function(r.t, in.n, r.log, vars...)
 }
 
 // newRunOf is a run without functions and faults of its own.
@@ -188,9 +193,16 @@ func (r *run) schedule(atOnce int) {
 }
 
 // replay sends what failed once more, as a dead-letter queue is redriven, in a
-// world without faults.
+// world without faults. By then WeChat permits another forced refresh, and an instance
+// whose token was refused has ended.
 func (r *run) replay(atOnce int) {
 	r.calm.Store(true)
+	r.w.later.Store(true)
+	for _, in := range r.p.instances {
+		if in.affected {
+			r.start(in)
+		}
+	}
 	var again []*invocation
 	for _, f := range r.p.files {
 		if slices.Contains(f.statuses, transfer.StatusFailed) {

@@ -9,7 +9,9 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/app"
 	"github.com/tcbferry/tcbferry/internal/devstack"
@@ -39,6 +41,7 @@ type world struct {
 	vars    map[string]string
 
 	onHead func(key string, w http.ResponseWriter) (answered bool) // before every HEAD of an object; nil: none
+	later  atomic.Bool                                             // it is a minute later for the cloud
 }
 
 func newWorld(t *testing.T) *world {
@@ -52,6 +55,12 @@ func newWorld(t *testing.T) *world {
 	w.cloud.KeepContent = 0
 	w.cloud.ForgetSecrets = true
 	w.cloud.AddKey(cosKey)
+	w.cloud.Now = func() time.Time {
+		if w.later.Load() {
+			return time.Now().Add(time.Minute)
+		}
+		return time.Now()
+	}
 	s3, cos, api := serve(t, w.headed(w.s3)), serve(t, w.headed(w.cos)), serve(t, w.cloud.Handler())
 	w.vars = map[string]string{
 		"CLOUDBASE_ENV": env, "WECHAT_APP_SECRET": "emulated-app-secret", "WECHAT_API_URL": api, "COS_UPLOAD_URL": api,
