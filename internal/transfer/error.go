@@ -67,8 +67,9 @@ func (e *Error) Label() string {
 }
 
 // AsError returns err as an *Error. The context comes first: once ctx is done,
-// every error is OutOfTime; one that is so already keeps what it says. Anything unknown becomes Unavailable, described by
-// Cause alone, for its own text may hold a URL with a token in it.
+// every error is OutOfTime; one that is so already keeps what it says. Anything unknown
+// becomes Unavailable, described by Cause alone, because its own text may hold a URL with
+// a token in it.
 func AsError(ctx context.Context, stage Stage, err error) *Error {
 	e, ok := errors.AsType[*Error](err)
 	if ok && e.Kind == KindOutOfTime {

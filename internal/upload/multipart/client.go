@@ -239,8 +239,13 @@ func (c *client) head(ctx context.Context) (answer, *transfer.Error) {
 	return c.ask(ctx, call{action: headObject, method: http.MethodHead, key: c.to.key})
 }
 
-// abort removes an upload and its parts.
-func (c *client) abort(ctx context.Context, id string) *transfer.Error {
-	_, err := c.ask(ctx, call{action: "AbortMultipartUpload", method: http.MethodDelete, key: c.to.key, params: []param{{"uploadId", id}}})
-	return err
+// abort removes an upload and its parts. What it fails with says less than what led to it.
+// It takes at most half of the time that is left, so that a refusal does not become OutOfTime.
+func (c *client) abort(ctx context.Context, id string) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	_, _ = c.ask(ctx, call{action: "AbortMultipartUpload", method: http.MethodDelete, key: c.to.key, params: []param{{"uploadId", id}}})
 }

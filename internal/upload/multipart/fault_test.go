@@ -204,3 +204,18 @@ func TestBoundedPauses(t *testing.T) {
 		}
 	})
 }
+
+// A refusal stays one while COS does not answer the abort that follows it.
+func TestHungAbort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newWorld(t), &file{content: content(25, mib)}
+		w.cloud.Inject(tcb.FaultNamed("complete AccessDenied"))
+		w.cloud.Inject(tcb.FaultNamed("abort hang"))
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		if _, err := w.upload(ctx, f); err == nil || err.Kind != transfer.KindDenied || ctx.Err() != nil {
+			t.Errorf("%v, %v", err, ctx.Err())
+		}
+	})
+}

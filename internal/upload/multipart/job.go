@@ -65,7 +65,7 @@ func (j *job) run(ctx context.Context) (receipt transfer.Receipt, err *transfer.
 		return receipt, nil
 	}
 	if j.id != "" && err.Code != noSuchUpload && (!err.Kind.Retryable() || j.unlisted || err.Code == transfer.CodeNoRanges) {
-		_ = j.client.abort(ctx, j.id) // what it fails with says less than err
+		j.client.abort(ctx, j.id)
 	}
 	if err.Kind == transfer.KindOutOfTime {
 		err = j.outOfTime()
@@ -196,7 +196,7 @@ func (j *job) lost(ctx context.Context, failed *transfer.Error, whole sums, a *a
 		return failed
 	}
 	if failed.Code != noSuchUpload {
-		_ = j.client.abort(ctx, j.id) // if it is still there, no try needs it
+		j.client.abort(ctx, j.id) // if it is still there, no try needs it
 	}
 	*a = h
 	return nil
