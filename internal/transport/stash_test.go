@@ -42,12 +42,7 @@ func TestPreconnect(t *testing.T) {
 
 func TestPreconnectReturnsWithoutAConnection(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := ln.Addr().String()
-	ln.Close()
+	const closed = "127.0.0.1:1" // no server has this port
 	for _, base := range []string{"http://" + closed, "https://" + closed, "http://no host", "ftp://h", "http://", ""} {
 		transport.New().Preconnect(t.Context(), base)
 	}

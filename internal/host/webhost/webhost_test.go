@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/tcbferry/tcbferry/internal/devstack/platform"
 	"github.com/tcbferry/tcbferry/internal/host/webhost"
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 )
@@ -23,12 +24,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A request has the deadline, the ID and the client's address that the platform
 // names. A server that is told to stop lets it finish.
 func TestServe(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, hold, err := platform.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
+	defer hold.Close()
+	addr := "127.0.0.1:" + port
 	arrived, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := "none"

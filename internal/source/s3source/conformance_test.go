@@ -46,10 +46,14 @@ func TestMain(m *testing.M) {
 
 // dialTo sends every connection to srv, whatever its host.
 func dialTo(srv *httptest.Server) func(*http.Transport) http.RoundTripper {
+	return dialToAddress(srv.Listener.Addr().String())
+}
+
+func dialToAddress(address string) func(*http.Transport) http.RoundTripper {
 	return func(t *http.Transport) http.RoundTripper {
 		t.Proxy = nil
 		t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
+			return new(net.Dialer).DialContext(ctx, network, address)
 		}
 		return t
 	}
