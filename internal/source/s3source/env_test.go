@@ -123,23 +123,6 @@ func TestRegionIsFollowedOnce(t *testing.T) {
 	}
 }
 
-// A directory bucket answers ETags that look like an MD5 and are none.
-func TestDirectoryBucket(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL_S3", "")
-	_, tune := overTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Has("session") {
-			io.WriteString(w, "<CreateSessionResult><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>S</SecretAccessKey>"+
-				"<SessionToken>T</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>")
-			return
-		}
-		object()(w, r)
-	}))
-	obj := read(t, newS3(t, tune), transfer.Ref{Scheme: transfer.SchemeS3, Bucket: "staging--euc1-az1--x-s3", Key: "k"})
-	if obj.MD5 != "" || obj.ETag == "" {
-		t.Errorf("MD5 %q, ETag %q", obj.MD5, obj.ETag)
-	}
-}
-
 func TestRegionOfTheEventIsUsed(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", "")
 	t.Setenv("AWS_REGION", "")
