@@ -40,6 +40,8 @@ await check("a sample", async () => {
   await sample.waitFor();
   const text = await sample.innerText();
   if (!/✓ size[^]*✓ md5[^]*✓ crc64[^]*told db:files/.test(text) || !text.includes("arrived in")) return text;
+  const colours = await sample.evaluate((row) => [".path", ".open"].map((part) => getComputedStyle(row.querySelector(part)).color));
+  if (colours[0] !== colours[1]) return "the names on both sides have the colours " + colours;
   await tab.waitForFunction(() => document.getElementById("live").textContent.includes("arrived"));
 });
 
@@ -167,7 +169,7 @@ for (const [width, locale] of [[360, "en-US"], [360, "zh-CN"], [1600, "zh-CN"]])
     await narrow.locator("summary").click();
     const wide = await narrow.evaluate(() => document.documentElement.scrollWidth);
     if (wide > width) return "the page is " + wide + " px wide";
-    const heading = await narrow.locator(".shore.left h3").innerText();
+    const heading = await narrow.locator(".side.left h3").innerText();
     if (heading !== (locale === "zh-CN" ? "暂存桶" : "Staging bucket")) return heading;
     const missing = await narrow.evaluate(() => Object.keys(words.en).filter((k) => !words.zh[k]).join());
     if (missing) return "not in Chinese: " + missing;
