@@ -76,7 +76,11 @@ func (c *Cloud) complete(w http.ResponseWriter, in *multipartCall) error {
 
 // assemble makes the object of its parts. The ETag is no MD5, as COS's is not.
 func (c *Cloud) assemble(o Object, parts []*storedPart) *Object {
-	d := newDigest(c.CRC64Only, c.KeepContent, c.KeepContent)
+	size := int64(0)
+	for _, p := range parts {
+		size += p.size
+	}
+	d := newDigest(c.CRC64Only, c.KeepContent, size)
 	etags := md5.New()
 	for _, p := range parts {
 		etags.Write([]byte(p.md5))

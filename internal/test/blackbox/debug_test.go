@@ -13,15 +13,15 @@ import (
 // With LOG_LEVEL=debug the log says what was decided about each file, and why; without
 // it nothing of that. The harness searches all lines for secrets.
 func TestDebugLog(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		kit.Put(t, w, "in/small.txt", "small")
 		kit.Put(t, w, "in/large.bin", body(1, 1))
 		busy := tcb.WeChatError(tcb.OpTicket, -1, "busy")
 		busy.Match = func(key string) bool { return key == "in/small.txt" }
 		w.Cloud.Inject(busy)
 		vars := append([]string{"EXCLUDE", "**/*.tmp"}, inParts...)
-		f := run.start(t, w, vars...)
-		f.deliver(run.event("in/small.txt", "in/large.bin", "in/x.tmp"))
+		f := b.start(t, w, vars...)
+		f.deliver(b.event("in/small.txt", "in/large.bin", "in/x.tmp"))
 		for _, want := range []string{
 			`plan source=in/x.tmp why=EXCLUDE names it reason=excluded`,
 			`plan source=in/small.txt why=route 1 takes it path=in/small.txt`,
@@ -34,15 +34,15 @@ func TestDebugLog(t *testing.T) {
 				t.Errorf("there is no line %s", want)
 			}
 		}
-		f = run.start(t, w, append(vars, "LOG_LEVEL", "info")...)
-		f.deliver(run.event("in/small.txt"))
+		f = b.start(t, w, append(vars, "LOG_LEVEL", "info")...)
+		f.deliver(b.event("in/small.txt"))
 		if strings.Contains(f.program.Output(), "DEBUG") {
 			t.Error("there are lines of the level debug")
 		}
 	})
 }
 
-// debugLines are the lines of the level debug, with what is the same for every run.
+// debugLines are the lines of the level debug, with what is the same for every b.
 func debugLines(output string) map[string]bool {
 	all := map[string]bool{}
 	for text := range strings.Lines(output) {

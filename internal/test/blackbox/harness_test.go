@@ -128,6 +128,31 @@ func (f *function) one(payload []byte) kit.Entry {
 	return files[0]
 }
 
+// A bucket is one kind of source store: where the files are, and the function that is told.
+type bucket struct {
+	name, in string
+	start    func(t testing.TB, w *devstack.World, more ...string) *function
+	event    func(keys ...string) []byte
+}
+
+var buckets = []bucket{
+	{"s3", devstack.Bucket, lambda, s3Event},
+	{"cos", kit.CosBucket, scf, cosEvent},
+}
+
+// forBuckets runs a test for each kind of bucket, in a world of its own.
+func forBuckets(t *testing.T, test func(t *testing.T, w *devstack.World, b bucket)) {
+	t.Parallel()
+	for _, b := range buckets {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			w := kit.NewWorld(t)
+			w.Staging.COS = b.name == "cos"
+			test(t, w, b)
+		})
+	}
+}
+
 // manyAtOnce has one process serve so many invocations that a test's cases can
 // run side by side.
 var manyAtOnce = []string{"AWS_LAMBDA_MAX_CONCURRENCY", "20"}

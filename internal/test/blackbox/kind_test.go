@@ -172,35 +172,27 @@ func TestARefusedTokenIsFinalAfterTwoRequests(t *testing.T) {
 			t.Errorf("%d requests for a ticket, want 2", n)
 		}
 	}
-	for _, form := range forms {
-		if form.name != "s3" && form.name != "cos" {
-			continue
-		}
-		t.Run(form.name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Staging.COS = form.name == "cos"
+	t.Run("events", func(t *testing.T) {
+		forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 			kit.Put(t, w, good, "content")
 			w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), good))
-			matches(t, form.start(t, w).one(form.event(good)), ending{code: "40001"})
+			matches(t, b.start(t, w).one(b.event(good)), ending{code: "40001"})
 			twice(t, w)
 		})
-	}
-	for _, f := range runtimes {
-		for name, r := range map[string]request{
-			"PUT":    putFile("/files/f/x", "image/png", "x"),
-			"ticket": post("/tickets", jsonType, `{"path":"f/x"}`),
-		} {
-			t.Run(f.name+", "+name, func(t *testing.T) {
-				t.Parallel()
-				w := newHTTPWorld(t)
+	})
+	for name, r := range map[string]request{
+		"PUT":    putFile("/files/f/x", "image/png", "x"),
+		"ticket": post("/tickets", jsonType, `{"path":"f/x"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			forFronts(t, runtimes, func(t *testing.T, w *httpWorld, f front) {
 				w.Cloud.Inject(kit.Always(tcb.FaultNamed("ticket 40001"), "f/x"))
 				if a := f.start(t, w).do(r); a.status != 502 || a.problem(t).Code != "40001" {
 					t.Errorf("%d %s", a.status, a.body)
 				}
 				twice(t, w.World)
 			})
-		}
+		})
 	}
 }
 

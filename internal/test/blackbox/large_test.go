@@ -21,32 +21,6 @@ var inParts = []string{"MULTIPART_THRESHOLD", "1MiB", "MULTIPART_CONCURRENCY", "
 
 const partsAtOnce = 2
 
-// An eventFunction is one of the event functions with its events.
-type eventFunction struct {
-	start  func(testing.TB, *devstack.World, ...string) *function
-	event  func(...string) []byte
-	bucket string // that the events are about
-}
-
-var eventFunctions = map[string]eventFunction{
-	"lambda": {lambda, s3Event, devstack.Bucket},
-	"scf":    {scf, cosEvent, kit.CosBucket},
-}
-
-// forEventFunctions runs a test with each of the event functions, in a world of its own
-// that keeps the content of large files.
-func forEventFunctions(t *testing.T, test func(t *testing.T, w *devstack.World, run eventFunction)) {
-	t.Parallel()
-	for name, run := range eventFunctions {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Cloud.KeepContent = 64 << 20
-			test(t, w, run)
-		})
-	}
-}
-
 // body is a file of which no two parts are the same.
 func body(mib int, more int) string {
 	p := make([]byte, mib<<20+more)
@@ -82,10 +56,10 @@ func partsThere(w *devstack.World, key string) int {
 // A large file goes in parts, and is verified by its CRC64; a smaller one goes in one
 // piece.
 func TestLargeFile(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		large, small := kit.Put(t, w, "in/大 film.mp4", body(2, 7)), kit.Put(t, w, "in/small.bin", body(1, -1))
-		f := run.start(t, w, inParts...)
-		e := f.one(run.event("in/大 film.mp4"))
+		f := b.start(t, w, inParts...)
+		e := f.one(b.event("in/大 film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, large)
 		if e.Parts != 3 || e.ResumedParts != 0 || e.Attempts != 1 || !strings.HasSuffix(e.ETag, "-3") || !slices.Equal(e.Verified, []string{"size", "crc64"}) {
 			t.Errorf("the file is %+v", e)
@@ -93,7 +67,7 @@ func TestLargeFile(t *testing.T) {
 		if w.Cloud.Requests()[tcb.OpUpload] != 0 || !strings.Contains(f.program.Output(), `"parts":3`) {
 			t.Errorf("it went by POST, or the log does not say parts:\n%s", f.program.Output())
 		}
-		e = f.one(run.event("in/small.bin"))
+		e = f.one(b.event("in/small.bin"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, small)
 		if e.Parts != 0 || w.Cloud.Requests()[tcb.OpUpload] != 1 {
 			t.Errorf("the small file is %+v", e)
@@ -104,29 +78,29 @@ func TestLargeFile(t *testing.T) {
 // With an API key a large file has its ID from that key's ticket, and goes in parts too; a
 // smaller one goes by PUT.
 func TestLargeFileWithAPIKey(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		large, small := kit.Put(t, w, "in/film.mp4", body(1, 7)), kit.Put(t, w, "in/small.bin", "small")
-		f := run.start(t, w, append([]string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_API_URL", "",
+		f := b.start(t, w, append([]string{"WECHAT_APP_ID", "", "WECHAT_APP_SECRET", "", "WECHAT_API_URL", "",
 			"CLOUDBASE_API_KEY", devstack.APIKey, "CLOUDBASE_API_URL", w.KeyVars()["CLOUDBASE_API_URL"]}, inParts...)...)
-		e := f.one(run.event("in/film.mp4"))
+		e := f.one(b.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, large)
 		if e.Parts != 2 || w.Cloud.Requests()[tcb.OpUpload] != 0 {
 			t.Errorf("the file is %+v", e)
 		}
-		kit.Delivered(t, w.Cloud, devstack.Env, f.one(run.event("in/small.bin")), small)
+		kit.Delivered(t, w.Cloud, devstack.Env, f.one(b.event("in/small.bin")), small)
 	})
 }
 
 // What ran out of time says how far it came. The next invocation, of another process,
 // keeps what is there and sends the rest: no part crosses twice.
 func TestLargeFileResumes(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		f, content := run.start(t, w, inParts...), body(3, 7)
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		f, content := b.start(t, w, inParts...), body(3, 7)
 		f.hurry(func(limit time.Duration) (farEnough bool) {
 			key := "in/" + limit.String() // a file of its own, because requests of the one before may still come
 			kit.Put(t, w, key, content)
 			hanging := hangParts(w, key)
-			e := kit.Entries(t, f.invoke(run.event(key), limit))[0]
+			e := kit.Entries(t, f.invoke(b.event(key), limit))[0]
 			if hanging.Load() < partsAtOnce {
 				return false
 			}
@@ -135,7 +109,7 @@ func TestLargeFileResumes(t *testing.T) {
 			if !strings.Contains(e.Error.Message, fmt.Sprintf(" %d of 4 parts", there)) || !strings.Contains(e.Error.Message, "MB/s") {
 				t.Errorf("%d parts are there, and the message is %s", there, e.Error.Message)
 			}
-			resumes(t, w, run, key, content)
+			resumes(t, w, b, key, content)
 			return true
 		})
 	})
@@ -143,23 +117,23 @@ func TestLargeFileResumes(t *testing.T) {
 
 // Killed in the middle of parts, a file loses none that has arrived.
 func TestLargeFileKilled(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		content := kit.Put(t, w, "in/film.mp4", body(4, 0))
-		hanging, first := hangParts(w, "in/film.mp4"), run.start(t, w, inParts...)
-		go first.call(run.event("in/film.mp4"), limit) // it does not answer
+		hanging, first := hangParts(w, "in/film.mp4"), b.start(t, w, inParts...)
+		go first.call(b.event("in/film.mp4"), limit) // it does not answer
 		kit.Until(t, "all connections hang", func() bool { return hanging.Load() >= partsAtOnce })
 		first.kill()
-		resumes(t, w, run, "in/film.mp4", content)
+		resumes(t, w, b, "in/film.mp4", content)
 	})
 }
 
 // resumes has another process deliver a file of 4 parts, and checks that it keeps those
 // that are there.
-func resumes(t *testing.T, w *devstack.World, run eventFunction, key, content string) {
+func resumes(t *testing.T, w *devstack.World, b bucket, key, content string) {
 	t.Helper()
 	w.Cloud.OnRequest(nil)
 	there, before := partsThere(w, key), w.Cloud.Requests()[tcb.OpPart]
-	e := run.start(t, w, inParts...).one(run.event(key))
+	e := b.start(t, w, inParts...).one(b.event(key))
 	kit.Delivered(t, w.Cloud, devstack.Env, e, content)
 	if sent := int(w.Cloud.Requests()[tcb.OpPart] - before); there == 0 || e.Parts != 4 || e.ResumedParts != there || sent != 4-there {
 		t.Errorf("%d parts were there, %d were sent, and the file is %+v", there, sent, e)
@@ -172,17 +146,17 @@ func resumes(t *testing.T, w *devstack.World, run eventFunction, key, content st
 // A file that changes after its first attempt arrives as it is now: parts of other content
 // are sent again, and those that are the same are kept.
 func TestLargeFileChanges(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		old := kit.Put(t, w, "in/film.mp4", body(3, 0))
-		first := run.start(t, w, inParts...)
+		first := b.start(t, w, inParts...)
 		hang := tcb.FaultNamed("complete hang")
 		w.Cloud.Inject(hang)
-		go first.call(run.event("in/film.mp4"), limit)
+		go first.call(b.event("in/film.mp4"), limit)
 		kit.Until(t, "Complete hangs", func() bool { return w.Cloud.PendingFaults() == 0 })
 		first.kill()
 		content := kit.Put(t, w, "in/film.mp4", old[:2<<20]+old[:1<<20])
 		before := w.Cloud.Requests()[tcb.OpPart]
-		e := run.start(t, w, inParts...).one(run.event("in/film.mp4"))
+		e := b.start(t, w, inParts...).one(b.event("in/film.mp4"))
 		kit.Delivered(t, w.Cloud, devstack.Env, e, content)
 		if sent := w.Cloud.Requests()[tcb.OpPart] - before; e.ResumedParts != 2 || sent != 1 || len(w.Cloud.Unfinished()) != 0 {
 			t.Errorf("%d parts were sent, left behind: %v, and the file is %+v", sent, w.Cloud.Unfinished(), e)
@@ -192,7 +166,7 @@ func TestLargeFileChanges(t *testing.T) {
 
 // Two invocations of one file at the same time leave it whole, and nothing unfinished.
 func TestLargeFileTwiceAtOnce(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		content := kit.Put(t, w, "in/film.mp4", body(2, 0))
 		var looked atomic.Int64 // for an unfinished upload
 		both := make(chan struct{})
@@ -207,8 +181,8 @@ func TestLargeFileTwiceAtOnce(t *testing.T) {
 		})
 		var wg sync.WaitGroup
 		for range 2 {
-			f := run.start(t, w, inParts...)
-			wg.Go(func() { kit.Delivered(t, w.Cloud, devstack.Env, f.one(run.event("in/film.mp4")), content) })
+			f := b.start(t, w, inParts...)
+			wg.Go(func() { kit.Delivered(t, w.Cloud, devstack.Env, f.one(b.event("in/film.mp4")), content) })
 		}
 		wg.Wait()
 		kit.Stored(t, w.Cloud, devstack.Env, "in/film.mp4", content)
@@ -221,14 +195,14 @@ func TestLargeFileTwiceAtOnce(t *testing.T) {
 // An upload that ends meanwhile is begun anew, and one part's failure costs that part, all
 // within the invocation.
 func TestLargeFileGoesOn(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		f := run.start(t, w, inParts...)
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		f := b.start(t, w, inParts...)
 		for _, name := range []string{"part NoSuchUpload", "part reset middle", "complete NoSuchUpload", "complete answer lost"} {
 			key := "in/" + name
 			content := kit.Put(t, w, key, body(1, 7))
 			w.Cloud.Inject(tcb.FaultNamed(name))
 			before := w.Cloud.Requests()[tcb.OpPart]
-			e := f.one(run.event(key))
+			e := f.one(b.event(key))
 			kit.Delivered(t, w.Cloud, devstack.Env, e, content)
 			sent, most := w.Cloud.Requests()[tcb.OpPart]-before, int64(3)
 			if strings.HasSuffix(name, "NoSuchUpload") {
@@ -244,13 +218,13 @@ func TestLargeFileGoesOn(t *testing.T) {
 // A refusal is final, without a POST instead, and leaves nothing behind. Where only
 // listing is refused the file arrives.
 func TestLargeFileRefused(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		f, content := run.start(t, w, inParts...), body(1, 0)
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		f, content := b.start(t, w, inParts...), body(1, 0)
 		for _, op := range []tcb.Op{tcb.OpInitiate, tcb.OpPart, tcb.OpComplete, tcb.OpListUploads | tcb.OpListParts} {
 			w.DenyCOS(op)
 			key := "in/" + op.String()
 			kit.Put(t, w, key, content)
-			e := f.one(run.event(key))
+			e := f.one(b.event(key))
 			switch {
 			case op&tcb.OpListUploads != 0:
 				kit.Delivered(t, w.Cloud, devstack.Env, e, content)
@@ -284,11 +258,12 @@ func TestLargeFileWithoutCredentials(t *testing.T) {
 
 // Above 5 GiB a file needs the threshold.
 func TestAbove5GiB(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		if err := w.Staging.Synthesize(run.bucket, "in/huge", 5<<30+1, 1); err != nil {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		w.Staging.COS = false // which would compute the CRC64 of 5 GiB
+		if err := w.Staging.Synthesize(b.in, "in/huge", 5<<30+1, 1); err != nil {
 			t.Fatal(err)
 		}
-		e := run.start(t, w).one(run.event("in/huge"))
+		e := b.start(t, w).one(b.event("in/huge"))
 		if e.Status != "failed" || e.Error.Retryable || !strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD") {
 			t.Errorf("the file is %+v", e)
 		}
@@ -297,16 +272,17 @@ func TestAbove5GiB(t *testing.T) {
 
 // A file that cannot arrive in time in one piece ends early, and says what to set.
 func TestHopelessUpload(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
-		if err := w.Staging.Synthesize(run.bucket, "in/film.mp4", 4<<30, 1); err != nil {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		w.Staging.COS = false // which would compute the file's CRC64 for seconds
+		if err := w.Staging.Synthesize(b.in, "in/film.mp4", 4<<30, 1); err != nil {
 			t.Fatal(err)
 		}
 		slow := tcb.FaultNamed("upload slow")
 		slow.Delay = 2 * time.Millisecond // at most 8 MB/s
 		w.Cloud.Inject(kit.Always(slow, "in/film.mp4"))
-		f := run.start(t, w)
+		f := b.start(t, w)
 		f.hurry(func(limit time.Duration) bool {
-			e := kit.Entries(t, f.invoke(run.event("in/film.mp4"), limit))[0]
+			e := kit.Entries(t, f.invoke(b.event("in/film.mp4"), limit))[0]
 			matches(t, e, ending{code: "OutOfTime", retryable: true})
 			return strings.Contains(e.Error.Message, "ended early") && strings.Contains(e.Error.Message, "MULTIPART_THRESHOLD")
 		})
@@ -315,14 +291,14 @@ func TestHopelessUpload(t *testing.T) {
 
 // The memory of the real process does not depend on the size of a file in parts.
 func TestMemoryOfParts(t *testing.T) {
-	forEventFunctions(t, func(t *testing.T, w *devstack.World, run eventFunction) {
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		const size = 80 << 20 // more than the bound
-		if err := w.Staging.Synthesize(run.bucket, good, size, 1); err != nil {
+		if err := w.Staging.Synthesize(b.in, good, size, 1); err != nil {
 			t.Fatal(err)
 		}
-		w.Cloud.CRC64Only = true
-		f := run.start(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16", "LOG_LEVEL", "info")
-		r := f.invoke(run.event(good), limit)
+		w.Cloud.CRC64Only, w.Staging.COS = true, false // two digests fewer to compute
+		f := b.start(t, w, "MULTIPART_THRESHOLD", "8MiB", "MULTIPART_CONCURRENCY", "16", "LOG_LEVEL", "info")
+		r := f.invoke(b.event(good), limit)
 		e := kit.Entries(t, r)[0]
 		if e.Status != "delivered" || e.Parts != 80 || !slices.Contains(e.Verified, "crc64") {
 			t.Fatalf("the file is %+v", e)

@@ -256,7 +256,7 @@ func TestAPIKey(t *testing.T) {
 func TestRouteWithAKey(t *testing.T) {
 	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		body := kit.Put(t, w, good, "content")
-		from := map[string]string{"s3": "s3://" + devstack.Bucket, "cos": "cos://" + kit.CosBucket}[b.name]
+		from := b.name + "://" + b.in
 		key := writeFile(t, devstack.APIKey+"\n")
 		f := b.start(t, w, "CLOUDBASE_API_URL", w.KeyVars()["CLOUDBASE_API_URL"],
 			"ROUTES", `[{"from":"`+from+`/in/","env":"`+devstack.Env+`","apiKey":"file:`+key+`","path":"by-key/{key}"},{"from":"`+from+`"}]`)

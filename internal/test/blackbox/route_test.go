@@ -205,24 +205,14 @@ func TestAPIFailover(t *testing.T) {
 
 // A bucket alone in a route is the whole bucket.
 func TestRouteOfAWholeBucket(t *testing.T) {
-	t.Parallel()
-	for _, form := range forms {
-		from, ok := map[string]string{"s3": "s3://" + devstack.Bucket, "cos": "cos://" + kit.CosBucket}[form.name]
-		if !ok {
-			continue
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		body := kit.Put(t, w, good, "content")
+		e := b.start(t, w, "ROUTES", `[{"from":"`+b.name+`://`+b.in+`","path":"whole/{name}"}]`).one(b.event(good))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, body)
+		if !strings.HasPrefix(e.Path, "whole/") {
+			t.Errorf("it went to %s", e.Path)
 		}
-		t.Run(form.name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Staging.COS = form.name == "cos"
-			body := kit.Put(t, w, good, "content")
-			e := form.start(t, w, "ROUTES", `[{"from":"`+from+`","path":"whole/{name}"}]`).one(form.event(good))
-			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
-			if !strings.HasPrefix(e.Path, "whole/") {
-				t.Errorf("it went to %s", e.Path)
-			}
-		})
-	}
+	})
 }
 
 // The emulator's tickets lead to a loopback address, which TICKET_HOSTS may leave out.

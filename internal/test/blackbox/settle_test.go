@@ -12,30 +12,6 @@ import (
 	"github.com/tcbferry/tcbferry/internal/test/kit"
 )
 
-// A bucket is one kind of source store: where the files are, and who is told.
-type bucket struct {
-	name, in string
-	start    func(t testing.TB, w *devstack.World, more ...string) *function
-	event    func(keys ...string) []byte
-}
-
-var buckets = []bucket{
-	{"s3", devstack.Bucket, lambda, s3Event},
-	{"cos", kit.CosBucket, scf, cosEvent},
-}
-
-func forBuckets(t *testing.T, test func(t *testing.T, w *devstack.World, b bucket)) {
-	t.Parallel()
-	for _, b := range buckets {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Staging.COS = b.name == "cos"
-			test(t, w, b)
-		})
-	}
-}
-
 func TestTagging(t *testing.T) {
 	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
 		const key = "in/a+b.txt"

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
@@ -76,37 +77,25 @@ func intercept(t *testing.T, w *devstack.World, answer func(w http.ResponseWrite
 // A byte that changes between the source and us is found out by the MD5 of S3 and
 // by the CRC64 of COS.
 func TestCorruptDownload(t *testing.T) {
-	t.Parallel()
-	for _, form := range forms {
-		if form.name != "s3" && form.name != "cos" {
-			continue
-		}
-		t.Run(form.name, func(t *testing.T) {
-			t.Parallel()
-			w := kit.NewWorld(t)
-			w.Staging.COS = form.name == "cos"
-			body := kit.Put(t, w, good, "content")
-			gets := 0
-			vars := intercept(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
-				if r.Method != http.MethodGet {
-					return false
-				}
-				if gets++; gets > 1 {
-					return false
-				}
-				rec := httptest.NewRecorder()
-				w.Staging.ServeHTTP(rec, r)
-				for name, values := range rec.Header() {
-					rw.Header()[name] = values
-				}
-				rw.Write([]byte("Content"))
-				return true
-			})
-			e := form.start(t, w, vars...).one(form.event(good))
-			kit.Delivered(t, w.Cloud, devstack.Env, e, body)
-			if e.Attempts != 2 {
-				t.Errorf("%d attempts, not 2", e.Attempts)
+	forBuckets(t, func(t *testing.T, w *devstack.World, b bucket) {
+		body := kit.Put(t, w, good, "content")
+		var gets atomic.Int64
+		vars := intercept(t, w, func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet || gets.Add(1) > 1 {
+				return false
 			}
+			rec := httptest.NewRecorder()
+			w.Staging.ServeHTTP(rec, r)
+			for name, values := range rec.Header() {
+				rw.Header()[name] = values
+			}
+			rw.Write([]byte("Content"))
+			return true
 		})
-	}
+		e := b.start(t, w, vars...).one(b.event(good))
+		kit.Delivered(t, w.Cloud, devstack.Env, e, body)
+		if e.Attempts != 2 {
+			t.Errorf("%d attempts, not 2", e.Attempts)
+		}
+	})
 }
