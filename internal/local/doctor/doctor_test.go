@@ -66,17 +66,30 @@ func (c *installation) doctor(out io.Writer) *doctor {
 	return &doctor{Options: Options{Pass: "✓", Fail: "✗"}, out: out, path: probePath, wait: c.pass}
 }
 
-// diagnose runs the doctor and makes sure that no secret is printed.
-func (c *installation) diagnose(t *testing.T) (printed string, err error) {
+// useAPIKey puts an API key in the place of the app.
+func (c *installation) useAPIKey() {
+	const key = "emulated-api-key"
+	c.cloud.AddAPIKey(env, key)
+	c.vars["CLOUDBASE_API_URL"], c.vars["CLOUDBASE_API_KEY"] = c.vars["WECHAT_API_URL"]+tcb.KeyPrefix+"/{env}", key
+	delete(c.vars, "WECHAT_APP_ID")
+	delete(c.vars, "WECHAT_APP_SECRET")
+}
+
+// diagnose runs a doctor as change makes it, and makes sure that no secret is printed.
+func (c *installation) diagnose(t *testing.T, change ...func(*doctor)) (printed string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	err = c.doctor(&out).run(t.Context(), c.getenv)
+	d := c.doctor(&out)
+	for _, f := range change {
+		f(d)
+	}
+	err = d.run(t.Context(), c.getenv)
 	printed = out.String()
 	all := printed
 	if err != nil {
 		all += err.Error()
 	}
-	for _, secret := range append(c.cloud.Secrets(), appSecret, "sign=", "\x1b") {
+	for _, secret := range append(c.cloud.Secrets(), appSecret, "emulated-api-key", "emulated-receipt-secret", "emulated-aws-secret", "TOPSECRET", "sign=", "\x1b") {
 		if strings.Contains(all, secret) {
 			t.Errorf("printed %q:\n%s", secret, all)
 		}
@@ -120,7 +133,6 @@ func TestDoctorFindsNothing(t *testing.T) {
 // With an API key the doctor takes the same steps.
 func TestDoctorWithAnAPIKey(t *testing.T) {
 	t.Parallel()
-	const key = "emulated-api-key"
 	healthyByKey := strings.Replace(healthy, "access token", "API key", 1)
 	// The clock is known only once CloudBase has answered.
 	healthyByKey = strings.Replace(healthyByKey, "+clock +upload ticket", "+upload ticket +clock", 1)
@@ -137,11 +149,7 @@ func TestDoctorWithAnAPIKey(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c := newInstallation(t, tcb.DefaultRules(), nil)
-			c.cloud.AddAPIKey(env, key)
-			c.vars["CLOUDBASE_API_URL"] = c.vars["WECHAT_API_URL"] + tcb.KeyPrefix + "/{env}"
-			c.vars["CLOUDBASE_API_KEY"] = key
-			delete(c.vars, "WECHAT_APP_ID")
-			delete(c.vars, "WECHAT_APP_SECRET")
+			c.useAPIKey()
 			tc.change(c)
 			printed, err := c.diagnose(t)
 			if (err == nil) != (tc.steps == healthyByKey) || steps(printed) != tc.steps {

@@ -38,17 +38,11 @@ func (n toCOS) RoundTrip(req *http.Request) (*http.Response, error) {
 func (c *installation) probe(t *testing.T, slow bool) (printed string, err error) {
 	t.Helper()
 	c.cloud.COSOrigin = "http://cos.ap-shanghai.myqcloud.com"
-	var out bytes.Buffer
-	d := c.doctor(&out)
-	d.Probe, d.Slow = true, slow
-	d.network = toCOS{transport.New(), c.vars["WECHAT_API_URL"]}
-	err = d.run(t.Context(), c.getenv)
-	for _, secret := range append(c.cloud.Secrets(), appSecret) {
-		if strings.Contains(out.String(), secret) {
-			t.Errorf("printed %q:\n%s", secret, out.String())
-		}
-	}
-	_, printed, _ = strings.Cut(out.String(), "\nquestions to ")
+	printed, err = c.diagnose(t, func(d *doctor) {
+		d.Probe, d.Slow = true, slow
+		d.network = toCOS{transport.New(), c.vars["WECHAT_API_URL"]}
+	})
+	_, printed, _ = strings.Cut(printed, "\nquestions to ")
 	return printed, err
 }
 
@@ -166,10 +160,7 @@ func TestProbeOfAFileThatIsNotKnown(t *testing.T) {
 func TestProbeWithAnAPIKey(t *testing.T) {
 	t.Parallel()
 	c := newInstallation(t, tcb.DefaultRules(), nil)
-	c.cloud.AddAPIKey(env, "emulated-api-key")
-	c.vars["CLOUDBASE_API_URL"], c.vars["CLOUDBASE_API_KEY"] = c.vars["WECHAT_API_URL"]+tcb.KeyPrefix+"/{env}", "emulated-api-key"
-	delete(c.vars, "WECHAT_APP_ID")
-	delete(c.vars, "WECHAT_APP_SECRET")
+	c.useAPIKey()
 	printed, err := c.probe(t, false)
 	if n := strings.Count(printed, "not asked: the ticket of an API key is for a PUT, which has no form\n"); err != nil || n != 4 || len(c.cloud.Objects()) != 0 {
 		t.Errorf("%d questions not asked, %d files left, error %v\n%s", n, len(c.cloud.Objects()), err, printed)
