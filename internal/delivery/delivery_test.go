@@ -508,6 +508,27 @@ func TestMaxRetryWait(t *testing.T) {
 	}
 }
 
+// A receiver that hangs is tried three times, which ends before API Gateway answers in our
+// place, after 29 s.
+func TestMaxRetryWaitOfReceivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{content: "x"}
+		r := &receivers{world: w, fail: func(receiver, _ int) *transfer.Error {
+			if receiver == 1 {
+				return nil
+			}
+			time.Sleep(8 * time.Second)
+			return newError(transfer.KindUnavailable, transfer.StageNotify)
+		}}
+		d := &delivery.Deliverer{Sources: map[string]transfer.Source{"s3": w}, Tickets: w, Uploader: w, Notifier: r, NotifyWarns: true, MaxRetryWait: 20 * time.Second}
+		start := time.Now()
+		d.Deliver(t.Context(), plan("k"), func() {})
+		if took := time.Since(start); r.tries != [2]int{3, 1} || took > 28*time.Second {
+			t.Errorf("tries %v in %v", r.tries, took)
+		}
+	})
+}
+
 // With SourceFirst a source that is not there costs no ticket.
 func TestSourceFirst(t *testing.T) {
 	for content, want := range map[string]int{"k": 1, "missing": 0} {

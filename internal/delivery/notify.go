@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"time"
 
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
@@ -21,7 +22,9 @@ func (j *job) notify(ctx context.Context) *transfer.Error {
 	for n, name := range j.Notifier.Receivers() {
 		j.retries.budget.Reserve(receiverTries)
 		err := j.retries.do(ctx, func(ctx context.Context) *transfer.Error {
+			start := time.Now()
 			if err := j.Notifier.Notify(ctx, n, &j.out); err != nil {
+				transfer.Spend(ctx, time.Since(start))
 				return transfer.AsError(ctx, transfer.StageNotify, err)
 			}
 			return nil

@@ -47,6 +47,15 @@ func MayPause(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
+// Spend takes off the bound what a try took that failed because nobody answered.
+func Spend(ctx context.Context, d time.Duration) {
+	if p, ok := ctx.Value(pausesKey{}).(*pauses); ok {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.left -= d
+	}
+}
+
 // Pause waits for d and reports whether ctx lasted as long.
 func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

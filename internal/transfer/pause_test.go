@@ -26,7 +26,9 @@ func TestPauses(t *testing.T) {
 		may(ctx, 4*time.Second, true) // two seconds more
 		transfer.Pause(ctx, time.Hour)
 		may(ctx, 5*time.Second, false)
-		may(ctx, 4*time.Second, true)
+		may(ctx, 3*time.Second, true)
+		transfer.Spend(ctx, time.Second)
+		may(ctx, 4*time.Second, false)
 
 		may(transfer.WithPauses(t.Context(), 0), time.Hour, true)
 		ending, cancel := context.WithTimeout(t.Context(), time.Minute)
