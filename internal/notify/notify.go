@@ -87,7 +87,7 @@ func (n *Notifier) Notify(ctx context.Context, receiver int, o *transfer.Outcome
 	}
 	e := *transfer.AsError(ctx, transfer.StageNotify, err)
 	if limited.Err() != nil && ctx.Err() == nil {
-		e = *transfer.Errorf(transfer.StageNotify, transfer.KindUnavailable, "no answer within %v; it may have been told, and is told again", callTimeout)
+		e = *transfer.Errorf(transfer.StageNotify, transfer.KindUnavailable, "no answer within %v, so it may have been told all the same", callTimeout)
 	}
 	e.Stage, e.What = transfer.StageNotify, "the file is stored, but "+r.name+" was not told of it: "+e.What
 	return &e
