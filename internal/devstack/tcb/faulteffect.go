@@ -3,6 +3,7 @@ package tcb
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -156,34 +157,41 @@ func (c *Cloud) hang(r *http.Request) {
 
 // reset breaks the connection; on TCP the caller sees a reset, not an end.
 func (c *Cloud) reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // no connection to take: end it plainly
-	}
+	conn := hijack(w)
 	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	conn.Close()
 }
 
+func hijack(w http.ResponseWriter) net.Conn {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // no connection to take: end it plainly
+	}
+	return conn
+}
+
 // stallConn leaves the connection open and untouched for a while. No handler and
 // no goroutine waits, so a server can shut down meanwhile.
 func (c *Cloud) stallConn(w http.ResponseWriter, d time.Duration) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	conn := hijack(w)
 	c.mu.Lock()
 	c.stalled = append(c.stalled, conn)
 	c.mu.Unlock()
 	time.AfterFunc(d, func() { conn.Close() })
+	select {
+	case <-c.done: // Close may not have seen it
+		conn.Close()
+	default:
+	}
 }
 
 // faultyBody puts a fault of the transport around the request's body.
 func (c *Cloud) faultyBody(body io.Reader, w http.ResponseWriter, r *http.Request, f *Fault) io.Reader {
 	switch f.kind() {
 	case fxSlow:
-		return &slowReader{body, f.Delay, c.done}
+		return &slowReader{body, func() { c.pause(r, f.Delay) }}
 	case fxResetMiddle, fxStall:
 		after := f.After
 		if after == 0 {
@@ -201,17 +209,11 @@ func (c *Cloud) faultyBody(body io.Reader, w http.ResponseWriter, r *http.Reques
 // slowReader pauses before every small read.
 type slowReader struct {
 	r     io.Reader
-	delay time.Duration
-	done  <-chan struct{}
+	pause func()
 }
 
 func (s *slowReader) Read(p []byte) (int, error) {
-	pause := time.NewTimer(s.delay)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-	case <-s.done:
-	}
+	s.pause()
 	return s.r.Read(p[:min(len(p), 16<<10)])
 }
 
