@@ -73,8 +73,9 @@ func (m *Meter) end() error {
 	if m.obj.CRC64 != "" && !m.hasCRC64(m.obj.CRC64) {
 		return corruptf("the source gives its CRC64 as %q, but what it sent has %d; try again", m.obj.CRC64, m.crc)
 	}
-	if m.obj.CRC64NVME != "" && !m.hasNVME(m.obj.CRC64NVME) {
-		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
+	// As S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, m.nvme))
+	if m.obj.CRC64NVME != "" && m.obj.CRC64NVME != sum {
 		return corruptf("the source gives its CRC64NVME as %q, but what it sent has %s; try again", m.obj.CRC64NVME, sum)
 	}
 	return io.EOF
@@ -133,12 +134,6 @@ func (m *Meter) sentSourceMD5() bool {
 func (m *Meter) hasCRC64(decimal string) bool {
 	crc, err := strconv.ParseUint(decimal, 10, 64)
 	return err == nil && crc == m.crc
-}
-
-// hasNVME compares with a CRC64NVME as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
-func (m *Meter) hasNVME(text string) bool {
-	want := binary.BigEndian.AppendUint64(make([]byte, 0, 8), m.nvme)
-	return string(base64.StdEncoding.AppendEncode(make([]byte, 0, 12), want)) == text
 }
 
 // isMD5 reports whether an ETag looks like an MD5; it may be something else (wire.md B.2).

@@ -3,6 +3,7 @@ package tcb
 import (
 	"bufio"
 	"encoding/hex"
+	"math/bits"
 	"net"
 	"net/http"
 	"net/netip"
@@ -185,11 +186,7 @@ func (c *Cloud) Requests() map[Op]int64 {
 }
 
 func (c *Cloud) count(op Op) {
-	for i := range c.counts {
-		if op == 1<<i {
-			c.counts[i].Add(1)
-		}
-	}
+	c.counts[bits.TrailingZeros32(uint32(op))].Add(1)
 }
 
 // Handler serves every endpoint on one origin. Mount it at the root.

@@ -1,9 +1,6 @@
 package tcb
 
 import (
-	"crypto/md5"
-	"encoding/hex"
-	"hash/crc64"
 	"slices"
 	"strings"
 	"sync"
@@ -97,13 +94,12 @@ func (c *Cloud) remove(env, fileID string) bool {
 
 // Put stores a file as an upload does.
 func (c *Cloud) Put(env, path string, content []byte) {
-	sum := md5.Sum(content)
-	etag := hex.EncodeToString(sum[:])
-	c.store.put(&Object{
-		Env: env, Bucket: c.buckets[env], Path: path, FileID: "cloud://" + env + "." + c.buckets[env] + "/" + path,
-		Size: int64(len(content)), MD5: etag, ETag: etag, CRC64: crc64.Checksum(content, crc64.MakeTable(crc64.ECMA)),
-		Time: c.Now(), Readable: true, Content: content,
-	}, c.rules.StaleDownloads)
+	bucket := c.buckets[env]
+	o := &Object{Env: env, Bucket: bucket, Path: path, FileID: fileIDOf(env, bucket, path), Time: c.Now(), Readable: true}
+	d := newDigest(false, int64(len(content)), int64(len(content)))
+	d.Write(content)
+	d.fill(o)
+	c.store.put(o, c.rules.StaleDownloads)
 }
 
 // Synthesize has an environment hold files that take no memory, beside those that are

@@ -110,14 +110,14 @@ func (m *moto) json(t *testing.T, service, contentType, target string, in, out a
 	}
 }
 
-// sns makes one request of SNS, which speaks forms and XML.
-func (m *moto) sns(t *testing.T, params ...string) {
+// sns makes one request of SNS, which speaks forms and XML, and returns the answer.
+func (m *moto) sns(t *testing.T, params ...string) string {
 	t.Helper()
 	form := url.Values{"Version": {"2010-03-31"}}
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
-	m.ask(t, "sns", "application/x-www-form-urlencoded", "", []byte(form.Encode()))
+	return m.ask(t, "sns", "application/x-www-form-urlencoded", "", []byte(form.Encode()))
 }
 
 func arn(service, name string) string {
@@ -162,9 +162,7 @@ func notifyTopic(raw bool) notify {
 // subscription is the ARN of a topic's only subscription.
 func (m *moto) subscription(t *testing.T, topic string) string {
 	t.Helper()
-	form := url.Values{"Version": {"2010-03-31"}, "Action": {"ListSubscriptionsByTopic"}, "TopicArn": {arn("sns", topic)}}
-	text := m.ask(t, "sns", "application/x-www-form-urlencoded", "", []byte(form.Encode()))
-	_, text, _ = strings.Cut(text, "<SubscriptionArn>")
+	_, text, _ := strings.Cut(m.sns(t, "Action", "ListSubscriptionsByTopic", "TopicArn", arn("sns", topic)), "<SubscriptionArn>")
 	text, _, ok := strings.Cut(text, "<")
 	if !ok {
 		t.Fatalf("the topic %s has no subscription", topic)
