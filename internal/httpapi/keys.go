@@ -71,6 +71,11 @@ func parseKey(entry string) (key, error) {
 	case scoped && (prefix != "" || !restricted) && (!strings.HasSuffix(prefix, "/") || strings.HasPrefix(prefix, "/")):
 		return key{}, errors.New("has a path prefix that does not end in / or begins with one; write name:SHA256HEX:path/prefix/:options, or name:SHA256HEX::options without a prefix")
 	}
+	for segment := range strings.SplitSeq(strings.TrimSuffix(prefix, "/"), "/") {
+		if prefix != "" && (segment == "" || segment == "." || segment == "..") {
+			return key{}, errors.New("has a path prefix that no cloud path begins with, because it holds //, . or ..")
+		}
+	}
 	k := key{name: name, prefix: prefix}
 	if _, err := hex.Decode(k.sum[:], []byte(sum)); err != nil {
 		return key{}, errors.New("has a hash with a character that is no hexadecimal digit")

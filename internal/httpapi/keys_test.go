@@ -29,6 +29,8 @@ func TestParseKeys(t *testing.T) {
 		{"ci:" + h + ":in", "entry 1 has a path prefix"},
 		{"ci:" + h + ":", "entry 1 has a path prefix"},
 		{"ci:" + h + ":/in/", "entry 1 has a path prefix"},
+		{"ci:" + h + ":in/../", "entry 1 has a path prefix that no cloud path begins with"},
+		{"ci:" + h + ":in//x/:no-source", "entry 1 has a path prefix that no cloud path begins with"},
 		{"ci:" + h + ",ci:" + other, "entry 2 has the name or the hash of entry 1"},
 		{"ci:" + h + ",web:" + strings.ToUpper(h), "entry 2 has the name or the hash of entry 1"},
 	} {
