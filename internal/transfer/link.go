@@ -28,13 +28,12 @@ func (l Link) Format(w fmt.State, _ rune) {
 // stands in it as it is, %, ? and # are of the path, and they are escaped here.
 func LinkURL(written, fileID string) string {
 	parts := strings.SplitN(fileID, "/", 4) // cloud: "" env.bucket path
-	scheme, rest, _ := strings.Cut(written, "://")
-	host, after, _ := strings.Cut(rest, "/")
-	if len(parts) < 4 || after != parts[3] && !strings.HasPrefix(after, parts[3]+"?") {
+	path := "/" + parts[len(parts)-1]
+	before, after, found := strings.Cut(written, path)
+	if !found || after != "" && after[0] != '?' {
 		return written
 	}
-	path := url.URL{Path: "/" + parts[3]}
-	return scheme + "://" + host + path.EscapedPath() + after[len(parts[3]):]
+	return before + (&url.URL{Path: path}).EscapedPath() + after
 }
 
 // Parse reads the URL. It may hold characters that a URL may not, because CloudBase

@@ -201,6 +201,7 @@ func TestLinkURL(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ written, path, want string }{
 		{"https://h/in/%41?b#c d.txt?sign=a/b", "in/%41?b#c d.txt", "https://h/in/%2541%3Fb%23c%20d.txt?sign=a/b"},
+		{"https://h/bucket/%41", "%41", "https://h/bucket/%2541"},
 		{"https://h/红+.txt", "红+.txt", "https://h/%E7%BA%A2+.txt"},
 		{"https://h/%2541.txt?sign=x", "%41.txt", "https://h/%2541.txt?sign=x"},
 		{"https://h/a.txt.bak?sign=x", "a.txt", "https://h/a.txt.bak?sign=x"},
