@@ -111,13 +111,3 @@ func TestDeadlineOfQueue(t *testing.T) {
 
 // delivered is how many files the log says to be delivered.
 func delivered(f *function) int { return strings.Count(f.program.Output(), `"status":"delivered"`) }
-
-func TestDeadlineOnSCF(t *testing.T) {
-	t.Parallel()
-	w := kit.NewWorld(t)
-	kit.Put(t, w, "in/slow.txt", "content")
-	w.Cloud.Inject(fault("upload hang", "in/slow.txt"))
-	f := scf(t, w)
-	matches(t, kit.Entries(t, f.invoke(cosEvent("in/slow.txt"), short))[0], ending{code: "OutOfTime", retryable: true})
-	f.serves(w, "scf")
-}

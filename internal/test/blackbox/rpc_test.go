@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tcbferry/tcbferry/internal/devstack"
 	"github.com/tcbferry/tcbferry/internal/test/kit"
@@ -58,7 +57,7 @@ func TestSCFTakesNoSettingsFromCalls(t *testing.T) {
 // Without a port there is no start: no caller could know a random port.
 func TestSCFNeedsItsPort(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, functions.Path(t, "scf-objects"))
 	for _, v := range os.Environ() {

@@ -3,10 +3,8 @@ package blackbox_test
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -146,32 +144,17 @@ func (f *function) serves(w *devstack.World, name string) {
 // Nothing that arrives ends a process.
 func TestGarbage(t *testing.T) {
 	t.Parallel()
-	const huge = 5 << 20
-	nested := "x"
-	for range 12 { // JSON in JSON: it doubles its backslashes each time
-		nested = string(document(object{"Records": []any{object{"eventSource": "aws:sqs", "messageId": "m-0", "body": nested}}}))
-	}
-	payloads := map[string]string{
-		"empty": "", "null": "null", "number": "1e999999", "text": `"text"`, "list": "[]", "no fields": "{}", "cut off": `{"Records":[{`,
-		"zeros": strings.Repeat("\x00", 1000), "no UTF-8": "\xff\xfe{}", "records null": `{"Records":null}`, "records object": `{"Records":{}}`,
-		"records of null": `{"Records":[null]}`, "records of all kinds": `{"Records":[1,"x",[],{},null,true]}`, "bare record": `{"Records":[{"eventSource":"aws:s3"}]}`,
-		"s3 of another type":  `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":[1,2]}]}`,
-		"cos of another type": `{"Records":[{"cos":7,"event":"x"}]}`, "key of another type": `{"Records":[{"cos":{"cosObject":{"key":{}}},"event":{"eventName":"cos:ObjectCreated:Put"}}]}`,
-		"no files": `{"files":[]}`, "files of all kinds": `{"files":[1,null,{},"x","s3://","cos://b"]}`, "files text": `{"files":"s3://a/b"}`,
-		"tasks object": `{"tasks":{},"invocationId":1}`, "items number": `{"Items":1}`, "request payload": `{"requestPayload":{"requestPayload":{}}}`,
-		"nested": nested, "deep lists": strings.Repeat("[", huge), "deep objects": strings.Repeat(`{"a":`, huge/5),
-		"long text": `"` + strings.Repeat("a", huge) + `"`, "long field": `{"` + strings.Repeat("a", huge) + `":1}`, "long number": strings.Repeat("9", huge),
-		"long key":    `{"files":["s3://b/` + strings.Repeat("k", huge) + `"]}`,
-		"many fields": "{" + strings.Repeat(`"a":1,`, huge/6) + `"a":1}`, "many empty records": `{"Records":[` + strings.Repeat(`{},`, huge/3) + `{}]}`,
-		"many bare records": `{"Records":[` + strings.Repeat(`{"eventSource":"aws:s3"},`, huge/25) + `{}]}`, "20000 files": `{"files":[` + strings.Repeat("1,", 19_999) + `1]}`,
-	}
 	for name, start := range map[string]func(testing.TB, *devstack.World, ...string) *function{"lambda": lambda, "scf": scf} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := kit.NewWorld(t)
 			f := start(t, w)
-			for _, what := range slices.Sorted(maps.Keys(payloads)) {
-				r := f.invoke([]byte(payloads[what]), limit)
+			huge := 5 << 20
+			if name == "scf" { // which decodes as the other one does
+				huge = 1 << 20
+			}
+			for what, payload := range garbage(huge) {
+				r := f.invoke([]byte(payload), limit)
 				switch {
 				case what == "nested" && name == "lambda": // an SQS message that fails alone
 					partialAnswer(t, r, ending{code: "Malformed"})
@@ -189,6 +172,28 @@ func TestGarbage(t *testing.T) {
 				t.Errorf("%d files were stored", n)
 			}
 		})
+	}
+}
+
+// garbage is by what it is; some of it has about huge bytes.
+func garbage(huge int) map[string]string {
+	nested := "x"
+	for range 12 { // JSON in JSON: it doubles its backslashes each time
+		nested = string(document(object{"Records": []any{object{"eventSource": "aws:sqs", "messageId": "m-0", "body": nested}}}))
+	}
+	return map[string]string{
+		"empty": "", "null": "null", "number": "1e999999", "text": `"text"`, "list": "[]", "no fields": "{}", "cut off": `{"Records":[{`,
+		"zeros": strings.Repeat("\x00", 1000), "no UTF-8": "\xff\xfe{}", "records null": `{"Records":null}`, "records object": `{"Records":{}}`,
+		"records of null": `{"Records":[null]}`, "records of all kinds": `{"Records":[1,"x",[],{},null,true]}`, "bare record": `{"Records":[{"eventSource":"aws:s3"}]}`,
+		"s3 of another type":  `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":[1,2]}]}`,
+		"cos of another type": `{"Records":[{"cos":7,"event":"x"}]}`, "key of another type": `{"Records":[{"cos":{"cosObject":{"key":{}}},"event":{"eventName":"cos:ObjectCreated:Put"}}]}`,
+		"no files": `{"files":[]}`, "files of all kinds": `{"files":[1,null,{},"x","s3://","cos://b"]}`, "files text": `{"files":"s3://a/b"}`,
+		"tasks object": `{"tasks":{},"invocationId":1}`, "items number": `{"Items":1}`, "request payload": `{"requestPayload":{"requestPayload":{}}}`,
+		"nested": nested, "deep lists": strings.Repeat("[", huge), "deep objects": strings.Repeat(`{"a":`, huge/5),
+		"long text": `"` + strings.Repeat("a", huge) + `"`, "long field": `{"` + strings.Repeat("a", huge) + `":1}`, "long number": strings.Repeat("9", huge),
+		"long key":    `{"files":["s3://b/` + strings.Repeat("k", huge) + `"]}`,
+		"many fields": "{" + strings.Repeat(`"a":1,`, huge/6) + `"a":1}`, "many empty records": `{"Records":[` + strings.Repeat(`{},`, huge/3) + `{}]}`,
+		"many bare records": `{"Records":[` + strings.Repeat(`{"eventSource":"aws:s3"},`, huge/25) + `{}]}`, "20000 files": `{"files":[` + strings.Repeat("1,", 19_999) + `1]}`,
 	}
 }
 

@@ -88,28 +88,24 @@ func TestStartOnSCF(t *testing.T) {
 	t.Parallel()
 	w := kit.NewWorld(t)
 	body := kit.Put(t, w, good, "content")
+	s, read := newSCF(t, nil), int64(0)
 	for _, tc := range mistakes {
 		if tc.name == "include" || tc.name == "exclude" {
 			continue // the environment comes as JSON, which has no such bytes
 		}
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSCF(t, nil)
-			wrong := devstack.With(startVars(), tc.more...)
-			r, err := s.Invoke(t.Context(), cosEvent(good), limit, wrong)
-			if err != nil || !r.FunctionError {
-				t.Fatalf("it answered %s %v", r.Payload, err)
-			}
-			if r.ErrorType != "Misconfigured" {
-				t.Errorf("the error type is %q, want Misconfigured", r.ErrorType)
-			}
-			explained(t, r.ErrorMessage+s.Output(), tc.names)
-			if r, err = s.Invoke(t.Context(), cosEvent(good), limit, w.Vars()); err != nil {
-				t.Fatal(err)
-			}
-			kit.Delivered(t, w.Cloud, devstack.Env, kit.Entries(t, r)[0], body)
-		})
+		r, err := s.Invoke(t.Context(), cosEvent(good), limit, devstack.With(startVars(), tc.more...))
+		if err != nil || !r.FunctionError || r.ErrorType != "Misconfigured" {
+			t.Fatalf("%s: it answered %s %q, want Misconfigured; %v", tc.name, r.Payload, r.ErrorType, err)
+		}
+		var output string
+		output, read = s.OutputSince(read)
+		explained(t, r.ErrorMessage+output, tc.names)
 	}
+	r, err := s.Invoke(t.Context(), cosEvent(good), limit, w.Vars())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kit.Delivered(t, w.Cloud, devstack.Env, kit.Entries(t, r)[0], body)
 }
 
 // The credentials of COS are those of the invocation, not of the first one.
