@@ -311,15 +311,7 @@ func TestCheckInterrupted(t *testing.T) {
 	hang.Times, hang.Match = -1, func(key string) bool { return !over.Load() && strings.HasSuffix(key, "/in/it's 250") }
 	w.Cloud.Inject(hang)
 	manifest := filepath.Join(t.TempDir(), "manifest.csv")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-check", "s3://staging/in/", "-manifest", manifest)
-	cmd.Env = []string{asMain + "=1"}
-	for name, value := range w.Vars() {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	cmd := process(t, w.Vars(), "-check", "s3://staging/in/", "-manifest", manifest)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Start(); err != nil {
@@ -403,15 +395,7 @@ func TestCheckWithoutReport(t *testing.T) {
 	defer full.Close()
 	w := newInstallation(t)
 	put(t, w, "in/a", "a", "a")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-check", "s3://staging/in/")
-	cmd.Env = []string{asMain + "=1"}
-	for name, value := range w.Vars() {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	cmd := process(t, w.Vars(), "-check", "s3://staging/in/")
 	var stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = full, &stderr
 	cmd.Run()

@@ -24,6 +24,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// process is the command in a process of its own, with these variables and no others.
+func process(t *testing.T, vars map[string]string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = []string{asMain + "=1"}
+	for name, value := range vars {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return cmd
+}
+
 // run runs the command with these variables and no others. What reads a bucket is a
 // process of its own, because its credentials are the variables of the process.
 func run(t *testing.T, vars map[string]string, args ...string) (stdout, stderr string, status int) {
@@ -33,15 +48,7 @@ func run(t *testing.T, vars map[string]string, args ...string) (stdout, stderr s
 		status = Main(args, &out, &errs, func(name string) string { return vars[name] })
 		return out.String(), errs.String(), status
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = []string{asMain + "=1"}
-	for name, value := range vars {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	cmd := process(t, vars, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
