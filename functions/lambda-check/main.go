@@ -13,9 +13,7 @@ import (
 
 func main() {
 	app.TuneRuntime()
-	handler, err := scheduled.Function(context.Background(), os.Getenv, os.Stdout)
-	if err != nil {
-		lambdahost.Abort(err)
-	}
-	lambdahost.Run(handler)
+	lambdahost.Run(func() (lambdahost.Handler, error) {
+		return scheduled.Function(context.Background(), os.Getenv, os.Stdout)
+	})
 }

@@ -12,9 +12,8 @@ import (
 
 func main() {
 	app.TuneRuntime()
-	handler, err := app.HTTP(context.Background(), app.Lambda, os.Getenv, os.Stdout)
-	if err != nil {
-		lambdahost.Abort(err)
-	}
-	lambdahost.Run(lambdahost.HTTP(handler))
+	lambdahost.Run(func() (lambdahost.Handler, error) {
+		handler, err := app.HTTP(context.Background(), app.Lambda, os.Getenv, os.Stdout)
+		return lambdahost.HTTP(handler), err
+	})
 }

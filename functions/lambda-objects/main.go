@@ -12,9 +12,7 @@ import (
 
 func main() {
 	app.TuneRuntime()
-	handler, err := app.Events(context.Background(), app.Lambda, os.Getenv, os.Stdout)
-	if err != nil {
-		lambdahost.Abort(err)
-	}
-	lambdahost.Run(handler)
+	lambdahost.Run(func() (lambdahost.Handler, error) {
+		return app.Events(context.Background(), app.Lambda, os.Getenv, os.Stdout)
+	})
 }

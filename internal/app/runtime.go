@@ -15,23 +15,16 @@ const (
 	// memoryLimit is where the garbage collector turns eager. The smallest function
 	// has 128 MB, and a long event that nobody wrote by hand must not end it.
 	memoryLimit = 96 << 20
-
-	// gcPercent costs about 1 % of CPU time with small files, and is worth 1 MiB of the
-	// peak memory (measured with 100 beside it).
-	gcPercent = 50
 )
 
 // TuneRuntime fits the Go runtime to a function before anything is built. With less
 // than one CPU two threads do not run at the same time: they take turns, and each
-// turn costs CPU time (docs/benchmarks.md). The variables GOMAXPROCS, GOMEMLIMIT
-// and GOGC overrule it.
+// turn costs CPU time (docs/benchmarks.md). The variables GOMAXPROCS and GOMEMLIMIT
+// overrule it.
 func TuneRuntime() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if err == nil && mb < wholeCPU && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)

@@ -13,7 +13,6 @@ func TestTuneRuntime(t *testing.T) {
 	procs := runtime.GOMAXPROCS(2)
 	defer runtime.GOMAXPROCS(procs)
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	for _, tc := range []struct {
 		memory, gomaxprocs string
 		want               int

@@ -23,7 +23,6 @@ var unset = map[string]string{
 	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE":        "set by Lambda",
 	"GOMAXPROCS":                             "the Go runtime's own, which the function fits to its memory",
 	"GOMEMLIMIT":                             "as above",
-	"GOGC":                                   "as above",
 	"TENCENTCLOUD_SESSIONTOKEN":              "set by SCF; elsewhere temporary credentials would run out",
 	"PORT":                                   "SCF asks for 9000, the default",
 	"AWS_ACCESS_KEY_ID":                      "set by Lambda; on SCF it would be a secret in the plain environment",
