@@ -73,7 +73,7 @@ func parseKey(entry string) (key, error) {
 	}
 	for segment := range strings.SplitSeq(strings.TrimSuffix(prefix, "/"), "/") {
 		if prefix != "" && (segment == "" || segment == "." || segment == "..") {
-			return key{}, errors.New("has a path prefix that no cloud path begins with, because it holds //, . or ..")
+			return key{}, errors.New("has a path prefix that no cloud path begins with, one with //, . or .. in it")
 		}
 	}
 	k := key{name: name, prefix: prefix}
