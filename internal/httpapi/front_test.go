@@ -23,7 +23,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A server keeps a connection for half a second that it closes, longer than goleak waits.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 const (
 	anyKey   = "KEY-that-may-write-anywhere"

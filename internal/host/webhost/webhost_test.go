@@ -19,7 +19,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A server keeps a connection for half a second that it closes, longer than goleak waits.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // A request has the deadline, the ID and the client's address that the platform
 // names. A server that is told to stop lets it finish.

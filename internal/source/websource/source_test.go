@@ -21,7 +21,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A server keeps a connection for half a second that it closes, longer than goleak waits.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // list is an allow-list of URL prefixes, as simple as one can be.
 func list(prefixes ...string) func(string) (transfer.Ref, error) {

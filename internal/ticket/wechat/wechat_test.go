@@ -16,7 +16,10 @@ import (
 	"github.com/tcbferry/tcbferry/internal/transfer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A server keeps a connection for half a second that it closes, longer than goleak waits.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // serve starts a server and returns its URL and a client for it.
 func serve(t testing.TB, h http.HandlerFunc) (*http.Client, string) {
