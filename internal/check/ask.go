@@ -83,7 +83,7 @@ func (r *run) ask(d *destination, files []*file) error {
 		if len(again) > 0 {
 			waited = true
 			r.asks.release()
-			_ = sleep(r.ctx, settling[round]) // if ctx ends, the next call fails
+			transfer.Pause(r.ctx, settling[round]) // if ctx ends, the next call fails
 			_ = r.asks.acquire(context.WithoutCancel(r.ctx))
 		}
 		files, ids = again, againIDs

@@ -66,8 +66,8 @@ func (p *pacer) wait(ctx context.Context) error {
 		if d <= 0 {
 			return nil
 		}
-		if err := sleep(ctx, d); err != nil {
-			return err
+		if !transfer.Pause(ctx, d) {
+			return context.Cause(ctx)
 		}
 	}
 }
@@ -92,24 +92,13 @@ func insist[T any](ctx context.Context, limits *pacer, tries int, call func() (T
 		case e.Kind == transfer.KindThrottled && time.Since(start)+wait < maxThrottled:
 			limits.hold(wait)
 		case e.Kind.Retryable() && e.Kind != transfer.KindThrottled && try < tries && wait <= maxWait:
-			if err := sleep(ctx, wait); err != nil {
-				return result, err
+			if !transfer.Pause(ctx, wait) {
+				return result, context.Cause(ctx)
 			}
 		default:
 			return result, e
 		}
 		delay = min(2*delay, maxWait)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

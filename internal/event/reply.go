@@ -88,8 +88,9 @@ func wireSize(entry []byte, quoted bool) int {
 	return len(entry) + 1
 }
 
-// encode is transfer.JSON with DEL, which encoding/json lets pass, escaped: aws-lambda-go puts an error's text into a
-// header too, where net/http refuses that byte, and the process ends.
+// encode is transfer.JSON with DEL, which encoding/json lets pass, escaped: aws-lambda-go
+// puts an error's text into a header too, where net/http refuses that byte, and the
+// process ends.
 func encode(v any) ([]byte, error) {
 	text, err := transfer.JSON(v)
 	if bytes.IndexByte(text, 0x7f) >= 0 {

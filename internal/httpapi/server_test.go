@@ -220,13 +220,8 @@ func TestSlowSenders(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, f, _ := options(t, io.Discard)
 				f.entered = func() { time.Sleep(tt.delivery) }
-				conns := pipes{make(chan net.Conn), make(chan struct{})}
-				server := webhost.NewServer(httpapi.New(o), "")
-				go server.Serve(conns)
-				defer server.Close()
-				client, conn := net.Pipe()
-				defer client.Close()
-				conns.next <- conn
+				client, end := connect(o)
+				defer end()
 				start, done := time.Now(), make(chan struct{})
 				go func() {
 					defer close(done)
@@ -255,19 +250,27 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
+// connect serves one connection until end.
+func connect(o httpapi.Options) (client net.Conn, end func()) {
+	conns := pipes{make(chan net.Conn), make(chan struct{})}
+	server := webhost.NewServer(httpapi.New(o), "")
+	go server.Serve(conns)
+	client, conn := net.Pipe()
+	conns.next <- conn
+	return client, func() {
+		client.Close()
+		server.Close()
+	}
+}
+
 // Headers that never end are cut off too, and a connection that says nothing.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
 	for _, pause := range []time.Duration{time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			o, _, _ := options(t, io.Discard)
-			conns := pipes{make(chan net.Conn), make(chan struct{})}
-			server := webhost.NewServer(httpapi.New(o), "")
-			go server.Serve(conns)
-			defer server.Close()
-			client, conn := net.Pipe()
-			defer client.Close()
-			conns.next <- conn
+			client, end := connect(o)
+			defer end()
 			start, done := time.Now(), make(chan struct{})
 			go func() {
 				defer close(done)

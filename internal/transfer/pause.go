@@ -47,7 +47,7 @@ func MayPause(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
-// Spend takes off the bound what a try took that failed because nobody answered.
+// Spend takes off the bound what a failed try took, where a stage counts that as a pause.
 func Spend(ctx context.Context, d time.Duration) {
 	if p, ok := ctx.Value(pausesKey{}).(*pauses); ok {
 		p.mu.Lock()

@@ -74,26 +74,24 @@ func (c *batchedTLS) ReadFrom(r io.Reader) (n int64, err error) {
 	if int64(cap(c.room)) < size {
 		c.plain, c.room = make([]byte, min(size, recordSize)), make([]byte, 0, size+size/32+512) // records take 2 % more when they are small
 	}
-	for err == nil {
+	for end := false; err == nil && !end; {
 		var m int64
-		m, err = c.batch(r, size)
+		m, end, err = c.batch(r, size)
 		n += m
-	}
-	if err == io.EOF {
-		err = nil
 	}
 	return n, err
 }
 
-// batch sends size bytes of r, record by record, and fewer where r ends or is slow.
-func (c *batchedTLS) batch(r io.Reader, size int64) (n int64, err error) {
+// batch sends size bytes of r, record by record, and fewer where r is slow or has come to
+// its end.
+func (c *batchedTLS) batch(r io.Reader, size int64) (n int64, end bool, err error) {
 	first := time.Now()
 	c.low.hold(c.room)
-	for n < size && err == nil && time.Since(first) < coalesceDelay {
-		var m int
-		m, err = fill(r, c.plain)
-		if _, failed := c.Conn.Write(c.plain[:m]); failed != nil { // of nothing: nothing
-			err = failed
+	for n < size && !end && err == nil && time.Since(first) < coalesceDelay {
+		m, rerr := fill(r, c.plain)
+		_, err = c.Conn.Write(c.plain[:m]) // of nothing: nothing
+		if end = rerr == io.EOF; !end && err == nil {
+			err = rerr
 		}
 		n += int64(m)
 	}
@@ -101,7 +99,7 @@ func (c *batchedTLS) batch(r io.Reader, size int64) (n int64, err error) {
 	if c.room, failed = c.low.release(); failed != nil {
 		err = failed
 	}
-	return n, err
+	return n, end, err
 }
 
 // Close says no goodbye, as TLS does: that would wait up to 5 s for room, and each HTTP
